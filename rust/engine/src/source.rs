@@ -1,0 +1,46 @@
+//! The reading end of a migration.
+
+use crate::block::Block;
+use crate::cancel::Cancel;
+use crate::copy::budget::Budget;
+use crate::error::Result;
+use crate::loss::Losses;
+use crate::plan::{Range, Sizes, TablePlan};
+
+/// One consistent view of a source, open on as many sessions as it allows.
+pub struct Snapshot {
+    /// How the point was got, as the plan names it: `exported snapshot`, `flush tables with read lock`, …
+    pub method: String,
+    /// One per session; at least one. All see the same rows.
+    pub readers: Vec<Box<dyn Reader>>,
+    /// What must live as long as the snapshot (the session that exported it).
+    pub keeper: Option<Box<dyn Send>>,
+}
+
+/// What a reader needs besides the table and the range.
+#[derive(Clone)]
+pub struct Reading<'a> {
+    pub sizes: Sizes,
+    pub budget: &'a Budget,
+    pub cancel: &'a Cancel,
+    pub losses: &'a Losses,
+}
+
+/// One session inside a snapshot.
+pub trait Reader: Send {
+    /// Cuts a table into ranges that together hold every row once.
+    fn ranges(&mut self, table: &TablePlan, sizes: &Sizes) -> Result<Vec<Range>>;
+
+    /// Reads a range and hands over its blocks in order; ends early when `emit` fails.
+    /// After a failure the reader may refuse all further work.
+    fn read(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        reading: &Reading<'_>,
+        emit: &mut dyn FnMut(Block) -> Result<()>,
+    ) -> Result<()>;
+
+    /// Rows of the table in this snapshot.
+    fn count(&mut self, table: &TablePlan) -> Result<u64>;
+}

@@ -1,0 +1,28 @@
+//! The writing end of a migration.
+
+use crate::block::Block;
+use crate::error::Result;
+use crate::plan::{Range, TablePlan};
+
+/// What a writer did with a range.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    pub rows: u64,
+    /// Bytes sent to the target.
+    pub bytes: u64,
+}
+
+/// One session on the target.
+pub trait Writer: Send {
+    /// Writes all blocks of a range in one transaction and commits it. An error among the blocks, or a
+    /// warning from the server, rolls all of it back and is returned.
+    fn write(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        blocks: &mut dyn Iterator<Item = Result<Block>>,
+    ) -> Result<Written>;
+
+    /// Rows of the table now.
+    fn count(&mut self, table: &TablePlan) -> Result<u64>;
+}

@@ -1,1 +1,34 @@
+//! `dbferry._native`: the engine's verbs for Python. Plans come in as JSON text, reports go out the same way;
+//! rows never become Python objects.
 
+mod arrow;
+mod errors;
+mod runtime;
+mod session;
+mod snapshot;
+
+use pyo3::prelude::*;
+
+#[pymodule]
+mod _native {
+    #[pymodule_export]
+    use super::arrow::ArrowStream;
+    #[pymodule_export]
+    use super::session::{Session, connect};
+    #[pymodule_export]
+    use super::snapshot::{Snapshot, open_snapshot};
+    #[pymodule_export]
+    use super::{build_profile, version};
+}
+
+/// The version of the engine.
+#[pyfunction]
+fn version() -> &'static str {
+    env!("CARGO_PKG_VERSION")
+}
+
+/// `release` or `debug`.
+#[pyfunction]
+fn build_profile() -> &'static str {
+    if cfg!(debug_assertions) { "debug" } else { "release" }
+}

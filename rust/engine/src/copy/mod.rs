@@ -1,3 +1,10 @@
 //! Bulk copy: who reads what, how much is in flight, and what came of it.
+//!
+//! [`runner`] cuts tables into ranges and works through them with pairs of threads; [`stream`] gives one table
+//! as a stream of Arrow batches to a consumer outside the engine; [`budget`] bounds the large values;
+//! [`progress`] is what others may watch meanwhile.
 
 pub mod budget;
+pub mod progress;
+pub mod runner;
+pub mod stream;

@@ -1,0 +1,49 @@
+# One verb per line; `make help` lists them.
+PYTHON ?= python3
+CACHE ?= $(or $(DBFERRY_CACHE),$(HOME)/.cache/dbferry)
+VENV := .venv
+BIN := $(VENV)/bin
+# Compiled crates live outside the clone, so that the next one doesn't start from nothing.
+export CARGO_TARGET_DIR ?= $(CACHE)/target
+
+.PHONY: help demo test test-fast lint bench build install-servers clean
+help: ## list the verbs
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
+
+$(BIN)/python:
+	$(PYTHON) -m venv $(VENV)
+
+build: $(BIN)/python ## build and install dbferry in .venv (release mode)
+	@$(BIN)/pip install --quiet --disable-pip-version-check '.[duckdb]'
+
+demo: build ## make a sample shop in SQLite, move it to DuckDB and to another SQLite file
+	$(BIN)/dbferry demo
+
+install-servers: ## install PostgreSQL, MariaDB and MySQL for the tests
+	scripts/install-servers.sh
+
+$(VENV)/test-stamp: pyproject.toml | $(BIN)/python
+	@$(BIN)/pip install --quiet --disable-pip-version-check 'pip>=25.1'
+	@$(BIN)/pip install --quiet --disable-pip-version-check --group test --group lint
+	@touch $@
+
+test: install-servers build $(VENV)/test-stamp ## install what the tests need and run all of them
+	cargo test --quiet --workspace
+	$(BIN)/pytest
+
+test-fast: $(VENV)/test-stamp ## the tests that need no server
+	cargo test --quiet -p dbferry --lib
+	$(BIN)/pytest tests/unit
+
+lint: $(VENV)/test-stamp ## formatters and linters
+	cargo fmt --check
+	cargo clippy --quiet --workspace --all-targets -- -D warnings
+	$(BIN)/ruff format --check python tests benches
+	$(BIN)/ruff check python tests benches
+	$(BIN)/mypy
+
+bench: build $(VENV)/test-stamp ## side by side with other tools; BENCH_SCALE sets the size
+	$(BIN)/python benches/run.py
+
+clean: ## remove what was built in the clone
+	rm -rf $(VENV) demo dist

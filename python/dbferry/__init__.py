@@ -1,0 +1,94 @@
+"""dbferry: move whole databases. Two URLs in, a verified copy out.
+
+>>> import dbferry
+>>> report = dbferry.migrate("sqlite:///shop.db", "duckdb:///shop.duckdb")  # doctest: +SKIP
+>>> report.rows  # doctest: +SKIP
+1000000
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+from dbferry import _native
+from dbferry.errors import DbferryError
+from dbferry.progress import Progress
+from dbferry.report import Report
+from dbferry.task import Prepare, Task
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping, Sequence
+
+    from dbferry.plan import Plan
+    from dbferry.progress import ProgressCallback
+
+__all__ = ["DbferryError", "Plan", "Progress", "Report", "Task", "migrate", "plan"]
+__version__ = _native.version()
+
+if _native.build_profile() == "debug":
+    warnings.warn(
+        "this dbferry was built in debug mode and is many times slower; build it with --release",
+        RuntimeWarning,
+        stacklevel=2,
+    )
+
+
+def __getattr__(name: str) -> object:
+    if name == "Plan":
+        from dbferry.plan import Plan
+
+        return Plan
+    raise AttributeError(name)
+
+
+def migrate(
+    source: str,
+    target: str,
+    *,
+    tables: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    schemas: Mapping[str, str] | None = None,
+    prepare: Prepare = "create",
+    on_loss: Sequence[str] | None = None,
+    workers: int | None = None,
+    batch_rows: int | None = None,
+    range_mb: int | None = None,
+    range_rows: int | None = None,
+    large_values_mb: int | None = None,
+    progress: ProgressCallback | None = None,
+) -> Report:
+    """Moves tables from one database to another and compares the counts.
+
+    The options are those of `Task`. `progress` is called about ten times a second with a `Progress`; what it
+    raises stops the run. Raises a `DbferryError`; one that came after the copy had begun has the `Report` so
+    far as its `report`.
+    """
+    task = _task(
+        source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
+        on_loss=on_loss, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        range_rows=range_rows, large_values_mb=large_values_mb,
+    )  # fmt: skip
+    return task.run(progress=progress)
+
+
+def plan(
+    source: str,
+    target: str,
+    *,
+    tables: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    schemas: Mapping[str, str] | None = None,
+    prepare: Prepare = "create",
+    on_loss: Sequence[str] | None = None,
+) -> Plan:
+    """What `migrate` would do with the same arguments; moves nothing."""
+    return _task(
+        source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
+        on_loss=on_loss,
+    ).plan()  # fmt: skip
+
+
+def _task(source: str, target: str, **options: object) -> Task:
+    given = {name: value for name, value in options.items() if value is not None}
+    return Task.of(source=source, target=target, **given)

@@ -1,0 +1,239 @@
+"""The command line: the same verbs as the Python API.
+
+Results go to stdout, talk goes to stderr. Exit codes: 0 done, 1 failed, 2 the request is wrong (nothing
+was touched), 3 moved but not equal, 130 interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import Annotated, Any, NoReturn
+
+import typer
+from rich.console import Console
+
+import dbferry
+from dbferry import show
+from dbferry.errors import DbferryError, Interrupted, RequestError, format_error
+from dbferry.progress import Display, Lines, Live_, Silent
+from dbferry.task import Task
+
+app = typer.Typer(
+    name="dbferry",
+    help="Move whole databases: two URLs in, a verified copy out.",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+MIGRATE_EPILOG = """Examples:
+
+  dbferry migrate mysql://app@old/shop postgresql://app@new/shop
+
+  dbferry migrate sqlite:///shop.db duckdb:///shop.duckdb --tables 'order*'
+
+  dbferry migrate task.yaml --prepare truncate --json
+
+Passwords: in the URL, PGPASSWORD, ~/.pgpass, MYSQL_PWD or ~/.my.cnf.
+
+Exit codes: 0 done, 1 failed, 2 the request is wrong (nothing was touched), 3 moved but not equal,
+130 interrupted."""
+
+Source = Annotated[str, typer.Argument(help="URL of the source, or a task file", show_default=False)]
+Target = Annotated[str | None, typer.Argument(help="URL of the target", show_default=False)]
+Tables = Annotated[
+    list[str] | None,
+    typer.Option("--tables", "-t", help="Tables to move: `table` or `schema.table`, with * and ?"),
+]
+Exclude = Annotated[list[str] | None, typer.Option("--exclude", "-x", help="Tables to leave out")]
+Schemas = Annotated[
+    list[str] | None, typer.Option("--schema", help="Source schema to target schema, as FROM=TO")
+]
+PrepareOption = Annotated[
+    str | None,
+    typer.Option(
+        "--prepare",
+        help="create: make what is missing, refuse tables with rows (default); truncate; drop; append",
+    ),
+]
+OnLoss = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--on-loss",
+        help="What becomes of values that can't be carried: TABLE.COLUMN:CODE=POLICY, "
+        "POLICY is error, null, clamp, replace:VALUE or text",
+    ),
+]
+Workers = Annotated[int | None, typer.Option(help="Sessions on each side at most")]
+BatchRows = Annotated[int | None, typer.Option(help="Rows in a batch at most")]
+RangeMb = Annotated[int | None, typer.Option(help="Megabytes of source data per transaction")]
+RangeRows = Annotated[int | None, typer.Option(help="Key values (or pages) per transaction instead")]
+LargeValuesMb = Annotated[
+    int | None, typer.Option(help="Megabytes of large values that may be in flight at once")
+]
+Json = Annotated[bool, typer.Option("--json", help="Print one JSON result on stdout")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary")]
+
+
+@app.callback()
+def root(
+    version: Annotated[
+        bool, typer.Option("--version", help="Print the version and exit", is_eager=True)
+    ] = False,
+) -> None:
+    if version:
+        sys.stdout.write(f"dbferry {dbferry.__version__}\n")
+        raise typer.Exit
+
+
+@app.command(epilog=MIGRATE_EPILOG)
+def migrate(
+    source: Source,
+    target: Target = None,
+    tables: Tables = None,
+    exclude: Exclude = None,
+    schema: Schemas = None,
+    prepare: PrepareOption = None,
+    on_loss: OnLoss = None,
+    workers: Workers = None,
+    batch_rows: BatchRows = None,
+    range_mb: RangeMb = None,
+    range_rows: RangeRows = None,
+    large_values_mb: LargeValuesMb = None,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Move the tables of SOURCE to TARGET and compare the counts."""
+    task = _task(
+        source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
+        on_loss=on_loss, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        range_rows=range_rows, large_values_mb=large_values_mb,
+    )  # fmt: skip
+    move(task, as_json=as_json, quiet=quiet)
+
+
+@app.command()
+def plan(
+    source: Source,
+    target: Target = None,
+    tables: Tables = None,
+    exclude: Exclude = None,
+    schema: Schemas = None,
+    prepare: PrepareOption = None,
+    on_loss: OnLoss = None,
+    workers: Workers = None,
+    batch_rows: BatchRows = None,
+    range_mb: RangeMb = None,
+    range_rows: RangeRows = None,
+    large_values_mb: LargeValuesMb = None,
+    as_json: Json = False,
+) -> None:
+    """Print what a migration would do, table by table and column by column; move nothing."""
+    task = _task(
+        source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
+        on_loss=on_loss, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        range_rows=range_rows, large_values_mb=large_values_mb,
+    )  # fmt: skip
+    made = task.plan()
+    if as_json:
+        _print_json(made.to_dict())
+    else:
+        show.plan(made, Console())
+    if made.faults:
+        raise typer.Exit(2)
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Argument(help="Where the databases are made")] = Path("demo"),
+    rows: Annotated[int, typer.Option(min=1_000, help="Rows in all, roughly")] = 1_000_000,
+    seed: Annotated[int, typer.Option(help="The same seed gives the same database")] = 1,
+    quiet: Quiet = False,
+) -> None:
+    """Make a sample shop in SQLite and move it to DuckDB and to a second SQLite file."""
+    from dbferry import demo as shop
+
+    say = Console(stderr=True, quiet=quiet)
+    folder.mkdir(parents=True, exist_ok=True)
+    source = folder / "shop.db"
+    say.print(f"making {source} (about {rows:,} rows) …")
+    shop.make(source, rows=rows, seed=seed)
+    for name in ("duckdb:///{}/copy.duckdb", "sqlite:///{}/copy.db"):
+        target = name.format(folder)
+        Path(target.split("///", 1)[1]).unlink(missing_ok=True)
+        say.print(f"\n[bold]dbferry migrate sqlite:///{source} {target}[/bold]")
+        move(Task.of(source=f"sqlite:///{source}", target=target), as_json=False, quiet=quiet)
+
+
+@app.command()
+def schema() -> None:
+    """Print the JSON Schema of a task file."""
+    _print_json(Task.model_json_schema())
+
+
+def move(task: Task, *, as_json: bool, quiet: bool) -> None:
+    """Runs a task with the display that fits, prints its report, and exits with its code."""
+    talk = Console(stderr=True)
+    with _display(talk, quiet=quiet) as display:
+        report = task.run(progress=display)
+    if as_json:
+        _print_json(report.to_dict())
+    elif not quiet:
+        show.report(report, Console())
+
+
+def _display(talk: Console, *, quiet: bool) -> Display:
+    if quiet:
+        return Silent()
+    if talk.is_terminal:
+        return Live_(talk)
+    return Lines(lambda line: talk.print(line, highlight=False, markup=False, soft_wrap=True))
+
+
+def _task(source: str, target: str | None, **options: Any) -> Task:
+    given = {name: value for name, value in options.items() if value is not None}
+    if "schemas" in given:
+        given["schemas"] = dict(_pair(text) for text in given["schemas"])
+    if target is None:
+        if "://" in source:
+            raise RequestError("the target is missing", hint="dbferry migrate SOURCE TARGET")
+        return Task.from_file(source, **given)
+    return Task.of(source=source, target=target, **given)
+
+
+def _pair(text: str) -> tuple[str, str]:
+    name, equals, value = text.partition("=")
+    if not (name and equals and value):
+        raise RequestError(f"--schema takes FROM=TO, not `{text}`")
+    return name, value
+
+
+def _print_json(value: object) -> None:
+    sys.stdout.write(json.dumps(value, ensure_ascii=False, indent=2) + "\n")
+
+
+def main() -> NoReturn:
+    """The entry point: every error becomes its message and its exit code."""
+    try:
+        app(standalone_mode=True)
+    except DbferryError as error:
+        report = getattr(error, "report", None)
+        if report is not None and "--json" in sys.argv[1:]:
+            _print_json({**report.to_dict(), "error": error.fields()})
+        elif report is not None and not {"-q", "--quiet"} & set(sys.argv[1:]):
+            show.report(report, Console(stderr=True))
+        elif "--json" in sys.argv[1:]:
+            _print_json({"state": "failed", "error": error.fields()})
+        sys.stderr.write(format_error(error) + "\n")
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(Interrupted.exit_code)
+    except BrokenPipeError:
+        # The reader of our output is gone; nothing more can be said.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(1)
+    sys.exit(0)

@@ -1,0 +1,86 @@
+"""What came of a run: per table and in all, as text and as JSON."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+State = Literal["done", "different", "failed", "unfinished"]
+
+
+@dataclass(frozen=True)
+class Warning_:
+    """Something about a column that changed in a known way.
+
+    `rows` is the number of values that were touched; None when the code is about the column itself.
+    """
+
+    column: str
+    code: str
+    note: str
+    rows: int | None = None
+
+
+@dataclass(frozen=True)
+class TableReport:
+    """One table. `rows` and `bytes` are those of committed ranges; bytes as sent to the target."""
+
+    source: str
+    target: str
+    state: State
+    rows: int
+    bytes: int
+    seconds: float
+    source_rows: int | None
+    target_rows: int | None
+    warnings: tuple[Warning_, ...] = ()
+
+
+@dataclass(frozen=True)
+class Report:
+    """A whole run. `snapshot` tells how the source's consistent point was got."""
+
+    version: str
+    source: str
+    target: str
+    snapshot: str
+    seconds: float
+    tables: tuple[TableReport, ...]
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def rows(self) -> int:
+        return sum(table.rows for table in self.tables)
+
+    @property
+    def bytes(self) -> int:
+        return sum(table.bytes for table in self.tables)
+
+    @property
+    def state(self) -> State:
+        states = {table.state for table in self.tables}
+        for state in ("failed", "unfinished", "different"):
+            if state in states:
+                return state  # type: ignore[return-value]
+        return "done"
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that `--json` prints."""
+        return {
+            "version": self.version,
+            "source": self.source,
+            "target": self.target,
+            "snapshot": self.snapshot,
+            "state": self.state,
+            "totals": {
+                "tables": len(self.tables),
+                "rows": self.rows,
+                "bytes": self.bytes,
+                "seconds": round(self.seconds, 3),
+                "warnings": sum(len(table.warnings) for table in self.tables),
+            },
+            "tables": [
+                {**asdict(table), "seconds": round(table.seconds, 3)} for table in self.tables
+            ],
+            "notes": list(self.notes),
+        }

@@ -1,0 +1,167 @@
+"""What the user asks for: one model for the task file, the command line and Python."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from dbferry.errors import RequestError
+
+if TYPE_CHECKING:
+    from dbferry.plan import Plan
+    from dbferry.report import Report
+    from dbferry.run import ProgressCallback
+
+Prepare = Literal["create", "truncate", "drop", "append"]
+
+_VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\$")
+
+
+class Task(BaseModel):
+    """A migration: two URLs and how to go from one to the other.
+
+    Every field can stand in a task file (YAML or JSON) and has an option of the same name on the command line.
+    In a file `${NAME}` stands for an environment variable and `$$` for a dollar sign.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    source: Annotated[str, Field(description="URL of the database to read", repr=False)]
+    target: Annotated[str, Field(description="URL of the database to write", repr=False)]
+    tables: Annotated[
+        list[str],
+        Field(description="Tables to move, as `table` or `schema.table` with * and ?; all by default"),
+    ] = []
+    exclude: Annotated[list[str], Field(description="Tables to leave out, same patterns")] = []
+    schemas: Annotated[
+        dict[str, str], Field(description="Source schema to target schema, where they differ")
+    ] = {}
+    prepare: Annotated[
+        Prepare,
+        Field(
+            description="create: make what is missing, refuse tables with rows; truncate: empty them first; "
+            "drop: drop and make them anew; append: add to what is there"
+        ),
+    ] = "create"
+    on_loss: Annotated[
+        list[str],
+        Field(
+            description="What becomes of values that can't be carried: rules `table.column:CODE=POLICY` with "
+            "* and ?; POLICY is error, null, clamp, replace:VALUE or text"
+        ),
+    ] = []
+    workers: Annotated[
+        int, Field(ge=1, le=256, description="Sessions on each side at most")
+    ] = Field(default_factory=lambda: min(8, max(2, os.cpu_count() or 2)))
+    batch_rows: Annotated[int, Field(ge=1, description="Rows in a batch at most")] = 16_384
+    range_mb: Annotated[
+        int, Field(ge=1, description="Megabytes of source data in a range, the unit of commit")
+    ] = 64
+    range_rows: Annotated[
+        int | None, Field(ge=1, description="Key values (or pages) in a range instead of megabytes")
+    ] = None
+    large_values_mb: Annotated[
+        int, Field(ge=1, description="Megabytes of large values that may be in flight at once")
+    ] = 192
+
+    @classmethod
+    def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Self:
+        """Reads a task file; `changes` replace what it says. Raises RequestError naming file and field."""
+        file = Path(path)
+        try:
+            text = file.read_text(encoding="utf-8")
+        except OSError as error:
+            raise RequestError(f"the task file `{file}` can't be read: {error.strerror}") from None
+        except UnicodeDecodeError:
+            raise RequestError(f"the task file `{file}` is not UTF-8 text") from None
+        try:
+            content = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+        except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
+            place = getattr(error, "problem_mark", None)
+            where = f", line {place.line + 1}" if place else ""
+            raise RequestError(f"the task file `{file}`{where} is not valid YAML or JSON") from None
+        if not isinstance(content, dict):
+            raise RequestError(
+                f"the task file `{file}` must hold a mapping with `source` and `target`"
+            )
+        return cls.of(**{**_substitute(content), **changes})
+
+    @classmethod
+    def of(cls, **fields: Any) -> Self:
+        """Builds a task; raises RequestError naming every field that is wrong."""
+        try:
+            return cls(**fields)
+        except ValidationError as error:
+            raise RequestError(_explain(error)) from None
+
+    def plan(self) -> Plan:
+        """What would happen, table by table and column by column; moves nothing."""
+        from dbferry.run import plan_task
+
+        return plan_task(self)
+
+    def run(self, *, progress: ProgressCallback | None = None) -> Report:
+        """Moves everything and compares the counts. Raises a DbferryError when it can't."""
+        from dbferry.run import run_task
+
+        return run_task(self, progress=progress)
+
+    def sizes(self) -> dict[str, Any]:
+        """The sizes that the engine takes."""
+        return {
+            "workers": self.workers,
+            "batch_rows": self.batch_rows,
+            "range_bytes": self.range_mb << 20,
+            "range_rows": self.range_rows,
+            "budget_bytes": self.large_values_mb << 20,
+        }
+
+
+def _substitute(value: Any) -> Any:
+    if isinstance(value, str):
+        return _VARIABLE.sub(_variable, value)
+    if isinstance(value, list):
+        return [_substitute(item) for item in value]
+    if isinstance(value, dict):
+        return {key: _substitute(item) for key, item in value.items()}
+    return value
+
+
+def _variable(match: re.Match[str]) -> str:
+    name = match.group(1)
+    if name is None:
+        return "$"
+    value = os.environ.get(name)
+    if value is None:
+        raise RequestError(
+            f"the task file asks for the environment variable `{name}`, which is not set",
+            hint=f"export {name}=… before the run, or write $$ for a plain dollar sign",
+        )
+    return value
+
+
+def _explain(error: ValidationError) -> str:
+    parts = []
+    for fault in error.errors(include_url=False, include_input=False, include_context=False):
+        field = ".".join(str(step) for step in fault["loc"])
+        if fault["type"] == "extra_forbidden":
+            parts.append(f"unknown field `{field}`{_nearest(field)}")
+        elif fault["type"] == "missing":
+            parts.append(f"the field `{field}` is missing")
+        else:
+            message = fault["msg"]
+            parts.append(f"the field `{field}`: {message[0].lower()}{message[1:]}")
+    return "the task is wrong: " + "; ".join(parts)
+
+
+def _nearest(name: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(name, list(Task.model_fields), n=1)
+    return f" (did you mean `{near[0]}`?)" if near else ""

@@ -1,0 +1,61 @@
+//! A table's rows for any consumer that speaks the Arrow C stream interface.
+
+use std::ffi::CString;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use dbferry::copy::stream::{TableStream, Watch};
+use pyo3::prelude::*;
+use pyo3::types::PyCapsule;
+
+use crate::errors;
+
+/// A table's rows, once, through `__arrow_c_stream__`.
+#[pyclass(module = "dbferry._native")]
+pub struct ArrowStream {
+    stream: Mutex<Option<TableStream>>,
+    watch: Watch,
+}
+
+impl ArrowStream {
+    pub fn new(stream: TableStream, watch: Watch) -> Self {
+        Self { stream: Mutex::new(Some(stream)), watch }
+    }
+}
+
+#[pymethods]
+impl ArrowStream {
+    #[pyo3(signature = (requested_schema=None))]
+    fn __arrow_c_stream__<'py>(
+        &self,
+        py: Python<'py>,
+        requested_schema: Option<Bound<'py, PyAny>>,
+    ) -> PyResult<Bound<'py, PyCapsule>> {
+        // The protocol lets a producer pay no heed to a requested schema.
+        drop(requested_schema);
+        let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let stream = stream
+            .ok_or_else(|| pyo3::exceptions::PyValueError::new_err("the stream was already taken"))?;
+        let name = CString::from(c"arrow_array_stream");
+        PyCapsule::new(py, FFI_ArrowArrayStream::new(Box::new(stream)), Some(name))
+    }
+
+    /// Rows, bytes, ranges and ranges done, so far.
+    fn progress(&self) -> (u64, u64, u64, u64) {
+        let reading = self.watch.progress.table(0).reading();
+        (reading.rows, reading.bytes, reading.ranges, reading.ranges_done)
+    }
+
+    /// Raises the error that ended the stream, if one did.
+    fn check(&self, py: Python<'_>) -> PyResult<()> {
+        match &*self.watch.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(errors::raise(py, error)),
+            None => Ok(()),
+        }
+    }
+
+    /// `(table, column, code, rows)` for every policy that touched a value.
+    fn losses(&self) -> Vec<(String, String, &'static str, u64)> {
+        Arc::clone(&self.watch.losses).counts()
+    }
+}

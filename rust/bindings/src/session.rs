@@ -1,0 +1,62 @@
+//! Plain SQL for catalogs, probes and DDL.
+
+use std::sync::{Mutex, PoisonError};
+
+use dbferry::cancel::Cancel;
+use dbferry::engines;
+use dbferry::plan::Endpoint;
+use pyo3::prelude::*;
+use pyo3::types::PyTuple;
+
+use crate::errors;
+use crate::runtime::{Owner, supervise};
+
+/// A session for plain SQL. Values come as the server prints them.
+#[pyclass(module = "dbferry._native")]
+pub struct Session {
+    inner: Mutex<Option<Box<dyn dbferry::session::Session>>>,
+    #[pyo3(get)]
+    version: String,
+    cancel: Cancel,
+    owner: Owner,
+}
+
+/// Opens a session; `endpoint` is JSON.
+#[pyfunction]
+pub fn connect(py: Python<'_>, endpoint: &str) -> PyResult<Session> {
+    let endpoint: Endpoint =
+        serde_json::from_str(endpoint).map_err(|error| errors::plan(py, "endpoint", &error))?;
+    let cancel = Cancel::default();
+    let inner = supervise(py, &cancel, || engines::session(&endpoint, &cancel), |_| Ok(()))?
+        .map_err(|error| errors::raise(py, &error))?;
+    let version = inner.version().to_owned();
+    Ok(Session { inner: Mutex::new(Some(inner)), version, cancel, owner: Owner::here() })
+}
+
+#[pymethods]
+impl Session {
+    /// Runs SQL and gives the rows of the last statement that returned any, as tuples of text or None.
+    fn query<'py>(&self, py: Python<'py>, sql: &str) -> PyResult<Vec<Bound<'py, PyTuple>>> {
+        self.owner.check(py)?;
+        let run = || {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.as_mut().map(|session| session.query(sql))
+        };
+        let closed = || pyo3::exceptions::PyValueError::new_err("the session is closed");
+        supervise(py, &self.cancel, run, |_| Ok(()))?
+            .ok_or_else(closed)?
+            .map_err(|error| errors::raise(py, &error))?
+            .into_iter()
+            .map(|row| PyTuple::new(py, row))
+            .collect()
+    }
+
+    /// Runs SQL that returns nothing of interest.
+    fn execute(&self, py: Python<'_>, sql: &str) -> PyResult<()> {
+        self.query(py, sql).map(drop)
+    }
+
+    fn close(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
+    }
+}

@@ -1,0 +1,173 @@
+//! A source's snapshot: copied to a target, or read as Arrow.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use dbferry::cancel::Cancel;
+use dbferry::copy::progress::Progress;
+use dbferry::copy::runner::{Run, copy};
+use dbferry::copy::stream::{Lent, TableStream, Watch};
+use dbferry::engines;
+use dbferry::error::Result;
+use dbferry::loss::Losses;
+use dbferry::plan::{Endpoint, Range, Sizes, TablePlan};
+use dbferry::source::{Reader, Reading};
+use pyo3::prelude::*;
+
+use crate::arrow::ArrowStream;
+use crate::errors;
+use crate::runtime::{Owner, supervise};
+
+/// One consistent view of a source.
+#[pyclass(module = "dbferry._native")]
+pub struct Snapshot {
+    readers: Vec<Lent>,
+    _keeper: Mutex<Option<Box<dyn Send>>>,
+    /// How the point was got.
+    #[pyo3(get)]
+    method: String,
+    sizes: Sizes,
+    cancel: Cancel,
+    owner: Owner,
+}
+
+/// Opens a snapshot; `endpoint` and `sizes` are JSON.
+#[pyfunction]
+pub fn open_snapshot(py: Python<'_>, endpoint: &str, sizes: &str) -> PyResult<Snapshot> {
+    let endpoint: Endpoint =
+        serde_json::from_str(endpoint).map_err(|error| errors::plan(py, "endpoint", &error))?;
+    let sizes: Sizes =
+        serde_json::from_str(sizes).map_err(|error| errors::plan(py, "set of sizes", &error))?;
+    let cancel = Cancel::default();
+    let snapshot =
+        supervise(py, &cancel, || engines::snapshot(&endpoint, &sizes, &cancel), |_| Ok(()))?
+            .map_err(|error| errors::raise(py, &error))?;
+    Ok(Snapshot {
+        readers: snapshot.readers.into_iter().map(|r| Arc::new(Mutex::new(r))).collect(),
+        _keeper: Mutex::new(snapshot.keeper),
+        method: snapshot.method,
+        sizes,
+        cancel,
+        owner: Owner::here(),
+    })
+}
+
+/// A reader that stays in the snapshot while a copy uses it.
+struct Borrowed(Lent);
+
+impl Reader for Borrowed {
+    fn ranges(&mut self, table: &TablePlan, sizes: &Sizes) -> Result<Vec<Range>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).ranges(table, sizes)
+    }
+
+    fn read(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        reading: &Reading<'_>,
+        emit: &mut dyn FnMut(dbferry::block::Block) -> Result<()>,
+    ) -> Result<()> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).read(table, range, reading, emit)
+    }
+
+    fn count(&mut self, table: &TablePlan) -> Result<u64> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).count(table)
+    }
+}
+
+#[pymethods]
+impl Snapshot {
+    /// Sessions that are open in it.
+    #[getter]
+    fn sessions(&self) -> usize {
+        self.readers.len()
+    }
+
+    /// Copies tables (JSON) to a target (JSON) and gives the outcomes and losses as JSON.
+    ///
+    /// `rows_before`: rows that each target table keeps. `watch` is called every tenth of a second with a list of
+    /// `(rows, bytes, ranges, ranges done)` per table; what it raises stops the copy.
+    #[pyo3(signature = (target, tables, rows_before, watch=None))]
+    fn copy(
+        &self,
+        py: Python<'_>,
+        target: &str,
+        tables: &str,
+        rows_before: Vec<u64>,
+        watch: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        self.owner.check(py)?;
+        let endpoint: Endpoint =
+            serde_json::from_str(target).map_err(|error| errors::plan(py, "endpoint", &error))?;
+        let tables: Vec<TablePlan> =
+            serde_json::from_str(tables).map_err(|error| errors::plan(py, "plan", &error))?;
+        let (progress, losses) = (Progress::new(tables.len()), Losses::default());
+        let run = Run {
+            tables: &tables,
+            sizes: self.sizes,
+            cancel: &self.cancel,
+            progress: &progress,
+            losses: &losses,
+        };
+        let work = || {
+            let wanted = self.readers.len().min(engines::most_writers(endpoint.engine));
+            let mut writers = Vec::with_capacity(wanted);
+            for _ in 0..wanted {
+                match engines::writer(&endpoint, &self.cancel) {
+                    Ok(writer) => writers.push(writer),
+                    // Fewer sessions than wished are enough.
+                    Err(error) if error.kind().retryable() && !writers.is_empty() => break,
+                    Err(error) => return Err(error),
+                }
+            }
+            let mut readers: Vec<Box<dyn Reader>> =
+                self.readers.iter().map(|r| Box::new(Borrowed(Arc::clone(r))) as _).collect();
+            Ok(copy(&run, &mut readers, &mut writers, &rows_before))
+        };
+        let turn = |py: Python<'_>| match &watch {
+            Some(callback) => {
+                let readings: Vec<(u64, u64, u64, u64)> = progress
+                    .readings()
+                    .iter()
+                    .map(|r| (r.rows, r.bytes, r.ranges, r.ranges_done))
+                    .collect();
+                callback.call1(py, (readings,)).map(drop)
+            }
+            None => Ok(()),
+        };
+        let outcomes = supervise(py, &self.cancel, work, turn)?
+            .map_err(|error| errors::raise(py, &error))?;
+        serde_json::to_string(&(outcomes, losses.counts()))
+            .map_err(|error| errors::plan(py, "report", &error))
+    }
+
+    /// One table (JSON) as an Arrow stream, read by all sessions.
+    fn stream(&self, py: Python<'_>, table: &str) -> PyResult<ArrowStream> {
+        self.owner.check(py)?;
+        let table: TablePlan =
+            serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
+        let watch = Watch {
+            cancel: self.cancel.clone(),
+            progress: Arc::new(Progress::new(1)),
+            losses: Arc::default(),
+            failure: Arc::default(),
+        };
+        let open = || TableStream::open(table, &self.readers, self.sizes, &watch);
+        let stream = supervise(py, &self.cancel, open, |_| Ok(()))?
+            .map_err(|error| errors::raise(py, &error))?;
+        Ok(ArrowStream::new(stream, watch))
+    }
+
+    /// Rows of a table (JSON) in the snapshot.
+    fn count(&self, py: Python<'_>, table: &str) -> PyResult<u64> {
+        self.owner.check(py)?;
+        let table: TablePlan =
+            serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
+        let count = || self.readers[0].lock().unwrap_or_else(PoisonError::into_inner).count(&table);
+        supervise(py, &self.cancel, count, |_| Ok(()))?.map_err(|error| errors::raise(py, &error))
+    }
+
+    /// Stops whatever runs on it, from any thread.
+    fn cancel(&self) {
+        self.cancel.cancel();
+    }
+}

@@ -1,0 +1,68 @@
+//! How far a copy is: counters that workers raise and anyone may read.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use serde::Serialize;
+
+/// Counters of every table of a run, in the order of the plan.
+#[derive(Debug)]
+pub struct Progress {
+    tables: Vec<Counters>,
+}
+
+#[derive(Debug, Default)]
+pub struct Counters {
+    rows: AtomicU64,
+    bytes: AtomicU64,
+    ranges: AtomicU64,
+    ranges_done: AtomicU64,
+}
+
+/// A table's counters at one moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Reading {
+    /// Rows and wire bytes read so far.
+    pub rows: u64,
+    pub bytes: u64,
+    /// Ranges in all (0 until the table is cut) and committed.
+    pub ranges: u64,
+    pub ranges_done: u64,
+}
+
+impl Progress {
+    pub fn new(tables: usize) -> Self {
+        Self { tables: (0..tables).map(|_| Counters::default()).collect() }
+    }
+
+    pub fn table(&self, index: usize) -> &Counters {
+        &self.tables[index]
+    }
+
+    pub fn readings(&self) -> Vec<Reading> {
+        self.tables.iter().map(Counters::reading).collect()
+    }
+}
+
+impl Counters {
+    pub fn cut(&self, ranges: usize) {
+        self.ranges.store(ranges as u64, Ordering::Relaxed);
+    }
+
+    pub fn read(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_add(rows, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    pub fn range_done(&self) {
+        self.ranges_done.fetch_add(1, Ordering::Relaxed);
+    }
+
+    pub fn reading(&self) -> Reading {
+        Reading {
+            rows: self.rows.load(Ordering::Relaxed),
+            bytes: self.bytes.load(Ordering::Relaxed),
+            ranges: self.ranges.load(Ordering::Relaxed),
+            ranges_done: self.ranges_done.load(Ordering::Relaxed),
+        }
+    }
+}

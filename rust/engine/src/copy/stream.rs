@@ -1,0 +1,139 @@
+//! One table as a stream of Arrow batches, for a consumer outside the engine.
+
+use std::collections::VecDeque;
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
+
+use super::budget::Budget;
+use super::progress::Progress;
+use crate::block::{Block, Rows};
+use crate::cancel::Cancel;
+use crate::error::{Error, Kind, Result, Side};
+use crate::loss::Losses;
+use crate::plan::{Range, Sizes, TablePlan, Transfer};
+use crate::source::{Reader, Reading};
+
+/// A session that is lent to one stream at a time.
+pub type Lent = Arc<Mutex<Box<dyn Reader>>>;
+
+/// What a stream shares with whoever opened it.
+#[derive(Clone)]
+pub struct Watch {
+    pub cancel: Cancel,
+    /// Counters of one table.
+    pub progress: Arc<Progress>,
+    pub losses: Arc<Losses>,
+    /// The error that ended the stream, with its fields; Arrow's own error is text only.
+    pub failure: Arc<Mutex<Option<Error>>>,
+}
+
+/// Batches of a table, in no particular order of its ranges.
+pub struct TableStream {
+    schema: SchemaRef,
+    blocks: Option<Receiver<Option<Result<Block>>>>,
+    /// Readers that haven't said that they are through.
+    reading: usize,
+    failure: Arc<Mutex<Option<Error>>>,
+}
+
+impl TableStream {
+    /// Cuts the table and starts to read it on all sessions.
+    pub fn open(table: TablePlan, readers: &[Lent], sizes: Sizes, watch: &Watch) -> Result<Self> {
+        if table.transfer != Transfer::Arrow {
+            return Err(Error::new(Kind::Internal, "a stream carries Arrow batches only"));
+        }
+        let Some(first) = readers.first() else {
+            return Err(Error::new(Kind::Internal, "a snapshot without a session"));
+        };
+        let ranges = first
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .ranges(&table, &sizes)
+            .map_err(|error| error.at(Side::Source).in_table(&table.name))?;
+        watch.progress.table(0).cut(ranges.len());
+        let schema = table.schema();
+        let table = Arc::new(table);
+        let queue = Arc::new(Mutex::new(VecDeque::from(ranges)));
+        let budget = Budget::new(sizes.budget_bytes);
+        let (send, blocks) = sync_channel(readers.len());
+        for reader in readers {
+            let (reader, table, queue) = (Arc::clone(reader), Arc::clone(&table), Arc::clone(&queue));
+            let (send, budget, watch) = (send.clone(), budget.clone(), watch.clone());
+            thread::spawn(move || {
+                let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+                while let Some(range) = pop(&queue) {
+                    let outcome = read(&table, &range, reader.as_mut(), sizes, &budget, &watch, &mut |block| {
+                        send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
+                    });
+                    if let Err(error) = outcome {
+                        let place = error.at(Side::Source).in_table(&table.name);
+                        // A consumer that dropped the stream wants nothing more.
+                        let _ = send.send(Some(Err(place.in_range(&range.label()))));
+                        return;
+                    }
+                    watch.progress.table(0).range_done();
+                }
+                let _ = send.send(None);
+            });
+        }
+        Ok(Self { schema, blocks: Some(blocks), reading: readers.len(), failure: Arc::clone(&watch.failure) })
+    }
+}
+
+fn pop(queue: &Mutex<VecDeque<Range>>) -> Option<Range> {
+    queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+}
+
+fn read(
+    table: &TablePlan,
+    range: &Range,
+    reader: &mut dyn Reader,
+    sizes: Sizes,
+    budget: &Budget,
+    watch: &Watch,
+    send: &mut dyn FnMut(Block) -> Result<()>,
+) -> Result<()> {
+    let reading = Reading { sizes, budget, cancel: &watch.cancel, losses: &watch.losses };
+    reader.read(table, range, &reading, &mut |block| {
+        watch.cancel.check()?;
+        watch.progress.table(0).read(block.count(), block.wire_bytes);
+        send(block)
+    })
+}
+
+impl Iterator for TableStream {
+    type Item = std::result::Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let error = loop {
+            match self.blocks.as_ref()?.recv() {
+                Ok(Some(Ok(Block { rows: Rows::Arrow(batch), .. }))) => return Some(Ok(batch)),
+                Ok(Some(Ok(Block { rows: Rows::Raw { .. }, .. }))) => {
+                    break Error::new(Kind::Internal, "raw bytes in a stream of Arrow batches");
+                }
+                Ok(Some(Err(error))) => break error,
+                Ok(None) => {
+                    self.reading -= 1;
+                    if self.reading == 0 {
+                        self.blocks = None;
+                    }
+                }
+                Err(_) => break Error::new(Kind::Internal, "a reader ended without a word"),
+            }
+        };
+        self.blocks = None;
+        let text = error.to_string();
+        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+        Some(Err(ArrowError::ExternalError(text.into())))
+    }
+}
+
+impl RecordBatchReader for TableStream {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
+}

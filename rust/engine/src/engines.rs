@@ -1,0 +1,47 @@
+//! The registry: the one place where an engine's name becomes its rooms.
+
+use crate::cancel::Cancel;
+use crate::error::{Result, Side};
+use crate::plan::{Endpoint, Engine, Sizes};
+use crate::session::Session;
+use crate::source::Snapshot;
+use crate::target::Writer;
+use crate::{mysql, postgres, sqlite};
+
+/// A session for catalogs, probes and DDL.
+pub fn session(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Session>> {
+    match endpoint.engine {
+        Engine::Postgresql => Ok(Box::new(postgres::connect(endpoint, cancel)?)),
+        Engine::Mysql | Engine::Mariadb => Ok(Box::new(mysql::connect(endpoint, cancel)?)),
+        Engine::Sqlite => Ok(Box::new(sqlite::connect(endpoint, cancel)?)),
+    }
+    .map_err(|error: crate::error::Error| error.on(endpoint.engine))
+}
+
+/// One consistent view of a source on up to `sizes.workers` sessions.
+pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot> {
+    match endpoint.engine {
+        Engine::Postgresql => postgres::snapshot(endpoint, sizes, cancel),
+        Engine::Mysql | Engine::Mariadb => mysql::snapshot(endpoint, sizes, cancel),
+        Engine::Sqlite => sqlite::snapshot(endpoint, sizes, cancel),
+    }
+    .map_err(|error| error.on(endpoint.engine).at(Side::Source))
+}
+
+/// One writing session.
+pub fn writer(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Writer>> {
+    match endpoint.engine {
+        Engine::Postgresql => postgres::writer(endpoint, cancel),
+        Engine::Mysql | Engine::Mariadb => mysql::writer(endpoint, cancel),
+        Engine::Sqlite => sqlite::writer(endpoint, cancel),
+    }
+    .map_err(|error| error.on(endpoint.engine).at(Side::Target))
+}
+
+/// Writing sessions that an engine bears at once.
+pub fn most_writers(engine: Engine) -> usize {
+    match engine {
+        Engine::Postgresql | Engine::Mysql | Engine::Mariadb => usize::MAX,
+        Engine::Sqlite => sqlite::MAX_WRITERS,
+    }
+}

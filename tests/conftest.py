@@ -1,0 +1,99 @@
+"""Fixtures: the servers, started once when first asked for, and one fresh database per test."""
+
+import os
+import signal
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TypeVar
+
+import pytest
+
+from servers.database import Database, DuckdbDatabase, ServerDatabase, SqliteDatabase
+from servers.mariadb import MariadbServer
+from servers.mysql import MysqlServer
+from servers.postgres import PostgresServer
+from servers.server import Server
+
+S = TypeVar("S", bound=Server)
+
+
+def pytest_configure() -> None:
+    """SIGTERM ends a session as Ctrl-C does, so that servers and folders are removed."""
+    signal.signal(signal.SIGTERM, _interrupt)
+
+
+def _interrupt(*_: object) -> None:
+    raise KeyboardInterrupt
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[PostgresServer]:
+    """A PostgreSQL; the one of DBFERRY_TEST_POSTGRES when that is set."""
+    yield from _started(PostgresServer(admin_url=os.environ.get("DBFERRY_TEST_POSTGRES")))
+
+
+@pytest.fixture(scope="session")
+def mariadb() -> Iterator[MariadbServer]:
+    """A MariaDB; the one of DBFERRY_TEST_MARIADB when that is set."""
+    yield from _started(MariadbServer(admin_url=os.environ.get("DBFERRY_TEST_MARIADB")))
+
+
+@pytest.fixture(scope="session")
+def mysql() -> Iterator[MysqlServer]:
+    """A MySQL; the one of DBFERRY_TEST_MYSQL when that is set."""
+    yield from _started(MysqlServer(admin_url=os.environ.get("DBFERRY_TEST_MYSQL")))
+
+
+def _started(server: S) -> Iterator[S]:
+    try:
+        server.start()
+        yield server
+    finally:
+        server.close()
+
+
+@pytest.fixture
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[str], Database]]:
+    """A function: engine name to a fresh empty database, dropped after the test."""
+    with ExitStack() as stack:
+
+        def make(engine: str) -> Database:
+            made = _make_database(engine, request, tmp_path)
+            stack.callback(made.drop)
+            return made
+
+        yield make
+
+
+def _make_database(engine: str, request: pytest.FixtureRequest, folder: Path) -> Database:
+    if engine == "sqlite":
+        return SqliteDatabase(folder)
+    if engine == "duckdb":
+        return DuckdbDatabase(folder)
+    fixtures = {"postgresql": "postgres", "mariadb": "mariadb", "mysql": "mysql"}
+    return ServerDatabase(request.getfixturevalue(fixtures[engine]))
+
+
+@pytest.fixture
+def pg_db(database: Callable[[str], Database]) -> Database:
+    """A fresh database in PostgreSQL."""
+    return database("postgresql")
+
+
+@pytest.fixture
+def maria_db(database: Callable[[str], Database]) -> Database:
+    """A fresh database in MariaDB."""
+    return database("mariadb")
+
+
+@pytest.fixture
+def mysql_db(database: Callable[[str], Database]) -> Database:
+    """A fresh database in MySQL."""
+    return database("mysql")
+
+
+@pytest.fixture
+def sqlite_db(database: Callable[[str], Database]) -> Database:
+    """A fresh SQLite file."""
+    return database("sqlite")

@@ -1,0 +1,1 @@
+"""Private database servers for the tests, one module per engine."""

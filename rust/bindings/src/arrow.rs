@@ -34,8 +34,9 @@ impl ArrowStream {
         // The protocol lets a producer pay no heed to a requested schema.
         drop(requested_schema);
         let stream = self.stream.lock().unwrap_or_else(PoisonError::into_inner).take();
-        let stream = stream
-            .ok_or_else(|| pyo3::exceptions::PyValueError::new_err("the stream was already taken"))?;
+        let stream = stream.ok_or_else(|| {
+            pyo3::exceptions::PyValueError::new_err("the stream was already taken")
+        })?;
         let name = CString::from(c"arrow_array_stream");
         PyCapsule::new(py, FFI_ArrowArrayStream::new(Box::new(stream)), Some(name))
     }

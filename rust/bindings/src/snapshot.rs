@@ -134,8 +134,8 @@ impl Snapshot {
             }
             None => Ok(()),
         };
-        let outcomes = supervise(py, &self.cancel, work, turn)?
-            .map_err(|error| errors::raise(py, &error))?;
+        let outcomes =
+            supervise(py, &self.cancel, work, turn)?.map_err(|error| errors::raise(py, &error))?;
         serde_json::to_string(&(outcomes, losses.counts()))
             .map_err(|error| errors::plan(py, "report", &error))
     }

@@ -82,7 +82,9 @@ impl Iterator for Blocks {
     type Item = Result<Block>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let lost = || Some(Err(Error::new(Kind::Internal, "the reader of this range ended without a word")));
+        let lost = || {
+            Some(Err(Error::new(Kind::Internal, "the reader of this range ended without a word")))
+        };
         self.0.recv().unwrap_or_else(|_| lost())
     }
 }
@@ -114,7 +116,9 @@ pub fn copy(
             for (reader, writer) in readers.iter_mut().zip(writers.iter_mut()) {
                 let (deliver, deliveries) = sync_channel::<Delivery>(1);
                 let (queue, tallies, budget) = (&queue, &tallies, &budget);
-                scope.spawn(move || read_units(run, reader.as_mut(), queue, tallies, budget, &deliver));
+                scope.spawn(move || {
+                    read_units(run, reader.as_mut(), queue, tallies, budget, &deliver)
+                });
                 scope.spawn(move || write_units(run, writer.as_mut(), &deliveries, tallies));
             }
         });
@@ -122,7 +126,11 @@ pub fn copy(
     }
     let outcome = |(index, tally): (usize, Mutex<Tally>)| {
         let before = rows_before.get(index).copied().unwrap_or(0);
-        outcome(&run.tables[index], tally.into_inner().unwrap_or_else(PoisonError::into_inner), before)
+        outcome(
+            &run.tables[index],
+            tally.into_inner().unwrap_or_else(PoisonError::into_inner),
+            before,
+        )
     };
     tallies.into_iter().enumerate().map(outcome).collect()
 }
@@ -165,8 +173,7 @@ fn read_units(
     budget: &Budget,
     deliver: &SyncSender<Delivery>,
 ) {
-    let reading =
-        Reading { sizes: run.sizes, budget, cancel: run.cancel, losses: run.losses };
+    let reading = Reading { sizes: run.sizes, budget, cancel: run.cancel, losses: run.losses };
     while !run.cancel.is_cancelled() {
         let Some(unit) = lock(queue).pop_front() else { return };
         let (index, range) = (unit.table, unit.range.clone());
@@ -182,7 +189,8 @@ fn read_units(
             send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
         });
         if let Err(error) = outcome {
-            let error = error.at(Side::Source).in_table(&run.tables[index].name).in_range(&range.label());
+            let error =
+                error.at(Side::Source).in_table(&run.tables[index].name).in_range(&range.label());
             // A writer that is gone has failed itself and told why.
             let _ = send.send(Some(Err(error)));
             return;

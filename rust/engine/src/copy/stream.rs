@@ -61,14 +61,21 @@ impl TableStream {
         let budget = Budget::new(sizes.budget_bytes);
         let (send, blocks) = sync_channel(readers.len());
         for reader in readers {
-            let (reader, table, queue) = (Arc::clone(reader), Arc::clone(&table), Arc::clone(&queue));
+            let (reader, table, queue) =
+                (Arc::clone(reader), Arc::clone(&table), Arc::clone(&queue));
             let (send, budget, watch) = (send.clone(), budget.clone(), watch.clone());
             thread::spawn(move || {
                 let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
                 while let Some(range) = pop(&queue) {
-                    let outcome = read(&table, &range, reader.as_mut(), sizes, &budget, &watch, &mut |block| {
-                        send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
-                    });
+                    let outcome = read(
+                        &table,
+                        &range,
+                        reader.as_mut(),
+                        sizes,
+                        &budget,
+                        &watch,
+                        &mut |block| send.send(Some(Ok(block))).map_err(|_| Error::cancelled()),
+                    );
                     if let Err(error) = outcome {
                         let place = error.at(Side::Source).in_table(&table.name);
                         // A consumer that dropped the stream wants nothing more.
@@ -80,7 +87,12 @@ impl TableStream {
                 let _ = send.send(None);
             });
         }
-        Ok(Self { schema, blocks: Some(blocks), reading: readers.len(), failure: Arc::clone(&watch.failure) })
+        Ok(Self {
+            schema,
+            blocks: Some(blocks),
+            reading: readers.len(),
+            failure: Arc::clone(&watch.failure),
+        })
     }
 }
 

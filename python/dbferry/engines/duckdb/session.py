@@ -1,0 +1,69 @@
+"""A DuckDB file, through DuckDB's own Python package."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dbferry.errors import DbferryError, from_fields
+from dbferry.urls import Endpoint
+
+
+def _duckdb() -> Any:
+    try:
+        import duckdb
+        import pyarrow as pa
+    except ImportError as error:
+        raise from_fields(
+            {
+                "kind": "request",
+                "message": f"the Python package `{error.name}` is needed for duckdb:// URLs",
+                "hint": "pip install 'dbferry[duckdb]'",
+            }
+        ) from None
+    del pa
+    return duckdb
+
+
+def translate(error: Exception) -> DbferryError:
+    """DuckDB's exception as ours; its class decides the kind."""
+    duckdb = _duckdb()
+    kinds = {
+        duckdb.IOException: "space" if "No space" in str(error) else "missing",
+        duckdb.ConstraintException: "constraint",
+        duckdb.ConversionException: "data",
+        duckdb.CatalogException: "missing",
+        duckdb.InterruptException: "cancelled",
+        duckdb.OutOfMemoryException: "space",
+    }
+    kind = next((kind for cls, kind in kinds.items() if isinstance(error, cls)), "unsupported")
+    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    message = text.split(": ", 1)[-1]
+    return from_fields({"kind": kind, "engine": "duckdb", "message": message[:1].lower() + message[1:]})
+
+
+class DuckdbSession:
+    """Plain SQL on a DuckDB file; `connection` is what rows are loaded through."""
+
+    def __init__(self, endpoint: Endpoint) -> None:
+        duckdb = _duckdb()
+        try:
+            self.connection = duckdb.connect(endpoint.path or ":memory:")
+            self.connection.execute("SET TimeZone = 'UTC'")
+        except duckdb.Error as error:
+            raise translate(error) from None
+        self.version = str(duckdb.__version__)
+
+    def query(self, sql: str) -> list[tuple[str | None, ...]]:
+        import duckdb
+
+        try:
+            rows = self.connection.execute(sql).fetchall()
+        except duckdb.Error as error:
+            raise translate(error) from None
+        return [tuple(None if value is None else str(value) for value in row) for row in rows]
+
+    def execute(self, sql: str) -> None:
+        self.query(sql)
+
+    def close(self) -> None:
+        self.connection.close()

@@ -1,0 +1,92 @@
+"""Plans and reports as text for people."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from rich.markup import escape
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from dbferry.plan import Plan
+    from dbferry.report import Report
+
+STATES = {
+    "done": "[green]done[/green]",
+    "different": "[red]different[/red]",
+    "failed": "[red]failed[/red]",
+    "unfinished": "[yellow]unfinished[/yellow]",
+}
+
+
+def report(made: Report, console: Console) -> None:
+    """The summary: a line per table, then the totals and what changed on the way."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    table.add_column("table", overflow="fold")
+    table.add_column("target", overflow="fold")
+    for heading in ("rows", "source", "target", "MB", "seconds", "rows/s"):
+        table.add_column(heading, justify="right", no_wrap=True)
+    table.add_column("state")
+    for row in made.tables:
+        speed = f"{row.rows / row.seconds:,.0f}" if row.seconds > 0 and row.rows else ""
+        table.add_row(
+            printable(row.source), printable(row.target), f"{row.rows:,}", _count(row.source_rows),
+            _count(row.target_rows), f"{row.bytes / 1e6:,.1f}", f"{row.seconds:.2f}", speed,
+            STATES[row.state],
+        )  # fmt: skip
+    console.print(table)
+    for row in made.tables:
+        for warning in row.warnings:
+            touched = f" ({warning.rows:,} rows)" if warning.rows is not None else ""
+            console.print(
+                f"[yellow]{warning.code}[/yellow] {printable(row.source)}.{printable(warning.column)}: "
+                f"{escape(warning.note)}{touched}",
+                highlight=False,
+            )
+    for note in made.notes:
+        console.print(escape(note), highlight=False)
+    rate = made.rows / made.seconds if made.seconds > 0 else 0
+    console.print(
+        f"{len(made.tables)} tables, {made.rows:,} rows, {made.bytes / 1e6:,.1f} MB in "
+        f"{made.seconds:.2f} s ({rate:,.0f} rows/s); source read under: {escape(made.snapshot)}",
+        highlight=False,
+    )
+
+
+def plan(made: Plan, console: Console) -> None:
+    """Every table and column with its types and verdict, then what stands in the way."""
+    content = made.to_dict()
+    for item in content["tables"]:
+        console.print(
+            f"[bold]{printable(item['source'])}[/bold] → [bold]{printable(item['target'])}[/bold]  "
+            f"about {item.get('estimated_rows', 0):,} rows, {item.get('transfer', '')}",
+            highlight=False,
+        )
+        table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 2))
+        for heading in ("column", "source type", "target type", "verdict", "notes"):
+            table.add_column(heading, overflow="fold")
+        for column in item["columns"]:
+            codes = " ".join(column.get("codes", ()))
+            notes = "; ".join(column.get("notes", ()))
+            table.add_row(
+                printable(column["name"]), printable(column["source_type"]),
+                printable(column["target_type"]), column["verdict"],
+                escape(f"{codes}: {notes}" if codes and notes else codes or notes),
+            )  # fmt: skip
+        console.print(table)
+    for note in content.get("notes", ()):
+        console.print(escape(note), highlight=False)
+    for fault in made.faults:
+        console.print(f"[red]blocked[/red] {escape(str(fault))}", highlight=False)
+
+
+def printable(name: str) -> str:
+    """A name as one harmless line: control and direction-changing characters are shown as escapes."""
+    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
+    return escape(shown)
+
+
+def _count(rows: int | None) -> str:
+    return "" if rows is None else f"{rows:,}"

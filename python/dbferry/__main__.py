@@ -1,0 +1,5 @@
+"""`python -m dbferry`: the command line."""
+
+from dbferry.cli import main
+
+main()

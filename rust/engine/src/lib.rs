@@ -19,6 +19,7 @@
 //! `decode`, `write`, `encode`, `error` (server code to [`error::Kind`]).
 
 pub mod block;
+pub mod calendar;
 pub mod cancel;
 pub mod convert;
 pub mod copy;

@@ -1,0 +1,135 @@
+//! Checks of dates and times: years, and spans within one day.
+
+use arrow_array::types::{
+    Date32Type, DurationMicrosecondType, Time64MicrosecondType, TimestampMicrosecondType,
+};
+use arrow_array::{ArrayRef, ArrowPrimitiveType};
+
+use super::{Refused, each, mistyped, senseless, settle};
+use crate::calendar::{self, MICROS_PER_DAY};
+use crate::error::Result;
+use crate::loss::{Guard, code};
+use crate::plan::{Check, Flight};
+
+/// The types of the other families.
+macro_rules! no_time {
+    () => {
+        Flight::Bool
+            | Flight::Int8
+            | Flight::Int16
+            | Flight::Int32
+            | Flight::Int64
+            | Flight::UInt8
+            | Flight::UInt16
+            | Flight::UInt32
+            | Flight::UInt64
+            | Flight::Float32
+            | Flight::Float64
+            | Flight::Decimal { .. }
+            | Flight::Text
+            | Flight::Binary
+            | Flight::Uuid
+            | Flight::TextList
+    };
+}
+
+pub(super) fn check(
+    array: &ArrayRef,
+    check: &Check,
+    guard: &mut Guard<'_>,
+) -> Result<Option<ArrayRef>> {
+    let flight = guard.column().flight;
+    match check {
+        Check::Years { min, max } => {
+            let days = Bounds {
+                low: calendar::days_from_civil(*min, 1, 1).unwrap_or(extreme(*min)),
+                high: calendar::days_from_civil(*max, 12, 31).unwrap_or(extreme(*max)),
+            };
+            let moments = Bounds {
+                low: calendar::join_timestamp(days.low, 0).unwrap_or(extreme_moment(*min)),
+                high: calendar::join_timestamp(days.high, MICROS_PER_DAY - 1)
+                    .unwrap_or(extreme_moment(*max)),
+            };
+            let fact = format!("lies outside the years {min} to {max}");
+            let rule = Rule { code: code::TIME_RANGE, fact: &fact };
+            match flight {
+                Flight::Date => bounded::<Date32Type>(array, days, &rule, guard, |text| {
+                    calendar::parse_date(text.as_bytes()).ok()
+                }),
+                Flight::Timestamp | Flight::Instant => {
+                    bounded::<TimestampMicrosecondType>(array, moments, &rule, guard, moment)
+                }
+                Flight::Time | Flight::Span => Err(senseless(check, guard)),
+                no_time!() => Err(mistyped()),
+            }
+        }
+        Check::WithinDay => {
+            let day = Bounds { low: 0, high: MICROS_PER_DAY - 1 };
+            let fact = "isn't a time of day from 00:00:00 to below 24:00:00";
+            let rule = Rule { code: code::SPAN, fact };
+            let parse = |text: &str| calendar::parse_time(text.as_bytes()).ok();
+            match flight {
+                Flight::Time => bounded::<Time64MicrosecondType>(array, day, &rule, guard, parse),
+                Flight::Span => bounded::<DurationMicrosecondType>(array, day, &rule, guard, parse),
+                Flight::Date | Flight::Timestamp | Flight::Instant => Err(senseless(check, guard)),
+                no_time!() => Err(mistyped()),
+            }
+        }
+        Check::NoNul
+        | Check::Finite
+        | Check::NotNan
+        | Check::Number
+        | Check::Integer { .. }
+        | Check::Digits { .. }
+        | Check::Characters { .. }
+        | Check::Bytes { .. }
+        | Check::Labels { .. }
+        | Check::NegativeZero => Err(senseless(check, guard)),
+    }
+}
+
+struct Bounds<N> {
+    low: N,
+    high: N,
+}
+
+struct Rule<'a> {
+    code: &'static str,
+    fact: &'a str,
+}
+
+fn bounded<T: ArrowPrimitiveType>(
+    array: &ArrayRef,
+    bounds: Bounds<T::Native>,
+    rule: &Rule<'_>,
+    guard: &mut Guard<'_>,
+    parse: impl Fn(&str) -> Option<T::Native>,
+) -> Result<Option<ArrayRef>>
+where
+    T::Native: PartialOrd,
+{
+    let Bounds { low, high } = bounds;
+    let outside = |value: T::Native| (value < low) | (value > high);
+    each::<T>(array, outside, |row, value| {
+        let refused = Refused { code: rule.code, row, fact: rule.fact };
+        let nearest = if value < low { low } else { high };
+        settle(guard, &refused, Some(nearest), |text| parse(text).filter(|value| !outside(*value)))
+    })
+}
+
+/// A replacement for a timestamp; without an offset it is in UTC.
+fn moment(text: &str) -> Option<i64> {
+    let bytes = text.as_bytes();
+    calendar::parse_timestamp(bytes)
+        .or_else(|_| calendar::parse_instant(bytes))
+        .ok()
+        .or_else(|| calendar::join_timestamp(calendar::parse_date(bytes).ok()?, 0))
+}
+
+fn extreme(year: i32) -> i32 {
+    if year < 0 { i32::MIN } else { i32::MAX }
+}
+
+fn extreme_moment(year: i32) -> i64 {
+    if year < 0 { i64::MIN } else { i64::MAX }
+}

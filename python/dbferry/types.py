@@ -142,6 +142,7 @@ class Context:
     """What a target knows about a column besides its type."""
 
     source: str
+    schema: str
     table: str
     column: str
     facts: Facts

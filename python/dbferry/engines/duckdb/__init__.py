@@ -15,6 +15,7 @@ class Duckdb:
     name = "duckdb"
     family = "duckdb"
     has_schemas = True
+    typed = True
     columns_limit = 5000
 
     quote = staticmethod(ddl.quote)
@@ -52,6 +53,9 @@ class Duckdb:
 
     def source_relation(self, table: Table) -> str:
         raise self._no_source()
+
+    def cut_by_place(self, table: Table) -> bool:
+        return False
 
     def fold_column(self, name: str) -> str:
         return name.lower()

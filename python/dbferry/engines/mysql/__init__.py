@@ -19,6 +19,7 @@ BYTES_PER_CHARACTER = 4
 class Mysql:
     family = "mysql"
     has_schemas = True
+    typed = True
     columns_limit = 1017
 
     quote = staticmethod(ddl.quote)
@@ -59,6 +60,9 @@ class Mysql:
 
     def source_relation(self, table: Table) -> str:
         return ddl.relation(table.schema, table.name)
+
+    def cut_by_place(self, table: Table) -> bool:
+        return False
 
     def fold_column(self, name: str) -> str:
         return name.lower()

@@ -211,7 +211,7 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
         case Kind.BITS:
             if kind.fixed and 0 < (kind.length or 0) <= 64:
                 return Declared(native=simple("bit", f"bit({kind.length})", length=kind.length))
-            length = kind.length if kind.length and kind.length <= VARCHAR_CHARACTERS else None
+    room: int = KEY_CHARACTERS // max(context.key_columns, 1)
             native = words("varchar", f"varchar({length})", length=length) if length else words("longtext")
             return _lossy(native, "X-BITS", "bits become text of 0 and 1")
         case Kind.GEOMETRY:

@@ -18,6 +18,7 @@ class Postgresql:
     name = "postgresql"
     family = "postgresql"
     has_schemas = True
+    typed = True
     columns_limit = 1600
 
     quote = staticmethod(ddl.quote)
@@ -66,6 +67,9 @@ class Postgresql:
     def source_relation(self, table: Table) -> str:
         only = "ONLY " if table.kind == "parent" else ""
         return only + ddl.relation(table.schema, table.name)
+
+    def cut_by_place(self, table: Table) -> bool:
+        return table.kind != "partitioned" or bool(table.leaves)
 
     def fold_column(self, name: str) -> str:
         return name

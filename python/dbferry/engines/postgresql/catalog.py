@@ -36,7 +36,7 @@ WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence
 ORDER BY n.nspname, c.relname"""
 
 LEAVES = """
-SELECT c.oid, n.nspname, l.relname, greatest(l.reltuples, 0)::bigint,
+SELECT c.oid, n.nspname, l.relname, l.relkind, greatest(l.reltuples, 0)::bigint,
        pg_catalog.pg_total_relation_size(l.oid)
 FROM pg_catalog.pg_class c
 CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid) t
@@ -59,7 +59,7 @@ SELECT a.attrelid, a.attname, a.attnum, NOT a.attnotnull AND NOT dt.typnotnull,
        CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END,
        pg_catalog.format_type(t.oid, CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END),
        CASE WHEN dt.typtype = 'd'
-            THEN pg_catalog.quote_ident(dn.nspname) || '.' || pg_catalog.quote_ident(dt.typname) END,
+            THEN '"' || replace(dn.nspname, '"', '""') || '"."' || replace(dt.typname, '"', '""') || '"' END,
        en.nspname, t.typcategory
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -118,7 +118,9 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     for relid, constraint, name in session.query(KEYS):
         keys[relid or ""].append((constraint or "", name or ""))
     leaves: dict[str, list[tuple[str, str, int, int]]] = defaultdict(list)
-    for oid, schema, name, rows, size in session.query(LEAVES):
+    foreign: set[str] = set()
+    for oid, schema, name, relkind, rows, size in session.query(LEAVES):
+        foreign |= {oid or ""} if relkind == "f" else set()
         leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
     columns = _columns(session, where, types)
     of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
@@ -137,7 +139,9 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 schema=schema or "", name=name or "", columns=tuple(columns[oid or ""]),
                 primary_key=tuple(column for _, column in key),
                 primary_key_name=key[0][0] if key else None,
-                kind=kind, leaves=tuple((s, n) for s, n, _, _ in parts),
+                kind=kind, 
+                # A foreign leaf has no places to cut by: such a table is read as one.
+                leaves=() if oid in foreign else tuple((s, n) for s, n, _, _ in parts),
                 estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
                 estimated_bytes=int(size or 0) + sum(p[3] for p in parts), comment=comment,
             )  # fmt: skip

@@ -17,6 +17,7 @@ class Sqlite:
     name = "sqlite"
     family = "sqlite"
     has_schemas = False
+    typed = False
     columns_limit = 2000
 
     quote = staticmethod(ddl.quote)
@@ -47,6 +48,9 @@ class Sqlite:
 
     def source_relation(self, table: Table) -> str:
         return ddl.quote(table.name)
+
+    def cut_by_place(self, table: Table) -> bool:
+        return table.kind != "without_rowid"
 
     def fold_column(self, name: str) -> str:
         """Only ASCII letters are folded."""

@@ -211,8 +211,9 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
         case Kind.BITS:
             if kind.fixed and 0 < (kind.length or 0) <= 64:
                 return Declared(native=simple("bit", f"bit({kind.length})", length=kind.length))
-    room: int = KEY_CHARACTERS // max(context.key_columns, 1)
-            native = words("varchar", f"varchar({length})", length=length) if length else words("longtext")
+            if not kind.length or kind.length > VARCHAR_CHARACTERS:
+                return _lossy(words("longtext"), "X-BITS", "bits become text of 0 and 1")
+            native = words("varchar", f"varchar({kind.length})", length=kind.length)
             return _lossy(native, "X-BITS", "bits become text of 0 and 1")
         case Kind.GEOMETRY:
             return Declared(native=simple("geometry"))

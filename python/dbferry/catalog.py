@@ -1,0 +1,175 @@
+"""The engine-neutral model of a database: what every engine's catalog is read into.
+
+Constraints beyond the primary key, indexes and comments have their place here and are empty until
+an engine's reader fills them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Protocol
+
+
+class Session(Protocol):
+    """A connection for plain SQL: catalogs, probes, DDL; every value as the server prints it."""
+
+    @property
+    def version(self) -> str: ...
+
+    def query(self, sql: str) -> list[tuple[str | None, ...]]: ...
+
+
+@dataclass(frozen=True, kw_only=True)
+class NativeType:
+    """A column's type as its own engine declares it."""
+
+    name: str
+    """The bare name in lower case: what types are chosen by."""
+    text: str
+    """The full declaration, ready for that engine's DDL."""
+    precision: int | None = None
+    scale: int | None = None
+    length: int | None = None
+    unsigned: bool = False
+    labels: tuple[str, ...] = ()
+    charset: str | None = None
+    collation: str | None = None
+    schema: str | None = None
+    """Where a type made by a user or an extension lives."""
+    kind: str = "base"
+    """PostgreSQL's sort of type: base, enum, array, composite, range, domain's base."""
+    domain: str | None = None
+    """The quoted domain that this type is the base of."""
+    element: str | None = None
+    """The element's name, of an array."""
+    binary: bool = True
+    """False when the engine's own binary form means nothing on another server (numbers of objects)."""
+
+
+class IdentityKind(StrEnum):
+    ALWAYS = "always"
+    BY_DEFAULT = "by_default"
+    AUTO_INCREMENT = "auto_increment"
+    SERIAL = "serial"
+    ROWID = "rowid"
+    """SQLite's INTEGER PRIMARY KEY without AUTOINCREMENT: no promise about deleted values."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Identity:
+    kind: IdentityKind
+    sequence: str | None = None
+    """The sequence behind it, quoted; PostgreSQL only."""
+    next_value: int | None = None
+    """What the source would give next; absent when it is not known."""
+    increment: int = 1
+
+
+@dataclass(frozen=True, kw_only=True)
+class Column:
+    name: str
+    position: int
+    native: NativeType
+    nullable: bool = True
+    default: str | None = None
+    identity: Identity | None = None
+    generated: str | None = None
+    """The expression of a generated column."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Index:
+    name: str
+    columns: tuple[str, ...]
+    unique: bool = False
+    definition: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class ForeignKey:
+    name: str
+    columns: tuple[str, ...]
+    schema: str
+    table: str
+    references: tuple[str, ...]
+    on_update: str | None = None
+    on_delete: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Check:
+    name: str
+    expression: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class Table:
+    schema: str
+    name: str
+    columns: tuple[Column, ...]
+    primary_key: tuple[str, ...] = ()
+    primary_key_name: str | None = None
+    kind: str = "table"
+    """`table`, `partitioned`, `parent` (read without its children) or `without_rowid`."""
+    strict: bool = False
+    leaves: tuple[tuple[str, str], ...] = ()
+    """Schema and name of every leaf of a partitioned table."""
+    estimated_rows: int = 0
+    estimated_bytes: int = 0
+    unique: tuple[Index, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    comment: str | None = None
+
+    @property
+    def label(self) -> str:
+        """How messages and reports call it."""
+        return f"{self.schema}.{self.name}"
+
+    def column(self, name: str) -> Column | None:
+        return next((column for column in self.columns if column.name == name), None)
+
+
+@dataclass(frozen=True, kw_only=True)
+class UserType:
+    """A type that a database defines itself."""
+
+    schema: str
+    name: str
+    kind: str
+    labels: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Catalog:
+    engine: str
+    version: str
+    schemas: tuple[str, ...]
+    tables: tuple[Table, ...]
+    default_schema: str | None = None
+    """Where unqualified names live; absent on a MySQL session without a database."""
+    types: tuple[UserType, ...] = ()
+    folds_tables: bool = False
+    """True when table names that differ only in case are one name."""
+    skipped: tuple[str, ...] = ()
+    """What was seen and is not carried, one phrase each."""
+    extensions: frozenset[str] = frozenset()
+    settings: Mapping[str, str] = field(default_factory=dict)
+
+    def table(self, schema: str, name: str) -> Table | None:
+        fold = str.lower if self.folds_tables else str
+        wanted = (schema, fold(name))
+        return next((t for t in self.tables if (t.schema, fold(t.name)) == wanted), None)
+
+    @property
+    def numbers(self) -> tuple[int, ...]:
+        """The version's leading numbers: `10.11.6-MariaDB` is (10, 11, 6)."""
+        numbers: list[int] = []
+        for part in self.version.replace("-", ".").split("."):
+            if not part.isdigit():
+                break
+            numbers.append(int(part))
+        return tuple(numbers)

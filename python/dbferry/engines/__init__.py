@@ -1,0 +1,107 @@
+"""The registry of engines: the one place in Python where an engine's name is matched."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Protocol
+
+from dbferry.catalog import Catalog, Column, Identity, NativeType, Session, Table, UserType
+from dbferry.errors import RequestError
+from dbferry.types import Context, Declared, Facts, Flight, Reading, Writing
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewColumn:
+    """A column of a table to be created."""
+
+    name: str
+    native: NativeType
+    nullable: bool
+    identity: Identity | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewTable:
+    """A table to be created."""
+
+    schema: str | None
+    name: str
+    columns: tuple[NewColumn, ...]
+    primary_key: tuple[str, ...] = ()
+    exact_text: bool = False
+    """True when the source compares text byte by byte, and so must the target's keys."""
+    kind: str = "table"
+    strict: bool = False
+
+
+class Engine(Protocol):
+    """What every engine answers; each folder holds the same files behind it."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def family(self) -> str:
+        """Engines of one family share names and dialect: mysql and mariadb."""
+    @property
+    def has_schemas(self) -> bool: ...
+    @property
+    def typed(self) -> bool:
+        """True when every value of a column has the column's type."""
+    @property
+    def columns_limit(self) -> int: ...
+
+    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...
+    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]: ...
+    def read(self, column: Column, facts: Facts) -> Reading: ...
+    def read_text(self, column: Column) -> Reading: ...
+    def declare(self, reading: Reading, context: Context) -> Declared: ...
+    def accept(self, native: NativeType, flight: Flight) -> Writing | None: ...
+    def verbatim(self, column: Column, target: Catalog) -> Declared: ...
+    def raw_transfer(self, table: Table) -> str: ...
+    def raw_column(self, column: Column) -> tuple[str, str]: ...
+
+    def quote(self, name: str) -> str: ...
+    def relation(self, schema: str | None, name: str) -> str: ...
+    def source_relation(self, table: Table) -> str: ...
+    def cut_by_place(self, table: Table) -> bool: ...
+    def fold_column(self, name: str) -> str: ...
+    def fit_name(self, name: str) -> str: ...
+    def name_fault(self, name: str, what: str) -> tuple[str, str] | None: ...
+
+    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]: ...
+    def create_schema(self, schema: str) -> str: ...
+    def create_type(self, wanted: UserType) -> str: ...
+    def create_table(self, table: NewTable, version: tuple[int, ...]) -> str: ...
+    def finish_table(self, table: NewTable) -> Sequence[str]: ...
+    def drop_table(self, schema: str | None, name: str) -> str: ...
+    def truncate_table(self, schema: str | None, name: str) -> str: ...
+    def set_next(
+        self, schema: str | None, table: str, column: str, identity: Identity
+    ) -> Sequence[str]: ...
+
+
+def engine(name: str) -> Engine:
+    """The engine of this name."""
+    match name:
+        case "postgresql":
+            from dbferry.engines.postgresql import Postgresql
+
+            return Postgresql()
+        case "mysql" | "mariadb":
+            from dbferry.engines.mysql import Mysql
+
+            return Mysql(name)
+        case "sqlite":
+            from dbferry.engines.sqlite import Sqlite
+
+            return Sqlite()
+        case "duckdb":
+            from dbferry.engines.duckdb import Duckdb
+
+            return Duckdb()
+        case _:
+            raise RequestError(
+                f"unknown engine `{name}`",
+                hint="engines: postgresql, mysql, mariadb, sqlite, duckdb",
+            )

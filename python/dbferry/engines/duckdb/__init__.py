@@ -1,0 +1,87 @@
+"""DuckDB, as a target through the Arrow seam."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from dbferry.catalog import Catalog, Column, Identity, Session, Table, UserType
+from dbferry.engines import NewTable
+from dbferry.engines.duckdb import catalog, ddl, types
+from dbferry.errors import InternalError, RequestError
+from dbferry.types import Declared, Facts, Reading
+
+
+class Duckdb:
+    name = "duckdb"
+    family = "duckdb"
+    has_schemas = True
+    typed = True
+    columns_limit = 5000
+
+    quote = staticmethod(ddl.quote)
+    relation = staticmethod(ddl.relation)
+    create_schema = staticmethod(ddl.create_schema)
+    drop_table = staticmethod(ddl.drop_table)
+    truncate_table = staticmethod(ddl.truncate_table)
+    declare = staticmethod(types.declare)
+    accept = staticmethod(types.accept)
+
+    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+        return catalog.read(session, schemas)
+
+    def _no_source(self) -> RequestError:
+        return RequestError("duckdb is a target only", engine=self.name,
+                            hint="give the duckdb URL as the second one")
+
+    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
+        raise self._no_source()
+
+    def read(self, column: Column, facts: Facts) -> Reading:
+        raise self._no_source()
+
+    def read_text(self, column: Column) -> Reading:
+        raise self._no_source()
+
+    def verbatim(self, column: Column, target: Catalog) -> Declared:
+        raise self._no_source()
+
+    def raw_transfer(self, table: Table) -> str:
+        raise self._no_source()
+
+    def raw_column(self, column: Column) -> tuple[str, str]:
+        raise self._no_source()
+
+    def source_relation(self, table: Table) -> str:
+        raise self._no_source()
+
+    def cut_by_place(self, table: Table) -> bool:
+        return False
+
+    def fold_column(self, name: str) -> str:
+        return name.lower()
+
+    def fit_name(self, name: str) -> str:
+        return name
+
+    def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
+        if not name or "\0" in name:
+            return (f"no {what} of duckdb can have an empty name or U+0000 in it",
+                    "rename it in the source, or exclude the table")
+        return None
+
+    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
+        return table, {}
+
+    def create_type(self, wanted: UserType) -> str:
+        raise InternalError("types are written in place here", engine=self.name)
+
+    def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
+        return ddl.create_table(table)
+
+    def finish_table(self, table: NewTable) -> Sequence[str]:
+        return ()
+
+    def set_next(
+        self, schema: str | None, table: str, column: str, identity: Identity
+    ) -> Sequence[str]:
+        return ()

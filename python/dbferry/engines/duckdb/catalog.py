@@ -1,0 +1,38 @@
+"""Reads what a DuckDB file already holds: a target only."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from dbferry.catalog import Catalog, Column, NativeType, Session, Table
+
+COLUMNS = """
+SELECT c.schema_name, c.table_name, c.column_name, c.column_index, c.data_type, c.is_nullable
+FROM duckdb_columns() AS c JOIN duckdb_tables() AS t USING (database_oid, schema_oid, table_oid)
+WHERE c.database_name = current_database() AND NOT c.internal
+ORDER BY c.schema_name, c.table_name, c.column_index"""
+
+
+def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
+    columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
+    for schema, table, name, position, declared, nullable in session.query(COLUMNS):
+        columns[schema or "", table or ""].append(
+            Column(name=name or "", position=int(position or 0),
+                   native=native(declared or ""), nullable=(nullable or "").lower() == "true")
+        )  # fmt: skip
+    return Catalog(
+        engine="duckdb", version=session.version, default_schema="main", folds_tables=True,
+        schemas=tuple(dict.fromkeys(["main", *(schema for schema, _ in columns)])),
+        tables=tuple(Table(schema=schema, name=name, columns=tuple(found))
+                     for (schema, name), found in columns.items()),
+    )  # fmt: skip
+
+
+def native(declared: str) -> NativeType:
+    bare, _, sizes = declared.partition("(")
+    numbers = sizes.rstrip(")").split(",")
+    sized = bare.upper() == "DECIMAL" and len(numbers) == 2
+    return NativeType(name=bare.lower() if not declared.endswith("[]") else declared.lower(), text=declared,
+                      precision=int(numbers[0]) if sized else None,
+                      scale=int(numbers[1]) if sized else None)

@@ -1,0 +1,42 @@
+"""Writes DuckDB's DDL. Every name goes through `quote`."""
+
+from __future__ import annotations
+
+from dbferry.engines import NewColumn, NewTable
+
+
+def quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def relation(schema: str | None, name: str) -> str:
+    return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+
+
+def create_schema(schema: str) -> str:
+    return f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}"
+
+
+def _column(column: NewColumn) -> str:
+    parts = [quote(column.name), column.native.text]
+    return " ".join(parts if column.nullable else [*parts, "NOT NULL"])
+
+
+def create_table(table: NewTable) -> str:
+    lines = [_column(column) for column in table.columns]
+    if table.primary_key:
+        lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+    body = ",\n    ".join(lines)
+    return f"CREATE TABLE {relation(table.schema, table.name)} (\n    {body}\n)"
+
+
+def drop_table(schema: str | None, name: str) -> str:
+    return f"DROP TABLE IF EXISTS {relation(schema, name)}"
+
+
+def truncate_table(schema: str | None, name: str) -> str:
+    return f"DELETE FROM {relation(schema, name)}"

@@ -1,0 +1,119 @@
+"""MySQL 8.0 to 9.x and MariaDB from 10.6: one dialect, two flavours."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
+
+from dbferry.catalog import Catalog, Column, NativeType, Session, Table, UserType
+from dbferry.engines import NewTable
+from dbferry.engines.mysql import catalog, ddl, probe, types
+from dbferry.errors import InternalError
+from dbferry.types import Context, Declared, Facts, Flight, Reading, Writing
+
+NAME_CHARACTERS = 64
+ROW_BYTES = 65_535
+BYTES_PER_CHARACTER = 4
+
+
+class Mysql:
+    family = "mysql"
+    has_schemas = True
+    typed = True
+    columns_limit = 1017
+
+    quote = staticmethod(ddl.quote)
+    relation = staticmethod(ddl.relation)
+    create_schema = staticmethod(ddl.create_schema)
+    drop_table = staticmethod(ddl.drop_table)
+    truncate_table = staticmethod(ddl.truncate_table)
+    set_next = staticmethod(ddl.set_next)
+    read_text = staticmethod(types.read_text)
+    raw_column = staticmethod(types.raw_column)
+
+    def __init__(self, flavour: str) -> None:
+        self.name = flavour
+
+    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+        return catalog.read(session, schemas)
+
+    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
+        return probe.run(session, table, target, self.source_relation(table))
+
+    def read(self, column: Column, facts: Facts) -> Reading:
+        reading = types.read(column, facts)
+        if column.native.name == "vector" and self.name == "mariadb":
+            return replace(reading, expression="VEC_ToText({c})")
+        return reading
+
+    def declare(self, reading: Reading, context: Context) -> Declared:
+        return types.declare(reading, context, self.name)
+
+    def accept(self, native: NativeType, flight: Flight) -> Writing | None:
+        return types.accept(native, flight, self.name)
+
+    def verbatim(self, column: Column, target: Catalog) -> Declared:
+        return Declared(native=column.native)
+
+    def raw_transfer(self, table: Table) -> str:
+        return "raw"
+
+    def source_relation(self, table: Table) -> str:
+        return ddl.relation(table.schema, table.name)
+
+    def cut_by_place(self, table: Table) -> bool:
+        return False
+
+    def fold_column(self, name: str) -> str:
+        return name.lower()
+
+    def fit_name(self, name: str) -> str:
+        return name[:NAME_CHARACTERS]
+
+    def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
+        hint = "rename it in the source, or exclude the table"
+        if not name or "\0" in name or any(ord(character) > 0xFFFF for character in name):
+            return (f"no {what} of {self.name} can have an empty name, U+0000 or characters "
+                    "above U+FFFF in it", hint)
+        if name.endswith(" "):
+            return f"no {what} of {self.name} can have a name that ends with a blank", hint
+        return None
+
+    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
+        """Makes the widest VARCHARs outside of the key LONGTEXT until a row can be declared."""
+        columns = list(table.columns)
+        notes: dict[str, str] = {}
+        while sum(_declared_bytes(column.native) for column in columns) > ROW_BYTES - 2048:
+            wide = [i for i, c in enumerate(columns)
+                    if c.native.name in ("varchar", "varbinary") and c.name not in table.primary_key]
+            if not wide:
+                break
+            place = max(wide, key=lambda i: _declared_bytes(columns[i].native))
+            native = columns[place].native
+            name = "longtext" if native.name == "varchar" else "longblob"
+            notes[columns[place].name] = f"{native.text} becomes {name}: a row is 65535 bytes"
+            columns[place] = replace(columns[place], native=replace(native, name=name, text=name, length=None))
+        return replace(table, columns=tuple(columns)), notes
+
+    def create_type(self, wanted: UserType) -> str:
+        raise InternalError("types of users don't exist here", engine=self.name)
+
+    def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
+        # The only collations under which 'a', 'A' and 'a ' are three keys.
+        exact = "utf8mb4_nopad_bin" if self.name == "mariadb" else (
+            "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
+        )
+        return ddl.create_table(table, exact)
+
+    def finish_table(self, table: NewTable) -> Sequence[str]:
+        return ()
+
+
+def _declared_bytes(native: NativeType) -> int:
+    if native.length is None or native.name in ("longtext", "longblob", "json"):
+        return 12
+    if native.name in ("char", "varchar"):
+        return native.length * BYTES_PER_CHARACTER + 2
+    if native.name in ("binary", "varbinary"):
+        return native.length + 2
+    return 8

@@ -1,0 +1,142 @@
+"""Reads the catalogs of MySQL and MariaDB, from information_schema."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    Identity,
+    IdentityKind,
+    NativeType,
+    Session,
+    Table,
+)
+from dbferry.engines.mysql import ddl
+
+SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
+
+TABLES = """
+SELECT table_schema, table_name, table_type, table_rows, coalesce(data_length, 0), auto_increment,
+       table_comment
+FROM information_schema.tables WHERE {where} ORDER BY table_schema, table_name"""
+
+COLUMNS = """
+SELECT table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
+       data_type, column_type, character_maximum_length, numeric_precision, numeric_scale,
+       datetime_precision, character_set_name, collation_name, extra, generation_expression
+FROM information_schema.columns WHERE {where}
+ORDER BY table_schema, table_name, ordinal_position"""
+
+KEYS = """
+SELECT table_schema, table_name, column_name FROM information_schema.statistics
+WHERE index_name = 'PRIMARY' AND {where} ORDER BY table_schema, table_name, seq_in_index"""
+
+# MariaDB's JSON is LONGTEXT with this check; nothing else tells it apart.
+JSON_CHECKS = """
+SELECT constraint_schema, table_name, check_clause FROM information_schema.check_constraints
+WHERE {where} AND check_clause LIKE 'json_valid(%'"""
+
+
+def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
+    mariadb = "mariadb" in session.version.lower()
+    if not mariadb:
+        # Otherwise the next AUTO_INCREMENT may be a day old.
+        session.query("SET SESSION information_schema_stats_expiry = 0")
+    ((default, folding),) = session.query("SELECT database(), @@lower_case_table_names")
+    wanted = set(schemas) | ({default} if default else set())
+    names = ", ".join(ddl.literal(name) for name in (wanted or SYSTEM))
+    where = f"table_schema {'IN' if wanted else 'NOT IN'} ({names})"
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for schema, table, column in session.query(KEYS.format(where=where)):
+        keys[schema or "", table or ""].append(column or "")
+    columns = _columns(session, where, mariadb)
+    tables: list[Table] = []
+    skipped: list[str] = []
+    for row in session.query(TABLES.format(where=where)):
+        schema, name, kind = row[0] or "", row[1] or "", row[2] or ""
+        if kind not in ("BASE TABLE", "SYSTEM VERSIONED"):
+            skipped.append(f"{kind.lower()} {schema}.{name}")
+            continue
+        found = [_with_next(column, row[5]) for column in columns[schema, name]]
+        tables.append(
+            Table(schema=schema, name=name, columns=tuple(found),
+                  primary_key=tuple(keys[schema, name]), estimated_rows=int(row[3] or 0),
+                  estimated_bytes=int(row[4] or 0), comment=row[6] or None)
+        )  # fmt: skip
+    databases = session.query(
+        "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN "
+        f"({', '.join(map(ddl.literal, SYSTEM))}) ORDER BY 1"
+    )
+    return Catalog(
+        engine="mariadb" if mariadb else "mysql", version=session.version, default_schema=default,
+        schemas=tuple(row[0] or "" for row in databases), tables=tuple(tables),
+        folds_tables=folding != "0", skipped=tuple(skipped),
+    )  # fmt: skip
+
+
+def _with_next(column: Column, following: str | None) -> Column:
+    if column.identity is None:
+        return column
+    from dataclasses import replace
+
+    identity = replace(column.identity, next_value=int(following) if following else None)
+    return replace(column, identity=identity)
+
+
+def _json_columns(session: Session, where: str) -> set[tuple[str, str, str]]:
+    where = where.replace("table_schema", "constraint_schema")
+    found = set()
+    for schema, table, clause in session.query(JSON_CHECKS.format(where=where)):
+        match = re.fullmatch(r"json_valid\(`((?:[^`]|``)*)`\)", clause or "")
+        if match:
+            found.add((schema or "", table or "", match[1].replace("``", "`")))
+    return found
+
+
+def _columns(session: Session, where: str, mariadb: bool) -> dict[tuple[str, str], list[Column]]:
+    json = _json_columns(session, where) if mariadb else set()
+    columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
+    for row in session.query(COLUMNS.format(where=where)):
+        schema, table, name = row[0] or "", row[1] or "", row[2] or ""
+        extra = (row[14] or "").lower()
+        identity = Identity(kind=IdentityKind.AUTO_INCREMENT) if "auto_increment" in extra else None
+        is_json = (schema, table, name) in json
+        columns[schema, table].append(
+            Column(
+                name=name, position=int(row[3] or 0), nullable=row[5] == "YES", identity=identity,
+                native=native(row[6] or "", row[7] or "", row[8:14], is_json=is_json),
+                default=row[4], generated=row[15] or None,
+            )  # fmt: skip
+        )
+    return columns
+
+
+def native(
+    name: str, text: str, sizes: tuple[str | None, ...], *, is_json: bool = False
+) -> NativeType:
+    length, precision, scale, fraction, charset, collation = sizes
+    name = name.lower()
+    numeric = name in ("decimal", "float", "double")
+    width = re.match(r"\w+\((\d+)\)", text)
+    sized = length if length is not None else (
+        width[1] if width and name in ("bit", "tinyint", "year", "vector") else None
+    )
+    if is_json:
+        return NativeType(name="json", text="json", charset=charset, collation=collation)
+    return NativeType(
+        name=name, text=text, unsigned=" unsigned" in text or " zerofill" in text,
+        precision=int(precision) if numeric and precision else int(fraction) if fraction else None,
+        scale=int(scale) if numeric and scale else None, length=int(sized) if sized else None,
+        labels=labels(text) if name in ("enum", "set") else (), charset=charset,
+        collation=collation,
+    )  # fmt: skip
+
+
+def labels(text: str) -> tuple[str, ...]:
+    """The labels of `enum('a','it''s')`."""
+    found = re.findall(r"'((?:[^'\\]|''|\\.)*)'", text, re.DOTALL)
+    return tuple(label.replace("''", "'").replace("\\\\", "\\") for label in found)

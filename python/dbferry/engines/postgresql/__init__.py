@@ -1,0 +1,94 @@
+"""PostgreSQL 12 to 18."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from dataclasses import replace
+
+from dbferry.catalog import Catalog, Column, Session, Table
+from dbferry.engines import NewTable
+from dbferry.engines.postgresql import catalog, ddl, probe, types
+from dbferry.types import Declared, Facts, Verdict
+
+SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
+NAME_BYTES = 63
+
+
+class Postgresql:
+    name = "postgresql"
+    family = "postgresql"
+    has_schemas = True
+    typed = True
+    columns_limit = 1600
+
+    quote = staticmethod(ddl.quote)
+    relation = staticmethod(ddl.relation)
+    create_schema = staticmethod(ddl.create_schema)
+    create_type = staticmethod(ddl.create_type)
+    finish_table = staticmethod(ddl.finish_table)
+    drop_table = staticmethod(ddl.drop_table)
+    truncate_table = staticmethod(ddl.truncate_table)
+    set_next = staticmethod(ddl.set_next)
+    read = staticmethod(types.read)
+    read_text = staticmethod(types.read_text)
+    declare = staticmethod(types.declare)
+    accept = staticmethod(types.accept)
+
+    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+        return catalog.read(session, schemas)
+
+    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
+        return probe.run(session, table, target, self.source_relation(table))
+
+    def verbatim(self, column: Column, target: Catalog) -> Declared:
+        """The same type in another PostgreSQL; what it names must be there."""
+        native = column.native
+        known = {(t.schema, t.name) for t in target.types}
+        if native.domain and not any(
+            native.domain == ddl.relation(schema, name) for schema, name in known
+        ):
+            return Declared(native=replace(native, domain=None), verdict=Verdict.NOTE,
+                            code="X-DOMAIN", note=f"domain {native.domain} is not in the target: its base type")
+        if native.schema == "pg_catalog" or native.kind == "enum":
+            return Declared(native=native)
+        bare = native.element or native.name
+        if (native.schema, bare) in known or native.schema is None:
+            return Declared(native=native)
+        return Declared(native=native, verdict=Verdict.ERROR, code="X-TYPE",
+                        note=f"type {native.text} is not in the target",
+                        hint="create the type, or the extension that has it, in the target first")
+
+    def raw_transfer(self, table: Table) -> str:
+        return "raw_binary" if all(c.native.binary and not c.native.domain for c in table.columns) else "raw"
+
+    def raw_column(self, column: Column) -> tuple[str, str]:
+        return ddl.quote(column.name), "text"
+
+    def source_relation(self, table: Table) -> str:
+        only = "ONLY " if table.kind == "parent" else ""
+        return only + ddl.relation(table.schema, table.name)
+
+    def cut_by_place(self, table: Table) -> bool:
+        return table.kind != "partitioned" or bool(table.leaves)
+
+    def fold_column(self, name: str) -> str:
+        return name
+
+    def fit_name(self, name: str) -> str:
+        return name.encode()[:NAME_BYTES].decode(errors="ignore")
+
+    def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
+        if "\0" in name or not name:
+            return f"no {what} of postgresql can have an empty name or U+0000 in it", "rename it in the source"
+        if what == "column" and name in SYSTEM_COLUMNS:
+            return (f"`{name}` is a system column of every postgresql table",
+                    "rename the column in the source, or exclude the table")
+        return None
+
+    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
+        return table, {}
+
+    def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
+        return ddl.create_table(table)
+
+

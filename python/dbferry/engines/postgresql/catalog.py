@@ -1,0 +1,258 @@
+"""Reads PostgreSQL's catalogs: everything from pg_catalog, names made without the search path."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    Identity,
+    IdentityKind,
+    NativeType,
+    Session,
+    Table,
+    UserType,
+)
+from dbferry.engines.postgresql import ddl
+
+USER_SCHEMAS = (
+    "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp_)'"
+)
+OF_EXTENSION = (
+    "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = '{catalog}'::pg_catalog.regclass"
+    " AND d.objid = {oid} AND d.deptype = 'e')"
+)
+
+TABLES = """
+SELECT c.oid, n.nspname, c.relname, c.relkind,
+       EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
+       greatest(c.reltuples, 0)::bigint, pg_catalog.pg_total_relation_size(c.oid),
+       pg_catalog.obj_description(c.oid, 'pg_class')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
+  AND NOT {of_extension}
+ORDER BY n.nspname, c.relname"""
+
+LEAVES = """
+SELECT c.oid, n.nspname, l.relname, l.relkind, greatest(l.reltuples, 0)::bigint,
+       pg_catalog.pg_total_relation_size(l.oid)
+FROM pg_catalog.pg_class c
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree(c.oid) t
+JOIN pg_catalog.pg_class l ON l.oid = t.relid
+JOIN pg_catalog.pg_namespace n ON n.oid = l.relnamespace
+WHERE c.relkind = 'p' AND NOT c.relispartition AND t.isleaf AND l.relkind <> 'p'
+ORDER BY 1, 2, 3"""
+
+# A domain is walked to its base; the typmod is the domain's own once one is met.
+COLUMNS = """
+WITH RECURSIVE base (oid, typid, typmod) AS (
+    SELECT t.oid, t.oid, -1 FROM pg_catalog.pg_type t
+  UNION ALL
+    SELECT b.oid, t.typbasetype, t.typtypmod
+    FROM base b JOIN pg_catalog.pg_type t ON t.oid = b.typid WHERE t.typtype = 'd'
+)
+SELECT a.attrelid, a.attname, a.attnum, NOT a.attnotnull AND NOT dt.typnotnull,
+       pg_catalog.pg_get_expr(ad.adbin, ad.adrelid), a.attidentity, a.attgenerated,
+       t.typname, tn.nspname, t.oid, t.typtype, t.typelem, e.typname, e.oid, e.typtype,
+       CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END,
+       pg_catalog.format_type(t.oid, CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END),
+       CASE WHEN dt.typtype = 'd'
+            THEN '"' || replace(dn.nspname, '"', '""') || '"."' || replace(dt.typname, '"', '""') || '"' END,
+       en.nspname, t.typcategory
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_type dt ON dt.oid = a.atttypid
+JOIN pg_catalog.pg_namespace dn ON dn.oid = dt.typnamespace
+JOIN base b ON b.oid = a.atttypid
+JOIN pg_catalog.pg_type t ON t.oid = b.typid AND t.typtype <> 'd'
+JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+LEFT JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace
+LEFT JOIN pg_catalog.pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
+WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+  AND {where}
+ORDER BY a.attrelid, a.attnum"""
+
+KEYS = """
+SELECT k.conrelid, k.conname, a.attname
+FROM pg_catalog.pg_constraint k
+CROSS JOIN LATERAL unnest(k.conkey) WITH ORDINALITY AS p (attnum, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.attnum
+WHERE k.contype = 'p' ORDER BY k.conrelid, p.place"""
+
+SEQUENCES = """
+SELECT d.refobjid, a.attname,
+       pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname),
+       q.seqincrement, q.seqstart,
+       CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE')
+            THEN pg_catalog.pg_sequence_last_value(s.oid) END,
+       pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE')
+FROM pg_catalog.pg_depend d
+JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
+JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
+JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')"""
+
+TYPES = """
+SELECT n.nspname, t.typname, t.typtype, e.enumlabel
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
+WHERE t.oid >= 16384 AND t.typcategory <> 'A'
+ORDER BY n.nspname, t.typname, e.enumsortorder"""
+
+FIRST_USER_OID = 16384
+KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range"}
+
+
+def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
+    where = USER_SCHEMAS
+    if schemas:
+        where += f" AND n.nspname IN ({', '.join(map(ddl.literal, schemas))})"
+    types = _types(session)
+    keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for relid, constraint, name in session.query(KEYS):
+        keys[relid or ""].append((constraint or "", name or ""))
+    leaves: dict[str, list[tuple[str, str, int, int]]] = defaultdict(list)
+    foreign: set[str] = set()
+    for oid, schema, name, relkind, rows, size in session.query(LEAVES):
+        foreign |= {oid or ""} if relkind == "f" else set()
+        leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
+    columns = _columns(session, where, types)
+    of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
+    tables: list[Table] = []
+    skipped: list[str] = []
+    for row in session.query(TABLES.format(where=where, of_extension=of_extension)):
+        oid, schema, name, relkind, has_children, rows, size, comment = row
+        if relkind == "f":
+            skipped.append(f"foreign table {schema}.{name}")
+            continue
+        key = keys[oid or ""]
+        parts = leaves[oid or ""]
+        kind = "partitioned" if relkind == "p" else "parent" if has_children == "t" else "table"
+        tables.append(
+            Table(
+                schema=schema or "", name=name or "", columns=tuple(columns[oid or ""]),
+                primary_key=tuple(column for _, column in key),
+                primary_key_name=key[0][0] if key else None,
+                kind=kind, 
+                # A foreign leaf has no places to cut by: such a table is read as one.
+                leaves=() if oid in foreign else tuple((s, n) for s, n, _, _ in parts),
+                estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
+                estimated_bytes=int(size or 0) + sum(p[3] for p in parts), comment=comment,
+            )  # fmt: skip
+        )
+    namespaces = session.query(
+        f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {where} ORDER BY 1"
+    )
+    return Catalog(
+        engine="postgresql", version=session.version, default_schema="public",
+        schemas=tuple(row[0] or "" for row in namespaces), tables=tuple(tables), types=types,
+        skipped=tuple(skipped),
+        extensions=frozenset(
+            row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")
+        ),
+    )  # fmt: skip
+
+
+def _types(session: Session) -> tuple[UserType, ...]:
+    labels: dict[tuple[str, str, str], list[str]] = defaultdict(list)
+    for schema, name, kind, label in session.query(TYPES):
+        found = labels[schema or "", name or "", KINDS.get(kind or "", "base")]
+        if label is not None:
+            found.append(label)
+    return tuple(
+        UserType(schema=schema, name=name, kind=kind, labels=tuple(found))
+        for (schema, name, kind), found in labels.items()
+    )
+
+
+def _sequences(session: Session) -> dict[tuple[str, str], Identity]:
+    found: dict[tuple[str, str], Identity] = {}
+    for relid, column, sequence, increment, start, last, readable in session.query(SEQUENCES):
+        step = int(increment or 1)
+        following = int(last) + step if last is not None else int(start or 1)
+        found[relid or "", column or ""] = Identity(
+            kind=IdentityKind.SERIAL, sequence=sequence, increment=step,
+            next_value=following if readable == "t" else None,
+        )  # fmt: skip
+    return found
+
+
+def _columns(
+    session: Session, where: str, types: tuple[UserType, ...]
+) -> dict[str, list[Column]]:
+    sequences = _sequences(session)
+    labels = {(t.schema, t.name): t.labels for t in types}
+    columns: dict[str, list[Column]] = defaultdict(list)
+    for row in session.query(COLUMNS.format(where=where)):
+        relid, name, position, nullable, default, identity, generated = row[:7]
+        sequence = sequences.get((relid or "", name or ""))
+        # A sequence that a column owns makes it serial only if its default draws from it.
+        if sequence and not identity and "nextval(" not in (default or ""):
+            sequence = None
+        if sequence and identity:
+            kind = IdentityKind.ALWAYS if identity == "a" else IdentityKind.BY_DEFAULT
+            sequence = Identity(kind=kind, sequence=sequence.sequence,
+                                next_value=sequence.next_value, increment=sequence.increment)
+        columns[relid or ""].append(
+            Column(
+                name=name or "", position=int(position or 0), nullable=nullable == "t",
+                native=_native(row, labels), identity=sequence,
+                default=None if generated or sequence else default,
+                generated=default if generated else None,
+            )  # fmt: skip
+        )
+    if any(c.native.name == "money" for found in columns.values() for c in found):
+        _money(session, columns)
+    return columns
+
+
+def _money(session: Session, columns: dict[str, list[Column]]) -> None:
+    """The digits after the point of money are a setting of the database."""
+    from dataclasses import replace
+
+    digits = int(session.query("SELECT scale((0::money)::numeric)")[0][0] or 2)
+    for found in columns.values():
+        for place, column in enumerate(found):
+            if column.native.name == "money":
+                found[place] = replace(column, native=replace(column.native, scale=digits))
+
+
+def _native(
+    row: tuple[str | None, ...], labels: dict[tuple[str, str], tuple[str, ...]]
+) -> NativeType:
+    name, schema, oid, typtype, _, element, element_oid, element_type = row[7:15]
+    typmod, text, domain, element_schema, category = row[15:20]
+    is_array = category == "A" and element is not None
+    precision = scale = length = None
+    modifier = int(typmod or -1)
+    if name == "numeric" and modifier >= 0:
+        precision = ((modifier - 4) >> 16) & 0xFFFF
+        scale = (((modifier - 4) & 0x7FF) ^ 1024) - 1024
+    elif name in ("varchar", "bpchar") and modifier >= 0:
+        length = modifier - 4
+    elif name in ("bit", "varbit") and modifier >= 0:
+        length = modifier
+    elif name in ("time", "timetz", "timestamp", "timestamptz") and modifier >= 0:
+        precision = modifier
+    owner, bare = (element_schema, element) if is_array else (schema, name)
+    if owner != "pg_catalog":
+        # format_type's text depends on the search path: only its modifier is taken.
+        found = text or ""
+        start = found.find("(", 1) if found.endswith((")", ")[]")) else -1
+        suffix = found[start:].removesuffix("[]") if start >= 0 else ""
+        text = f"{ddl.quote(owner or '')}.{ddl.quote(bare or '')}{suffix}{'[]' if is_array else ''}"
+    numbers = [int(number) for number in (oid, element_oid) if number]
+    return NativeType(
+        name=(name or "").lower(), text=text or "", precision=precision, scale=scale,
+        length=length, labels=labels.get((schema or "", name or ""), ()), schema=owner,
+        kind="array" if is_array else KINDS.get(typtype or "", "base"), domain=domain,
+        element=element if is_array else None,
+        binary=all(number < FIRST_USER_OID for number in numbers)
+        and not (name or "").startswith(("reg", "_reg", "_record", "_aclitem", "aclitem")),
+    )  # fmt: skip

@@ -1,0 +1,83 @@
+"""SQLite 3."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from dbferry.catalog import Catalog, Column, Session, Table, UserType
+from dbferry.engines import NewTable
+from dbferry.engines.sqlite import catalog, ddl, probe, types
+from dbferry.errors import InternalError
+from dbferry.types import Declared, Facts
+
+_FOLD = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1)})
+
+
+class Sqlite:
+    name = "sqlite"
+    family = "sqlite"
+    has_schemas = False
+    typed = False
+    columns_limit = 2000
+
+    quote = staticmethod(ddl.quote)
+    relation = staticmethod(ddl.relation)
+    drop_table = staticmethod(ddl.drop_table)
+    truncate_table = staticmethod(ddl.truncate_table)
+    set_next = staticmethod(ddl.set_next)
+    read = staticmethod(types.read)
+    read_text = staticmethod(types.read_text)
+    declare = staticmethod(types.declare)
+    accept = staticmethod(types.accept)
+
+    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+        return catalog.read(session, schemas)
+
+    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
+        """Between two SQLite files values keep their class, and nothing needs to be known."""
+        return {} if target == "sqlite" else probe.run(session, table)
+
+    def verbatim(self, column: Column, target: Catalog) -> Declared:
+        return Declared(native=column.native)
+
+    def raw_transfer(self, table: Table) -> str:
+        return "raw"
+
+    def raw_column(self, column: Column) -> tuple[str, str]:
+        return ddl.quote(column.name), "text"
+
+    def source_relation(self, table: Table) -> str:
+        return ddl.quote(table.name)
+
+    def cut_by_place(self, table: Table) -> bool:
+        return table.kind != "without_rowid"
+
+    def fold_column(self, name: str) -> str:
+        """Only ASCII letters are folded."""
+        return name.translate(_FOLD)
+
+    def fit_name(self, name: str) -> str:
+        return name
+
+    def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
+        hint = "rename it in the source, or exclude the table"
+        if "\0" in name:
+            return f"no {what} of sqlite can have U+0000 in its name", hint
+        if what == "table" and self.fold_column(name).startswith("sqlite_"):
+            return f"table names that begin with `sqlite_` are sqlite's own: `{name}`", hint
+        return None
+
+    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
+        return table, {}
+
+    def create_schema(self, schema: str) -> str:
+        raise InternalError("schemas don't exist here", engine=self.name)
+
+    def create_type(self, wanted: UserType) -> str:
+        raise InternalError("types of users don't exist here", engine=self.name)
+
+    def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
+        return ddl.create_table(table)
+
+    def finish_table(self, table: NewTable) -> Sequence[str]:
+        return ()

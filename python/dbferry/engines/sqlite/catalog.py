@@ -1,0 +1,113 @@
+"""Reads SQLite's catalog through its pragma functions; the declaration is only a hint of the type."""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Collection
+
+from dbferry.catalog import Catalog, Column, Identity, IdentityKind, NativeType, Session, Table
+from dbferry.engines.sqlite import ddl
+
+TABLES = """
+SELECT l.name, l.type, l.wr, l.strict,
+       coalesce((SELECT s.sql FROM sqlite_schema s WHERE s.type = 'table' AND s.name = l.name), '')
+FROM pragma_table_list AS l
+WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY l.name"""
+
+COLUMNS = """
+SELECT l.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden
+FROM pragma_table_list AS l JOIN pragma_table_xinfo(l.name) AS c
+WHERE l.schema = 'main' AND l.type = 'table' AND c.hidden <> 1 ORDER BY l.name, c.cid"""
+
+# Only a key that isn't the rowid itself has an index.
+KEY_INDEXES = """
+SELECT l.name FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i
+WHERE l.schema = 'main' AND l.type = 'table' AND i.origin = 'pk'"""
+
+
+def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
+    indexed = {row[0] for row in session.query(KEY_INDEXES)}
+    rows: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
+    for row in session.query(COLUMNS):
+        rows[row[0] or ""].append(row)
+    sequences = _sequences(session)
+    tables: list[Table] = []
+    skipped: list[str] = []
+    for name, kind, without_rowid, strict, sql in session.query(TABLES):
+        if kind == "virtual":
+            skipped.append(f"virtual table {name}")
+        if kind != "table":
+            continue
+        found = rows[name or ""]
+        keys = sorted((int(row[6] or 0), row[2] or "") for row in found if row[6] not in ("0", None))
+        key = tuple(column for _, column in keys)
+        rowid = without_rowid != "1" and len(key) == 1 and name not in indexed
+        autoincrement = rowid and re.search(r"\bAUTOINCREMENT\b", sql or "", re.IGNORECASE)
+        identity = Identity(
+            kind=IdentityKind.AUTO_INCREMENT if autoincrement else IdentityKind.ROWID,
+            next_value=sequences.get(name or "", 0) + 1 if autoincrement else None,
+        )
+        tables.append(
+            Table(
+                schema="main", name=name or "", primary_key=key, strict=strict == "1",
+                kind="without_rowid" if without_rowid == "1" else "table",
+                columns=tuple(
+                    _column(row, key, identity if rowid and row[2] == key[0] else None,
+                            without_rowid == "1" or strict == "1")
+                    for row in found
+                ),
+            )  # fmt: skip
+        )
+    return Catalog(
+        engine="sqlite", version=session.version, schemas=("main",), default_schema="main",
+        tables=tuple(tables), folds_tables=True, skipped=tuple(skipped),
+    )  # fmt: skip
+
+
+def _sequences(session: Session) -> dict[str, int]:
+    if not session.query("SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_sequence'"):
+        return {}
+    rows = session.query(f"SELECT name, seq FROM {ddl.quote('sqlite_sequence')}")
+    return {name or "": int(value or 0) for name, value in rows}
+
+
+def _column(
+    row: tuple[str | None, ...], key: tuple[str, ...], identity: Identity | None, exact_keys: bool
+) -> Column:
+    _, position, name, declared, notnull, default, _, hidden = row
+    never_null = notnull == "1" or identity is not None or (exact_keys and name in key)
+    return Column(
+        name=name or "", position=int(position or 0) + 1, native=native(declared or ""),
+        nullable=not never_null, default=default, identity=identity,
+        generated="" if hidden in ("2", "3") else None,
+    )  # fmt: skip
+
+
+def native(declared: str) -> NativeType:
+    """`VARCHAR(20)` is name `varchar` of length 20; the text stays as it was written."""
+    match = re.fullmatch(r"\s*([^()]*?)\s*(?:\(\s*(\d+)\s*(?:,\s*(\d+)\s*)?\).*)?\s*", declared)
+    if match is None:
+        return NativeType(name=declared.lower().strip(), text=declared)
+    first = int(match[2]) if match[2] else None
+    name = match[1].lower()
+    exact = any(word in name for word in ("dec", "num", "money"))
+    return NativeType(
+        name=name, text=declared, length=None if exact else first,
+        precision=first if exact else None,
+        scale=(int(match[3]) if match[3] else 0) if exact and first else None,
+    )  # fmt: skip
+
+
+def affinity(name: str) -> str:
+    """SQLite's own rules, in their order."""
+    upper = name.upper()
+    if "INT" in upper:
+        return "integer"
+    if any(word in upper for word in ("CHAR", "CLOB", "TEXT")):
+        return "text"
+    if "BLOB" in upper or not upper:
+        return "blob"
+    if any(word in upper for word in ("REAL", "FLOA", "DOUB")):
+        return "real"
+    return "numeric"

@@ -1,0 +1,62 @@
+"""Writes SQLite's DDL. Every name goes through `quote`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from dbferry.catalog import Identity, IdentityKind
+from dbferry.engines import NewColumn, NewTable
+
+
+def quote(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
+
+
+def literal(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"
+
+
+def relation(schema: str | None, name: str) -> str:
+    return quote(name)
+
+
+def _column(column: NewColumn, is_rowid: bool) -> str:
+    parts = [quote(column.name), column.native.text]
+    if is_rowid and column.identity is not None:
+        promise = column.identity.kind is not IdentityKind.ROWID
+        parts[1:] = ["INTEGER PRIMARY KEY" + (" AUTOINCREMENT" if promise else "")]
+    elif not column.nullable:
+        parts.append("NOT NULL")
+    return " ".join(part for part in parts if part)
+
+
+def create_table(table: NewTable) -> str:
+    rowid = next((c.name for c in table.columns if c.identity and (c.name,) == table.primary_key
+                  and table.kind != "without_rowid"), None)
+    lines = [_column(column, column.name == rowid) for column in table.columns]
+    if table.primary_key and rowid is None:
+        lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+    options = [word for word, wanted in (("WITHOUT ROWID", table.kind == "without_rowid"),
+                                         ("STRICT", table.strict)) if wanted]
+    body = ",\n    ".join(lines)
+    return f"CREATE TABLE {quote(table.name)} (\n    {body}\n) {', '.join(options)}".rstrip()
+
+
+def drop_table(schema: str | None, name: str) -> str:
+    return f"DROP TABLE IF EXISTS {quote(name)}"
+
+
+def truncate_table(schema: str | None, name: str) -> str:
+    return f"DELETE FROM {quote(name)}"
+
+
+def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
+    """sqlite_sequence holds the last value given; loading raises it to the largest key by itself."""
+    if identity.kind is IdentityKind.ROWID or identity.next_value is None:
+        return ()
+    name, last = literal(table), identity.next_value - 1
+    return (
+        f"INSERT INTO sqlite_sequence (name, seq) SELECT {name}, 0 "
+        f"WHERE NOT EXISTS (SELECT 1 FROM sqlite_sequence WHERE name = {name})",
+        f"UPDATE sqlite_sequence SET seq = max(seq, {last}) WHERE name = {name}",
+    )

@@ -24,6 +24,7 @@ pub mod convert;
 pub mod copy;
 pub mod error;
 pub mod loss;
+pub mod net;
 pub mod plan;
 pub mod session;
 pub mod source;

@@ -19,6 +19,7 @@
 //! `decode`, `write`, `encode`, `error` (server code to [`error::Kind`]).
 
 pub mod block;
+pub mod calendar;
 pub mod cancel;
 pub mod convert;
 pub mod copy;
@@ -26,6 +27,7 @@ pub mod error;
 pub mod loss;
 pub mod net;
 pub mod plan;
+pub mod postgres;
 pub mod session;
 pub mod source;
 pub mod target;

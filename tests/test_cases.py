@@ -64,11 +64,11 @@ def _names(text: str) -> list[str]:
 
 
 def _cases() -> list[Case]:
-    """A folder is named for its source engine, or for several: `mysql,mariadb`."""
+    """A folder is named for its source engine, or for several: `mysql_and_mariadb`."""
     return [
         Case(path, source)
         for path in sorted(HERE.glob("*/*.yaml"))
-        for source in _names(path.parent.name)
+        for source in path.parent.name.split("_and_")
     ]
 
 

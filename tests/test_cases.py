@@ -1,7 +1,7 @@
-"""Every case of `cases/` against every target.
+"""Every case of `cases/` from its source engine to every target.
 
-A case is a table `t (id, v)` in one or several source engines: `type` and `literals` make it, or `setup` does.
-What is expected of each target is a line, or a mapping for more:
+A case is a table with the columns `id` and `v`, in the engine that its folder names: `type` and `literals` make it, or
+`setup` does, where `<table>` stands for its name. What is expected of each target is a line, or a mapping for more:
 
     L bigint                the plan's verdict and the declared type in the target
     W/T-RANGE TEXT          … and one of the verdict's codes
@@ -9,10 +9,17 @@ What is expected of each target is a line, or a mapping for more:
     refused N-RANGE         a value is refused while it is copied
 
 `texts` is what the judge reads in the target (the literals when absent, `source` for what it reads in the source); a
-mapping may have its own, and `counts`: rows that a code touched; `classes`: storage classes in SQLite; `on_loss`.
+mapping may have its own, and `counts`: rows that a code touched; `classes`: storage classes in SQLite; `on_loss`: codes
+and policies; `before`: SQL for the target.
+
+All tables of an engine lie in one database and travel in one run; only when that run fails do they travel alone.
 """
 
-from collections.abc import Callable, Iterator
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -21,120 +28,214 @@ import yaml
 
 import dbferry
 import judge
+from conftest import _make_database
+from dbferry.report import TableReport
 from servers.database import Database
 
 HERE = Path(__file__).parent / "cases"
 TARGETS = ("postgresql", "mysql", "mariadb", "sqlite", "duckdb")
 
 
+@dataclass(frozen=True)
 class Case:
     """One case file, as seen from one source engine."""
 
-    def __init__(self, path: Path, source: str) -> None:
-        self.source = source
-        self.name = f"{source}-{path.stem}"
-        self.content: dict[str, Any] = yaml.safe_load(path.read_text(encoding="utf-8"))
+    table: str
+    source: str
+    content: dict[str, Any] = field(hash=False)
 
     def setup(self) -> str:
         if "setup" in self.content:
-            return str(self.content["setup"])
-        statements = [self.content.get("before", "")]
-        statements.append(f"CREATE TABLE t (id integer PRIMARY KEY, v {self.content['type']})")
+            return str(self.content["setup"]).replace("<table>", self.table)
+        statements = [
+            self.content.get("before", ""),
+            f"CREATE TABLE {self.table} (id integer PRIMARY KEY, v {self.content['type']})",
+        ]
         statements += [
-            f"INSERT INTO t VALUES ({number}, {text})"
+            f"INSERT INTO {self.table} VALUES ({number}, {text})"
             for number, text in enumerate(self.content["literals"], start=1)
         ]
         return ";\n".join(filter(None, statements)) + ";"
 
-    def expected(self, target: str) -> dict[str, Any]:
+    def expected(self, target: str) -> "Expected":
         [entry] = [e for names, e in self.content["targets"].items() if target in _names(names)]
-        if isinstance(entry, str):
-            entry = {"is": entry}
-        verdict, _, rest = entry["is"].partition(" ")
-        wanted = {"counts": {}, "classes": None, "on_loss": [], **entry, "verdict": verdict}
-        wanted["texts"] = entry.get("texts", self.content.get("texts", self.literals()))
-        return {**wanted, "code": rest} if verdict in ("blocked", "refused") else {**wanted, "type": rest}
+        entry = {"is": entry} if isinstance(entry, str) else dict(entry)
+        first, _, rest = entry.pop("is").partition(" ")
+        verdict, _, code = first.partition("/")
+        entry.setdefault("texts", self.content.get("texts", self._literals()))
+        if verdict in ("blocked", "refused"):
+            return Expected(verdict, code=rest, **entry)
+        return Expected(verdict, code=code, type=rest, **entry)
 
-    def literals(self) -> list[str | None]:
+    def _literals(self) -> list[str | None]:
         return [None if text == "NULL" else text for text in self.content.get("literals", [])]
+
+
+@dataclass(frozen=True)
+class Expected:
+    """What one target is to make of a case."""
+
+    verdict: str
+    code: str
+    texts: Any
+    type: str = ""
+    counts: dict[str, int] = field(default_factory=dict)
+    classes: list[str] | None = None
+    on_loss: list[str] = field(default_factory=list)
+    before: str = ""
 
 
 def _names(text: str) -> list[str]:
     return [name.strip() for name in text.split(",")]
 
 
-def _cases() -> list[Case]:
+@cache
+def all_cases() -> list[Case]:
     """A folder is named for its source engine, or for several: `mysql_and_mariadb`."""
     return [
-        Case(path, source)
+        Case(f"t_{path.stem}", source, yaml.safe_load(path.read_text(encoding="utf-8")))
         for path in sorted(HERE.glob("*/*.yaml"))
         for source in path.parent.name.split("_and_")
     ]
 
 
-@pytest.fixture(scope="module")
-def source(
-    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[tuple[Case, Database]]:
-    """A case and the database that holds it; the targets of a case share it."""
-    from conftest import _make_database
+class Yard:
+    """The databases that hold the cases, and what came of each group of them."""
 
-    case = request.param
-    made = _make_database(case.source, request, tmp_path_factory.mktemp("source"))
-    made.sql(case.setup())
-    yield case, made
-    made.drop()
+    def __init__(self, make: Callable[[str], Database]) -> None:
+        self.make = make
+        self.held = cache(self._hold)
+        self.moved = cache(self._move)
+        self.faults = cache(self._block)
+
+    def task(self, cases: Iterable[Case], target: Database) -> dbferry.Task:
+        cases = list(cases)
+        wanted = {case: case.expected(target.engine) for case in cases}
+        for before in {expected.before for expected in wanted.values()} - {""}:
+            target.sql(before)
+        return dbferry.Task.of(
+            source=self.held(cases[0].source).url,
+            target=target.url,
+            tables=[case.table for case in cases],
+            on_loss=[f"{case.table}.v:{rule}" for case in cases for rule in wanted[case].on_loss],
+        )
+
+    def _hold(self, engine: str) -> Database:
+        made = self.make(engine)
+        for case in all_cases():
+            if case.source == engine:
+                made.sql(case.setup())
+        return made
+
+    def _move(self, source: str, target: str) -> "Moved | None":
+        """The run of all cases that arrive; None when it failed."""
+        cases = _group(source, target, lambda verdict: verdict not in ("blocked", "refused"))
+        made = self.make(target)
+        try:
+            return Moved.by(self.task(cases, made), made)
+        except dbferry.DbferryError:
+            return None
+
+    def _block(self, source: str, target: str) -> dict[str, set[str | None]]:
+        """The codes of the faults of all cases that are blocked, by table."""
+        cases = _group(source, target, lambda verdict: verdict == "blocked")
+        made = self.make(target)
+        task = self.task(cases, made)
+        with pytest.raises(dbferry.DbferryError) as caught:
+            task.run()
+        assert caught.value.exit_code == 2
+        assert not judge.tables(made)
+        faults = defaultdict(set)
+        for fault in task.plan().faults:
+            faults[str(fault.table).rpartition(".")[2]].add(fault.code)
+        return faults
+
+
+def _group(source: str, target: str, belongs: Callable[[str], bool]) -> list[Case]:
+    return [
+        case
+        for case in all_cases()
+        if case.source == source and belongs(case.expected(target).verdict)
+    ]
+
+
+@dataclass(frozen=True)
+class Moved:
+    """A run that came to its end."""
+
+    target: Database
+    columns: dict[str, dict[str, Any]]
+    reports: dict[str, TableReport]
+
+    @classmethod
+    def by(cls, task: dbferry.Task, target: Database) -> "Moved":
+        plan, report = task.plan().to_dict(), task.run()
+        columns = {
+            table["source"].rpartition(".")[2]: column
+            for table in plan["tables"]
+            for column in table["columns"]
+            if column["name"] == "v"
+        }
+        reports = {table.source.rpartition(".")[2]: table for table in report.tables}
+        return cls(target, columns, reports)
+
+
+@pytest.fixture(scope="session")
+def yard(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Yard]:
+    with ExitStack() as stack:
+
+        def make(engine: str) -> Database:
+            made = _make_database(engine, request, tmp_path_factory.mktemp(engine))
+            stack.callback(made.drop)
+            return made
+
+        yield Yard(make)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", _cases(), indirect=True, ids=lambda case: case.name)
-def test_case(
-    source: tuple[Case, Database], database: Callable[[str], Database], target: str
-) -> None:
-    case, held = source
-    wanted = case.expected(target)
-    made = database(target)
-    task = dbferry.Task.of(source=held.url, target=made.url, tables=["t"], on_loss=wanted["on_loss"])
-    match wanted["verdict"]:
+@pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.source}-{case.table}")
+def test_case(yard: Yard, database: Callable[[str], Database], case: Case, target: str) -> None:
+    expected = case.expected(target)
+    match expected.verdict:
         case "blocked":
-            assert codes_of_faults(task) == {wanted["code"]}
-            assert not judge.tables(made)
+            assert yard.faults(case.source, target).get(case.table) == {expected.code}
         case "refused":
-            with pytest.raises(dbferry.DbferryError) as caught:
-                task.run()
-            assert (caught.value.code, caught.value.column) == (wanted["code"], "v"), str(caught.value)
-            assert "t" not in judge.tables(made)
+            refuses(yard, case, database(target), expected)
         case _:
-            arrives(task, wanted, held, made)
+            moved = yard.moved(case.source, target)
+            if moved is None:
+                made = database(target)
+                moved = Moved.by(yard.task([case], made), made)
+            arrives(yard.held(case.source), case.table, moved, expected)
 
 
-def codes_of_faults(task: dbferry.Task) -> set[str | None]:
-    faults = task.plan().faults
+def refuses(yard: Yard, case: Case, made: Database, expected: Expected) -> None:
     with pytest.raises(dbferry.DbferryError) as caught:
-        task.run()
-    assert caught.value.exit_code == 2
-    return {fault.code for fault in faults}
+        yard.task([case], made).run()
+    assert (caught.value.code, caught.value.column) == (expected.code, "v"), str(caught.value)
+    assert case.table not in judge.tables(made)
 
 
-def arrives(task: dbferry.Task, wanted: dict[str, Any], held: Database, made: Database) -> None:
-    [table] = task.plan().to_dict()["tables"]
-    [column] = [column for column in table["columns"] if column["name"] == "v"]
-    verdict, _, code = wanted["verdict"].partition("/")
-    report = task.run()
-    texts = judge.texts(held, "t") if wanted["texts"] == "source" else None
+def arrives(held: Database, table: str, moved: Moved, expected: Expected) -> None:
+    column, report, made = moved.columns[table], moved.reports[table], moved.target
+    texts = expected.texts
+    if texts == "source":
+        texts = [row[1] for row in judge.texts(held, table)]
     told = {
         "verdict": column["verdict"],
-        "type": judge.types(made, "t")["v"],
-        "texts": [row[1] for row in judge.texts(made, "t")],
-        "counts": {w.code: w.rows for w in report.tables[0].warnings if w.rows is not None},
+        "type": judge.types(made, table)["v"],
+        "texts": [row[1] for row in judge.texts(made, table)],
+        "counts": {w.code: w.rows for w in report.warnings if w.rows is not None},
     }
     assert told == {
-        "verdict": verdict,
-        "type": wanted["type"],
-        "texts": wanted["texts"] if texts is None else [row[1] for row in texts],
-        "counts": wanted["counts"],
+        "verdict": expected.verdict,
+        "type": expected.type.replace("<table>", table),
+        "texts": texts,
+        "counts": expected.counts,
     }
-    assert not code or code in column["codes"]
-    assert judge.primary_key(made, "t") == ["id"]
-    if wanted["classes"] is not None:
-        assert judge.classes(made, "t", "v") == set(wanted["classes"])
+    assert not expected.code or expected.code in column["codes"]
+    assert judge.primary_key(made, table) == ["id"]
+    if expected.classes is not None:
+        assert judge.classes(made, table, "v") == set(expected.classes)

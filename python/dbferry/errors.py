@@ -7,7 +7,10 @@ place is told in fields. `format_error` is the only form in which a person sees 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
+
+if TYPE_CHECKING:
+    from dbferry.report import Report
 
 PLACE = ("engine", "side", "table", "column", "row", "range")
 
@@ -45,6 +48,8 @@ class DbferryError(Exception):
         self.range = range
         self.detail = detail
         self.hint = hint
+        self.report: Report | None = None
+        """What had been done by then, once the copy had begun."""
 
     @property
     def retryable(self) -> bool:

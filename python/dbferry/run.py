@@ -8,28 +8,28 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dbferry
 from dbferry import _native
 from dbferry.engines import engine
-from dbferry.errors import (
-    DbferryError,
-    Interrupted,
-    MismatchError,
-    RequestErrors,
-    from_fields,
-)
-from dbferry.plan import Plan, make_plan
+from dbferry.engines.duckdb.load import load
+from dbferry.engines.duckdb.session import DuckdbSession
+from dbferry.errors import DbferryError, Interrupted, MismatchError, RequestError, from_fields
+from dbferry.plan import Plan, TableItem, make_plan
 from dbferry.progress import Progress, ProgressCallback
-from dbferry.report import Report, State, TableReport, Warning_
+from dbferry.report import Report, TableReport, Warning_
+from dbferry.selection import Options, Prepare
 from dbferry.sessions import OpenSession, open_session
+from dbferry.types import Verdict
 from dbferry.urls import Endpoint, parse
 
 if TYPE_CHECKING:
+    from dbferry.catalog import Catalog
     from dbferry.task import Task
 
 Reading = tuple[int, int, int, int]
@@ -53,79 +53,96 @@ class _Run:
     task: Task
     source: Endpoint
     target: Endpoint
-    target_session: OpenSession
+    session: OpenSession
+    """Plain SQL on the target."""
     plan: Plan
-    stack: ExitStack
+    made: list[TableItem] = field(default_factory=list)
+    """Tables that this run has created."""
 
     @classmethod
     def open(cls, task: Task, stack: ExitStack) -> _Run:
         source, target = parse(task.source), parse(task.target)
-        source_session = stack.enter_context(open_session(source, side="source"))
-        target_session = stack.enter_context(open_session(target, side="target"))
-        plan = make_plan(source, source_session, target, target_session, task)
-        return cls(task, source, target, target_session, plan, stack)
+        _check_pair(source, target)
+        reading = stack.enter_context(open_session(source, side="source"))
+        writing = stack.enter_context(open_session(target, side="target"))
+        options = Options(
+            tables=task.tables, exclude=task.exclude, schemas=task.schemas,
+            prepare=Prepare(task.prepare), on_loss=task.on_loss,
+        )  # fmt: skip
+        one = _read_catalog(source, reading, "source")
+        other = _read_catalog(target, writing, "target")
+        return cls(task, source, target, writing, make_plan(one, other, options, reading, writing))
 
     def run(self, progress: ProgressCallback | None) -> Report:
-        if self.plan.faults:
-            raise RequestErrors(self.plan.faults)
+        self.plan.check()
         started = time.monotonic()
         snapshot = _native.open_snapshot(
             json.dumps(self.source.native()), json.dumps(self.task.sizes())
         )
         watch = _Watch(self.plan, progress, started)
-        made: list[str] = []
+        report = self._report(snapshot.method, [], [], started)
         try:
-            self._prepare(made)
-            outcomes, losses = self._copy(snapshot, watch)
+            before = self._prepare()
+            outcomes, losses = self._copy(snapshot, before, watch)
             report = self._report(snapshot.method, outcomes, losses, started)
-            failure = next((o["error"] for o in outcomes if o["state"] == "failed"), None)
-            if failure is not None:
-                raise _with_report(from_fields(failure), report)
+            for outcome in outcomes:
+                if outcome["state"] == "failed":
+                    raise from_fields(outcome["error"])
             self._finish(report)
-        except KeyboardInterrupt:
+        except (KeyboardInterrupt, DbferryError) as error:
             snapshot.cancel()
-            error = Interrupted("interrupted", hint=self._leftovers(made, frozenset()))
-            raise _with_report(error, self._report(snapshot.method, [], [], started)) from None
-        except DbferryError as error:
-            snapshot.cancel()
-            done = {t.target for t in error.report.tables if t.state == "done"} if (
-                isinstance(getattr(error, "report", None), Report)
-            ) else set()
-            left = self._leftovers(made, frozenset(done))
-            error.hint = f"{error.hint}; {left}" if error.hint else left
-            raise
+            failure = (
+                error if isinstance(error, DbferryError) else Interrupted("the run was interrupted")
+            )
+            failure.side = failure.side or "target"
+            left = self._clean_up(report)
+            failure.hint = f"{failure.hint}; {left}" if failure.hint else left
+            failure.report = report
+            raise failure from None
         different = [table for table in report.tables if table.state != "done"]
         if different:
-            raise _with_report(_mismatch(different), report)
+            mismatch = _mismatch(different)
+            mismatch.report = report
+            raise mismatch
         return replace(report, seconds=time.monotonic() - started)
 
-    def _prepare(self, made: list[str]) -> None:
-        """Runs the statements that come before the rows; notes the tables that are new."""
-        for statement in self.plan.before():
-            self.target_session.execute(statement.sql)
-            if statement.makes is not None:
-                made.append(statement.makes)
+    def _prepare(self) -> list[int]:
+        """Makes or empties the target's tables; gives the rows that each has and keeps."""
+        for statement in self.plan.objects:
+            self.session.execute(statement)
+        before = []
+        for item in self.plan.tables:
+            for statement in item.before:
+                self.session.execute(statement)
+            if item.action in ("create", "drop"):
+                self.made.append(item)
+            before.append(self._count(item) if item.action == "append" else 0)
+        return before
+
+    def _count(self, item: TableItem) -> int:
+        return int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
 
     def _copy(
-        self, snapshot: _native.Snapshot, watch: _Watch
+        self, snapshot: _native.Snapshot, before: list[int], watch: _Watch
     ) -> tuple[list[dict[str, Any]], list[list[Any]]]:
         tables = self.plan.native_tables()
-        before = self.plan.rows_before()
-        if self.target.engine == "duckdb":
-            from dbferry.engines.duckdb.load import load
-
-            return load(snapshot, self.target_session, tables, before, watch)
+        if isinstance(self.session, DuckdbSession):
+            return load(snapshot, self.session, tables, before, watch)
         target = json.dumps(self.target.native())
-        outcome = snapshot.copy(target, json.dumps(tables), before, watch)
-        outcomes, losses = json.loads(outcome)
+        outcomes, losses = json.loads(snapshot.copy(target, json.dumps(tables), before, watch))
         return outcomes, losses
 
     def _finish(self, report: Report) -> None:
-        """Keys and next values, for tables that are whole."""
-        done = {table.target for table in report.tables if table.state == "done"}
-        for statement in self.plan.after():
-            if statement.table in done:
-                self.target_session.execute(statement.sql)
+        """Keys and next values of the tables that are whole."""
+        for item, table in zip(self.plan.tables, report.tables, strict=True):
+            if table.state != "done":
+                continue
+            for statement in item.after:
+                try:
+                    self.session.execute(statement)
+                except DbferryError as error:
+                    error.table = error.table or item.name
+                    raise
 
     def _report(
         self,
@@ -137,13 +154,12 @@ class _Run:
         by_name = {outcome["table"]: outcome for outcome in outcomes}
         tables = []
         for item in self.plan.tables:
-            outcome = by_name.get(item.source_name, {})
-            state: State = outcome.get("state", "unfinished")
+            outcome = by_name.get(item.name, {})
             tables.append(
                 TableReport(
-                    source=item.source_name,
-                    target=item.target_name,
-                    state=state,
+                    source=item.name,
+                    target=".".join(filter(None, (item.destination.schema, item.destination.name))),
+                    state=outcome.get("state", "unfinished"),
                     rows=outcome.get("rows", 0),
                     bytes=outcome.get("bytes", 0),
                     seconds=outcome.get("seconds", 0.0),
@@ -159,41 +175,68 @@ class _Run:
             snapshot=method,
             seconds=time.monotonic() - started,
             tables=tuple(tables),
-            notes=tuple(self.plan.notes),
+            notes=self.plan.notes,
         )
 
-    def _leftovers(self, made: Sequence[str], done: frozenset[str]) -> str:
+    def _clean_up(self, report: Report) -> str:
         """Drops what this run has made and not finished; tells what stays and how to go on."""
-        target = engine(self.target.engine)
-        names = {item.target_name: item for item in self.plan.tables}
-        stuck = []
-        for name in made:
-            if name in done:
+        whole = {table.source for table in report.tables if table.state == "done"}
+        dropped, kept, stuck = [], [], []
+        for item in self.made:
+            if item.name in whole:
+                kept.append(item.name)
                 continue
-            item = names[name]
+            relation = engine(self.target.engine)
             try:
-                self.target_session.execute(target.drop_table(item.target_schema, item.target))
+                self.session.execute(
+                    relation.drop_table(item.destination.schema, item.destination.name)
+                )
+                dropped.append(item.name)
             except DbferryError:
-                stuck.append(name)
-        kept = [name for name in made if name in done]
-        parts = []
+                stuck.append(item.name)
+        told = []
+        if dropped:
+            told.append("what this run had created and not finished was dropped")
         if stuck:
-            parts.append(f"incomplete tables are left: {', '.join(stuck)}")
-        elif len(kept) < len(made):
-            parts.append("tables made by this run and not finished were dropped")
-        if self.task.prepare != "create" or len(made) < len(self.plan.tables):
-            parts.append("tables that were there before may hold some of the new rows")
-        again = "run the same command again"
-        if kept or stuck or len(made) < len(self.plan.tables):
-            again = "run again with --prepare truncate"
-        return "; ".join([*parts, again])
+            told.append(f"incomplete and left in the target: {', '.join(stuck)}")
+        if kept:
+            told.append(f"complete in the target: {', '.join(kept)}")
+        old = [item.name for item in self.plan.tables if item not in self.made]
+        if old:
+            told.append(f"may hold some of the new rows: {', '.join(old)}")
+        again = "mend the cause and run the same command again"
+        if kept or stuck or (old and self.task.prepare == "create"):
+            again = "mend the cause and run again with --prepare truncate"
+        return "; ".join([*told, again])
+
+
+def _check_pair(source: Endpoint, target: Endpoint) -> None:
+    if source.engine == "duckdb":
+        raise RequestError("duckdb can't be a source yet", hint="duckdb is a target only")
+    if source.path is not None and target.path is not None:
+        if Path(source.path).resolve() == Path(target.path).resolve():
+            raise RequestError(
+                "the source and the target are the same file", hint="name another file as target"
+            )
+    elif source.safe == target.safe:
+        raise RequestError(
+            "the source and the target are the same database", hint="name another database"
+        )
+
+
+def _read_catalog(endpoint: Endpoint, session: OpenSession, side: str) -> Catalog:
+    try:
+        return engine(endpoint.engine).read_catalog(session)
+    except DbferryError as error:
+        error.side = error.side or side
+        raise
 
 
 class _Watch:
     """Turns the engine's readings into a `Progress` for whoever asked."""
 
     def __init__(self, plan: Plan, progress: ProgressCallback | None, started: float) -> None:
-        self._names = [item.source_name for item in plan.tables]
+        self._names = [item.name for item in plan.tables]
         self._progress = progress
         self._started = started
 
@@ -219,17 +262,13 @@ class _Watch:
         )
 
 
-Watcher = Callable[[Sequence[Reading]], None]
-
-
-def _warnings(item: Any, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
+def _warnings(item: TableItem, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
     """What the plan warned of and what values were touched in flight."""
     counted = {(column, code): rows for table, column, code, rows in losses
-               if table == item.source_name}  # fmt: skip
+               if table == item.name}  # fmt: skip
     made = []
     for column in item.columns:
-        codes = [code for code in column.codes if column.verdict == "W"]
-        for code in codes:
+        for code in column.codes if column.verdict is Verdict.WARNING else ():
             rows = counted.pop((column.name, code), None)
             made.append(Warning_(column.name, code, "; ".join(column.notes), rows))
     made += [
@@ -249,7 +288,3 @@ def _mismatch(different: Sequence[TableReport]) -> MismatchError:
         hint="something else wrote to the target during the run; run again with --prepare truncate",
     )
 
-
-def _with_report(error: DbferryError, report: Report) -> DbferryError:
-    error.report = report
-    return error

@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
+from dbferry.errors import format_error
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -60,26 +62,26 @@ def plan(made: Plan, console: Console) -> None:
     content = made.to_dict()
     for item in content["tables"]:
         console.print(
-            f"[bold]{printable(item['source'])}[/bold] → [bold]{printable(item['target'])}[/bold]  "
-            f"about {item.get('estimated_rows', 0):,} rows, {item.get('transfer', '')}",
+            f"[bold]{printable(item['name'])}[/bold] → [bold]{printable(item['target'])}[/bold]  "
+            f"{item['action']}, about {item['estimated_rows']:,} rows, {item['transfer']}",
             highlight=False,
         )
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 2))
         for heading in ("column", "source type", "target type", "verdict", "notes"):
             table.add_column(heading, overflow="fold")
         for column in item["columns"]:
-            codes = " ".join(column.get("codes", ()))
-            notes = "; ".join(column.get("notes", ()))
+            codes = " ".join(column["codes"])
+            notes = "; ".join(column["notes"])
             table.add_row(
                 printable(column["name"]), printable(column["source_type"]),
                 printable(column["target_type"]), column["verdict"],
                 escape(f"{codes}: {notes}" if codes and notes else codes or notes),
             )  # fmt: skip
         console.print(table)
-    for note in content.get("notes", ()):
+    for note in content["notes"]:
         console.print(escape(note), highlight=False)
     for fault in made.faults:
-        console.print(f"[red]blocked[/red] {escape(str(fault))}", highlight=False)
+        console.print(f"[red]blocked[/red] {escape(format_error(fault))}", highlight=False)
 
 
 def printable(name: str) -> str:

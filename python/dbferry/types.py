@@ -104,8 +104,7 @@ class Flight:
     def to_dict(self) -> dict[str, Any]:
         if self.type == "decimal":
             return {"type": "decimal", "precision": self.precision, "scale": self.scale}
-        # The engine's plan spells unsigned integers as serde does: `u_int8`.
-        return {"type": self.type.replace("uint", "u_int")}
+        return {"type": self.type}
 
 
 def decimal(precision: int, scale: int) -> Flight:

@@ -122,7 +122,7 @@ def _without_width(native: str) -> str:
     """MariaDB tells a display width with integers, which is no part of the type."""
     if native.startswith("tinyint(1)"):
         return native
-    return re.sub(r"^(tinyint|smallint|mediumint|int|bigint)\(\d+\)", r"\1", native)
+    return re.sub(r"^(tinyint|smallint|mediumint|int|bigint|year)\(\d+\)", r"\1", native)
 
 
 def _sqlite(db: Database, table: str) -> list[Column]:
@@ -177,6 +177,8 @@ def _mysql_expression(column: str, native: str) -> str:
         return f"LOWER(HEX({column}))"
     if base in GEOMETRIES:
         return f"LOWER(HEX({column}))"
+    if base == "vector":
+        return f"VECTOR_TO_STRING({column})"
     if base == "bit":
         return f"LPAD(CONV(HEX({column}), 16, 2), {native[4:-1]}, '0')"
     return f"CAST({column} AS CHAR)"

@@ -33,7 +33,7 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
 
             session = DuckdbSession(endpoint)  # type: ignore[assignment]
         else:
-            session = _native.connect(json.dumps(endpoint.native()))
+            session = _native.connect(json.dumps(endpoint.native()), side)
     except DbferryError as error:
         error.side = error.side or side
         raise

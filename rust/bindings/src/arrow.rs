@@ -1,6 +1,5 @@
 //! A table's rows for any consumer that speaks the Arrow C stream interface.
 
-use std::ffi::CString;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
@@ -37,8 +36,7 @@ impl ArrowStream {
         let stream = stream.ok_or_else(|| {
             pyo3::exceptions::PyValueError::new_err("the stream was already taken")
         })?;
-        let name = CString::from(c"arrow_array_stream");
-        PyCapsule::new(py, FFI_ArrowArrayStream::new(Box::new(stream)), Some(name))
+        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(stream)), c"arrow_array_stream")
     }
 
     /// Rows, bytes, ranges and ranges done, so far.

@@ -4,7 +4,8 @@ use std::sync::{Mutex, PoisonError};
 
 use dbferry::cancel::Cancel;
 use dbferry::engines;
-use dbferry::plan::Endpoint;
+use dbferry::error::Side;
+use dbferry::plan::{self, Endpoint};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -21,13 +22,14 @@ pub struct Session {
     owner: Owner,
 }
 
-/// Opens a session; `endpoint` is JSON.
+/// Opens a session; `endpoint` is JSON, `side` is `source` or `target`. A source's file is not written to.
 #[pyfunction]
-pub fn connect(py: Python<'_>, endpoint: &str) -> PyResult<Session> {
+pub fn connect(py: Python<'_>, endpoint: &str, side: &str) -> PyResult<Session> {
     let endpoint: Endpoint =
         serde_json::from_str(endpoint).map_err(|error| errors::plan(py, "endpoint", &error))?;
+    let side = plan::named::<Side>("side", side, "").map_err(|error| errors::raise(py, &error))?;
     let cancel = Cancel::default();
-    let inner = supervise(py, &cancel, || engines::session(&endpoint, &cancel), |_| Ok(()))?
+    let inner = supervise(py, &cancel, || engines::session(&endpoint, side, &cancel), |_| Ok(()))?
         .map_err(|error| errors::raise(py, &error))?;
     let version = inner.version().to_owned();
     Ok(Session { inner: Mutex::new(Some(inner)), version, cancel, owner: Owner::here() })

@@ -9,13 +9,13 @@ use crate::target::Writer;
 use crate::{mysql, postgres, sqlite};
 
 /// A session for catalogs, probes and DDL.
-pub fn session(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Session>> {
-    match endpoint.engine {
-        Engine::Postgresql => Ok(Box::new(postgres::connect(endpoint, cancel)?)),
-        Engine::Mysql | Engine::Mariadb => Ok(Box::new(mysql::connect(endpoint, cancel)?)),
-        Engine::Sqlite => Ok(Box::new(sqlite::connect(endpoint, cancel)?)),
-    }
-    .map_err(|error: crate::error::Error| error.on(endpoint.engine))
+pub fn session(endpoint: &Endpoint, side: Side, cancel: &Cancel) -> Result<Box<dyn Session>> {
+    let session: Result<Box<dyn Session>> = match endpoint.engine {
+        Engine::Postgresql => postgres::connect(endpoint, cancel).map(|s| Box::new(s) as _),
+        Engine::Mysql | Engine::Mariadb => mysql::connect(endpoint, cancel).map(|s| Box::new(s) as _),
+        Engine::Sqlite => sqlite::session(endpoint, side == Side::Target, cancel),
+    };
+    session.map_err(|error| error.on(endpoint.engine).at(side))
 }
 
 /// One consistent view of a source on up to `sizes.workers` sessions.
@@ -23,7 +23,7 @@ pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<S
     match endpoint.engine {
         Engine::Postgresql => postgres::snapshot(endpoint, sizes, cancel),
         Engine::Mysql | Engine::Mariadb => mysql::snapshot(endpoint, sizes, cancel),
-        Engine::Sqlite => sqlite::snapshot(endpoint, sizes, cancel),
+        Engine::Sqlite => sqlite::snapshot(endpoint, cancel),
     }
     .map_err(|error| error.on(endpoint.engine).at(Side::Source))
 }

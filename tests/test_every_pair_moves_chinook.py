@@ -1,0 +1,103 @@
+"""Chinook, a small music shop of eleven tables, arrives row for row on every way."""
+
+import gzip
+import json
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from datetime import datetime
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import dbferry
+import fill
+import judge
+from conftest import _make_database
+from servers.database import Database
+
+CHINOOK = json.loads(gzip.open(Path(__file__).parent / "data" / "chinook.json.gz").read())
+SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
+TYPES = {
+    "postgresql": {"NVARCHAR": "varchar", "DATETIME": "timestamp(0)"},
+    "mysql": {"NVARCHAR": "varchar", "DATETIME": "datetime"},
+    "mariadb": {"NVARCHAR": "varchar", "DATETIME": "datetime"},
+    "sqlite": {},
+}
+
+
+@pytest.fixture(scope="module")
+def chinook(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Callable[[str], Database]]:
+    """A function: engine to a database that holds Chinook; each is filled once."""
+    made: dict[str, Database] = {}
+    with ExitStack() as stack:
+
+        def holding(engine: str) -> Database:
+            if engine not in made:
+                made[engine] = _make_database(engine, request, tmp_path_factory.mktemp("chinook"))
+                stack.callback(made[engine].drop)
+                _fill(made[engine])
+            return made[engine]
+
+        yield holding
+
+
+def _fill(db: Database) -> None:
+    for name, table in CHINOOK.items():
+        columns = [
+            f"{judge.quote(db, column)} {_native(db.engine, native)}{' NOT NULL' * required}"
+            for column, native, required in table["columns"]
+        ]
+        key = ", ".join(judge.quote(db, column) for column in table["key"])
+        body = ", ".join([*columns, f"PRIMARY KEY ({key})"])
+        db.sql(f"CREATE TABLE {judge.quote(db, name)} ({body})")
+        fill.insert(db, name, table["rows"])
+
+
+def _native(engine: str, native: str) -> str:
+    name, bracket, size = native.partition("(")
+    return TYPES[engine].get(name, name) + bracket + size
+
+
+@pytest.mark.parametrize("target", [*SOURCES, "duckdb"])
+@pytest.mark.parametrize("source", SOURCES)
+def test_every_row_of_chinook_arrives(
+    chinook: Callable[[str], Database], database: Callable[[str], Database], source: str, target: str
+) -> None:
+    held, made = chinook(source), database(target)
+    report = dbferry.migrate(held.url, made.url)
+    assert report.state == "done"
+    assert {table.source.rpartition(".")[2]: table.rows for table in report.tables} == {
+        name: len(table["rows"]) for name, table in CHINOOK.items()
+    }
+    for name, table in CHINOOK.items():
+        order = ", ".join(judge.quote(made, column) for column in table["key"])
+        rows = made.rows(f"SELECT * FROM {judge.quote(made, name)} ORDER BY {order}")
+        natives = [native for _, native, _ in table["columns"]]
+        assert [_plain(row, natives) for row in rows] == [tuple(row) for row in table["rows"]], name
+        assert judge.primary_key(made, name) == table["key"]
+        required = {column for column, _, required in table["columns"] if required}
+        assert required <= {c.name for c in judge.columns(made, name) if not c.nullable} | _rowid(made, table)
+
+
+def _rowid(db: Database, table: dict[str, Any]) -> set[str]:
+    """SQLite's INTEGER PRIMARY KEY is never NULL, though its catalog doesn't say so."""
+    return set(table["key"]) if db.engine == "sqlite" and len(table["key"]) == 1 else set()
+
+
+def _plain(row: tuple[Any, ...], natives: list[str]) -> tuple[Any, ...]:
+    """Dates and decimals in the form of the data file."""
+    return tuple(_value(value, native) for value, native in zip(row, natives, strict=True))
+
+
+def _value(value: Any, native: str) -> Any:
+    match value:
+        case datetime():
+            return value.isoformat(sep=" ")
+        case Decimal() | float() | int() if native.startswith("NUMERIC"):
+            return f"{value:.2f}"
+        case _:
+            return value

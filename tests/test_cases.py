@@ -171,7 +171,7 @@ class Moved:
     def by(cls, task: dbferry.Task, target: Database) -> "Moved":
         plan, report = task.plan().to_dict(), task.run()
         columns = {
-            table["source"].rpartition(".")[2]: column
+            table["name"].rpartition(".")[2]: column
             for table in plan["tables"]
             for column in table["columns"]
             if column["name"] == "v"

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dbferry.plan import Plan
-    from dbferry.report import Report
+    from dbferry.report import Report, TableReport
 
 STATES = {
     "done": "[green]done[/green]",
@@ -26,17 +26,16 @@ STATES = {
 def report(made: Report, console: Console) -> None:
     """The summary: a line per table, then the totals and what changed on the way."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("table", overflow="fold")
-    table.add_column("target", overflow="fold")
-    for heading in ("rows", "source", "target", "MB", "seconds", "rows/s"):
+    table.add_column("table", overflow="fold", min_width=24)
+    for heading in ("rows", "counted", "MB", "seconds", "rows/s"):
         table.add_column(heading, justify="right", no_wrap=True)
-    table.add_column("state")
+    table.add_column("state", no_wrap=True)
     for row in made.tables:
         speed = f"{row.rows / row.seconds:,.0f}" if row.seconds > 0 and row.rows else ""
+        name = row.source if row.source == row.target else f"{row.source} → {row.target}"
         table.add_row(
-            printable(row.source), printable(row.target), f"{row.rows:,}", _count(row.source_rows),
-            _count(row.target_rows), f"{row.bytes / 1e6:,.1f}", f"{row.seconds:.2f}", speed,
-            STATES[row.state],
+            printable(name), f"{row.rows:,}", _counted(row), f"{row.bytes / 1e6:,.1f}",
+            f"{row.seconds:.2f}", speed, STATES[row.state],
         )  # fmt: skip
     console.print(table)
     for row in made.tables:
@@ -90,5 +89,10 @@ def printable(name: str) -> str:
     return escape(shown)
 
 
-def _count(rows: int | None) -> str:
-    return "" if rows is None else f"{rows:,}"
+def _counted(row: TableReport) -> str:
+    """What both sides count after the copy."""
+    if row.source_rows is None or row.target_rows is None:
+        return "not counted"
+    if row.source_rows == row.target_rows:
+        return f"{row.source_rows:,} = {row.target_rows:,}"
+    return f"{row.source_rows:,} ≠ {row.target_rows:,}"

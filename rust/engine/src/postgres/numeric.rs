@@ -212,7 +212,7 @@ fn write_groups(
     let leading = i32::try_from(leading).map_err(|_| Misfit::Range)?;
     let weight = if kept.is_empty() { 0 } else { weight - leading };
     let weight = i16::try_from(weight).map_err(|_| Misfit::Range)?;
-    let count = i16::try_from(kept.len()).map_err(|_| Misfit::Range)?;
+    let count = u16::try_from(kept.len()).map_err(|_| Misfit::Range)?;
     if shown > SHOWN_MAX {
         return Err(Misfit::Scale);
     }

@@ -10,6 +10,8 @@
 
 use std::time::Instant;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int32Type;
 use dbferry::block::{Block, Rows};
 use dbferry::cancel::Cancel;
 use dbferry::copy::budget::Budget;
@@ -292,6 +294,97 @@ fn a_wrong_password_is_an_auth_error() {
     endpoint.password = Some(serde_json::from_value(json!("wrong")).unwrap());
     let error = connect(&endpoint, &Cancel::default()).err().unwrap();
     assert_eq!((error.kind(), error.code()), (Kind::Auth, Some("28P01")));
+}
+
+#[test]
+#[ignore = "needs a server"]
+fn a_full_server_gives_fewer_readers() {
+    session()
+        .query(
+            "DROP ROLE IF EXISTS limited; CREATE ROLE limited LOGIN PASSWORD 'x' CONNECTION LIMIT 3",
+        )
+        .unwrap();
+    let mut endpoint = endpoint();
+    endpoint.user = "limited".to_owned();
+    let sizes = Sizes { workers: 8, ..Sizes::default() };
+    let snapshot = snapshot(&endpoint, &sizes, &Cancel::default()).unwrap();
+    assert_eq!((snapshot.readers.len(), snapshot.keeper.is_some()), (2, true));
+    let plan = table("pg_authid", "arrow", &[]);
+    let plan = TablePlan { source: "pg_authid".to_owned(), ..plan };
+    let mut readers = snapshot.readers;
+    let error = readers[0].count(&plan).unwrap_err();
+    assert_eq!(error.kind(), Kind::Permission);
+    assert!(error.hint().is_some());
+}
+
+#[test]
+#[ignore = "needs a server"]
+fn all_readers_see_the_same_rows() {
+    session()
+        .query(
+            "DROP TABLE IF EXISTS seen, seen_copy; CREATE TABLE seen (i int) PARTITION BY RANGE (i);
+             CREATE TABLE seen_1 PARTITION OF seen FOR VALUES FROM (0) TO (5000); CREATE TABLE seen_2 PARTITION OF seen DEFAULT;
+             INSERT INTO seen SELECT generate_series(1, 9000)",
+        )
+        .unwrap();
+    let sizes = Sizes { workers: 3, range_rows: Some(4), ..Sizes::default() };
+    let (cancel, losses, budget) = (Cancel::default(), Losses::default(), Budget::new(1 << 20));
+    let mut snapshot = snapshot(&endpoint(), &sizes, &cancel).unwrap();
+    session().query("DELETE FROM seen WHERE i % 2 = 0; INSERT INTO seen SELECT -1 FROM generate_series(1, 5000); UPDATE seen SET i = i + 1").unwrap();
+    let mut plan = table("seen", "arrow", &[("i", "int4", flight("int32"), "int4")]);
+    plan.leaves = vec!["public.seen_1".to_owned(), "public.seen_2".to_owned()];
+    let reading = Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses };
+    let ranges = snapshot.readers[0].ranges(&plan, &sizes).unwrap();
+    assert!(ranges.len() > 4);
+    let (mut rows, mut sum) = (0, 0i64);
+    for (range, reader) in ranges.iter().zip((0..3).cycle()) {
+        snapshot.readers[reader]
+            .read(&plan, range, &reading, &mut |block| {
+                rows += block.count();
+                let Rows::Arrow(batch) = &block.rows else { unreachable!() };
+                let values = batch.column(0).as_primitive::<Int32Type>();
+                sum += values.values().iter().map(|value| i64::from(*value)).sum::<i64>();
+                Ok(())
+            })
+            .unwrap();
+    }
+    assert_eq!((rows, sum), (9000, 9000 * 9001 / 2));
+    let stop = |_| Err(Error::new(Kind::Data, "enough"));
+    let reader = &mut snapshot.readers[0];
+    let error = reader.read(&plan, &ranges[0], &reading, &mut { stop }).unwrap_err();
+    assert_eq!(error.message(), "enough");
+    assert_eq!(reader.count(&plan).unwrap_err().kind(), Kind::Lost);
+}
+
+#[test]
+#[ignore = "needs a server, its unix socket in DBFERRY_TEST_PG_SOCKET"]
+fn a_unix_socket_will_do() {
+    let mut endpoint = endpoint();
+    endpoint.socket = Some(std::env::var("DBFERRY_TEST_PG_SOCKET").expect("no socket is named"));
+    let mut session = connect(&endpoint, &Cancel::default()).unwrap();
+    assert_eq!(session.query("SELECT inet_client_addr()").unwrap(), [[None]]);
+}
+
+#[test]
+#[ignore = "needs a server"]
+fn a_value_that_does_not_fit_names_its_place() {
+    session()
+        .query(
+            "DROP TABLE IF EXISTS unfit, unfit_copy; CREATE TABLE unfit (i int8); CREATE TABLE unfit_copy (i int2);
+             INSERT INTO unfit SELECT CASE WHEN i = 50 THEN 70000 ELSE i END FROM generate_series(1, 100) i",
+        )
+        .unwrap();
+    let plan = table("unfit", "arrow", &[("i", "int8", flight("int64"), "int2")]);
+    let sizes = Sizes { batch_rows: 7, ..Sizes::default() };
+    let error = copy(&plan, sizes).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Data, Some("N-RANGE")));
+    assert_eq!((error.place().row, error.place().column.as_deref()), (Some(50), Some("i")));
+    let mut raw = plan;
+    raw.transfer = dbferry::plan::Transfer::Raw;
+    let error = copy(&raw, sizes).unwrap_err();
+    assert_eq!((error.kind(), error.code()), (Kind::Data, Some("22003")));
+    assert_eq!((error.place().row, error.place().column.as_deref()), (Some(50), Some("i")));
+    assert!(!format!("{error:?}").contains("70000"), "{error:?}");
 }
 
 #[test]

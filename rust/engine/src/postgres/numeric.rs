@@ -155,6 +155,7 @@ pub trait Whole: Copy + PartialEq {
     const ZERO: Self;
     /// `self` × factor + digits; nothing on overflow.
     fn append(self, factor: u32, digits: u32) -> Option<Self>;
+    #[must_use]
     fn negated(self) -> Self;
     /// Fewer than 10^precision; for values that are not negative.
     fn within(self, precision: u8) -> bool;
@@ -325,8 +326,7 @@ pub enum Unfit {
 pub fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), Unfit> {
     let (negative, rest) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
     };
     if rest.eq_ignore_ascii_case(b"nan") && rest.len() == text.len() {
         write_special(NAN, out);

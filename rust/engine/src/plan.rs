@@ -124,9 +124,13 @@ pub enum Flight {
     Int16,
     Int32,
     Int64,
+    #[serde(rename = "uint8")]
     UInt8,
+    #[serde(rename = "uint16")]
     UInt16,
+    #[serde(rename = "uint32")]
     UInt32,
+    #[serde(rename = "uint64")]
     UInt64,
     Float32,
     Float64,

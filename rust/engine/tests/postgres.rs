@@ -114,7 +114,7 @@ fn everything(transfer: &str) -> TablePlan {
             ("i2", "int2", flight("int16"), "int2"),
             ("i4", "int4", flight("int32"), "int4"),
             ("i8", "int8", flight("int64"), "int8"),
-            ("o::int8", "int8", flight("int64"), "oid"),
+            ("o", "oid", flight("uint32"), "oid"),
             ("f4", "float4", flight("float32"), "float4"),
             ("f8", "float8", flight("float64"), "float8"),
             ("n", "numeric", decimal(12, 3), "numeric"),

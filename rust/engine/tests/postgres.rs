@@ -8,10 +8,15 @@
     clippy::cast_precision_loss
 )]
 
+use std::sync::Arc;
 use std::time::Instant;
 
+use arrow_array::builder::{ListBuilder, StringBuilder};
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int32Type;
+use arrow_array::{
+    ArrayRef, BooleanArray, DurationMicrosecondArray, Float32Array, RecordBatch, UInt64Array,
+};
 use dbferry::block::{Block, Rows};
 use dbferry::cancel::Cancel;
 use dbferry::copy::budget::Budget;
@@ -385,6 +390,49 @@ fn a_value_that_does_not_fit_names_its_place() {
     assert_eq!((error.kind(), error.code()), (Kind::Data, Some("22003")));
     assert_eq!((error.place().row, error.place().column.as_deref()), (Some(50), Some("i")));
     assert!(!format!("{error:?}").contains("70000"), "{error:?}");
+}
+
+#[test]
+#[ignore = "needs a server"]
+fn what_only_other_engines_send_is_written() {
+    session().query("DROP TABLE IF EXISTS other_copy; CREATE TABLE other_copy (s interval, l text[], n numeric, i int2, f float8)").unwrap();
+    let plan = table(
+        "other",
+        "arrow",
+        &[
+            ("s", "", flight("span"), "interval"),
+            ("l", "", flight("text_list"), "text_array"),
+            ("n", "", flight("uint64"), "numeric"),
+            ("i", "", flight("bool"), "int2"),
+            ("f", "", flight("float32"), "float8"),
+        ],
+    );
+    let mut lists = ListBuilder::new(StringBuilder::new());
+    lists.append_value([Some("a,b"), None, Some("")]);
+    lists.append_value([None::<&str>; 0]);
+    lists.append_null();
+    let arrays: Vec<ArrayRef> = vec![
+        Arc::new(DurationMicrosecondArray::from(vec![Some(-3_020_399_000_001), Some(0), None])),
+        Arc::new(lists.finish()),
+        Arc::new(UInt64Array::from(vec![Some(u64::MAX), Some(0), None])),
+        Arc::new(BooleanArray::from(vec![Some(true), Some(false), None])),
+        Arc::new(Float32Array::from(vec![Some(0.1), Some(-0.0), None])),
+    ];
+    let batch = RecordBatch::try_new(plan.schema(), arrays).unwrap();
+    let block = Block { rows: Rows::Arrow(batch), wire_bytes: 0, permit: None };
+    let mut writer = writer(&endpoint(), &Cancel::default()).unwrap();
+    writer.write(&plan, &Range::default(), &mut std::iter::once(Ok(block))).unwrap();
+    let rows =
+        session().query("SELECT t::text FROM other_copy t ORDER BY n DESC NULLS LAST").unwrap();
+    let rows: Vec<_> = rows.into_iter().flatten().flatten().collect();
+    assert_eq!(
+        rows,
+        [
+            r#"(PT-838H-59M-59.000001S,"{""a,b"",NULL,""""}",18446744073709551615,1,0.10000000149011612)"#,
+            "(PT0S,{},0,0,-0)",
+            "(,,,,)"
+        ]
+    );
 }
 
 #[test]

@@ -390,8 +390,11 @@ fn handshake_error(error: std::io::Error, tls: &Tls, host: &str) -> Error {
 fn tls_error(error: &rustls::Error, tls: &Tls, host: &str) -> Error {
     let fault = |message: String| Error::new(Kind::Tls, message).with_detail(error.to_string());
     match error {
+        // `Other` is what a self-signed certificate ends in.
         rustls::Error::InvalidCertificate(
-            CertificateError::UnknownIssuer | CertificateError::BadSignature,
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::Other(_),
         ) => fault(format!("the certificate of `{host}` is not from a trusted authority")).with_hint(
             match tls.ca {
                 Some(_) => "check that the file of authorities (sslrootcert, ssl-ca) holds the one that signed it",

@@ -112,7 +112,7 @@ impl Connection {
                 Message::ReadyForQuery(_) => return Ok(()),
                 Message::ParameterStatus(status) if status.name()? == "server_version" => {
                     let told = status.value()?;
-                    self.version = told.split(' ').next().unwrap_or(told).to_owned();
+                    told.split(' ').next().unwrap_or(told).clone_into(&mut self.version);
                 }
                 Message::ParameterStatus(_) | Message::BackendKeyData(_) => {}
                 _ => return Err(Error::protocol("the server left the login's protocol")),
@@ -176,8 +176,7 @@ impl Connection {
     ) -> Result<()> {
         let mut output = std::mem::take(&mut self.output);
         output.clear();
-        let built = build(&mut output);
-        let sent = match built {
+        let sent = match build(&mut output) {
             // The only thing it can't put into a message is a NUL.
             Err(error) => Err(Error::new(Kind::Request, "the request can't be sent to the server")
                 .with_detail(error.to_string())),
@@ -245,9 +244,8 @@ impl Connection {
         loop {
             match self.message() {
                 Ok(Message::ReadyForQuery(_)) => return Ok(()),
-                Ok(_) => {}
                 Err(error) if self.broken => return Err(error),
-                Err(_) => {}
+                Ok(_) | Err(_) => {}
             }
         }
     }

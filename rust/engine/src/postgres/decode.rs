@@ -208,15 +208,14 @@ fn timestamp(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result
         if ticks == i64::MIN || ticks == i64::MAX {
             return infinite(guard, row);
         }
-        match ticks.checked_add(EPOCH_MICROSECONDS) {
-            Some(ticks) => Ok(Some(ticks)),
-            None => {
-                let fact = "lies after the year 294246, which a timestamp in flight can't hold";
-                match guard.judge(code::TIME_RANGE, row, fact)? {
-                    Verdict::Null => Ok(None),
-                    Verdict::Clamp => Ok(Some(i64::MAX)),
-                    Verdict::Replace(_) => Err(guard.refusal(code::TIME_RANGE, row, fact)),
-                }
+        if let Some(ticks) = ticks.checked_add(EPOCH_MICROSECONDS) {
+            Ok(Some(ticks))
+        } else {
+            let fact = "lies after the year 294246, which a timestamp in flight can't hold";
+            match guard.judge(code::TIME_RANGE, row, fact)? {
+                Verdict::Null => Ok(None),
+                Verdict::Clamp => Ok(Some(i64::MAX)),
+                Verdict::Replace(_) => Err(guard.refusal(code::TIME_RANGE, row, fact)),
             }
         }
     };

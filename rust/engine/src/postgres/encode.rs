@@ -86,7 +86,7 @@ fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Encoder<'_>
         Write::Int4 => integers(flight, array, i32::to_be_bytes),
         Write::Int8 => integers(flight, array, i64::to_be_bytes),
         Write::Oid => integers(flight, array, u32::to_be_bytes),
-        Write::Float4 => Some(fixed::<Float32Type, 4>(array, |value| Ok(value.to_be_bytes()))?),
+        Write::Float4 => fixed::<Float32Type, 4>(array, |value| Ok(value.to_be_bytes())),
         Write::Float8 => fixed::<Float64Type, 8>(array, |value| Ok(value.to_be_bytes()))
             .or_else(|| fixed::<Float32Type, 8>(array, |value| Ok(f64::from(value).to_be_bytes()))),
         Write::Numeric => numerics(flight, array),
@@ -168,19 +168,19 @@ fn bools(array: &arrow_array::BooleanArray) -> Encoder<'_> {
 }
 
 /// Integers of any width into one, checked.
-fn integers<'a, N, const W: usize>(
+fn integers<N, const W: usize>(
     flight: Flight,
-    array: &'a dyn Array,
+    array: &dyn Array,
     bytes: fn(N) -> [u8; W],
-) -> Option<Encoder<'a>>
+) -> Option<Encoder<'_>>
 where
     N: TryFrom<i8> + TryFrom<i16> + TryFrom<i32> + TryFrom<i64>,
     N: TryFrom<u8> + TryFrom<u16> + TryFrom<u32> + TryFrom<u64> + 'static,
 {
-    fn checked<'a, T: ArrowPrimitiveType, N: TryFrom<T::Native> + 'static, const W: usize>(
-        array: &'a dyn Array,
+    fn checked<T: ArrowPrimitiveType, N: TryFrom<T::Native> + 'static, const W: usize>(
+        array: &dyn Array,
         bytes: fn(N) -> [u8; W],
-    ) -> Option<Encoder<'a>> {
+    ) -> Option<Encoder<'_>> {
         fixed::<T, W>(array, move |value| match N::try_from(value) {
             Ok(value) => Ok(bytes(value)),
             Err(_) => Err(unfit(code::RANGE, "is outside the range of the target's integer")),

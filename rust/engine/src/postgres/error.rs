@@ -23,7 +23,6 @@ pub fn kind(state: &str) -> Kind {
             Some("23" | "44") => Kind::Constraint,
             Some("40") => Kind::Busy,
             Some("53") => Kind::Space,
-            Some("26" | "34" | "42") => Kind::Request,
             Some("XX") => Kind::Protocol,
             _ => Kind::Request,
         },

@@ -155,6 +155,7 @@ pub trait Whole: Copy + PartialEq {
     const ZERO: Self;
     /// `self` × factor + digits; nothing on overflow.
     fn append(self, factor: u32, digits: u32) -> Option<Self>;
+    #[must_use]
     fn negated(self) -> Self;
     /// Fewer than 10^precision; for values that are not negative.
     fn within(self, precision: u8) -> bool;
@@ -212,7 +213,7 @@ fn write_groups(
     let leading = i32::try_from(leading).map_err(|_| Misfit::Range)?;
     let weight = if kept.is_empty() { 0 } else { weight - leading };
     let weight = i16::try_from(weight).map_err(|_| Misfit::Range)?;
-    let count = i16::try_from(kept.len()).map_err(|_| Misfit::Range)?;
+    let count = u16::try_from(kept.len()).map_err(|_| Misfit::Range)?;
     if shown > SHOWN_MAX {
         return Err(Misfit::Scale);
     }
@@ -238,15 +239,12 @@ fn write_special(sign: u16, out: &mut Vec<u8>) {
 
 /// The next group of a number, and what is left.
 fn split(value: u128, divisor: u32) -> (u128, u32) {
-    match u64::try_from(value) {
-        Ok(small) => {
-            let rest = small % u64::from(divisor);
-            (u128::from(small / u64::from(divisor)), u32::try_from(rest).unwrap_or(0))
-        }
-        Err(_) => {
-            let rest = value % u128::from(divisor);
-            (value / u128::from(divisor), u32::try_from(rest).unwrap_or(0))
-        }
+    if let Ok(small) = u64::try_from(value) {
+        let rest = small % u64::from(divisor);
+        (u128::from(small / u64::from(divisor)), u32::try_from(rest).unwrap_or(0))
+    } else {
+        let rest = value % u128::from(divisor);
+        (value / u128::from(divisor), u32::try_from(rest).unwrap_or(0))
     }
 }
 
@@ -325,8 +323,7 @@ pub enum Unfit {
 pub fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), Unfit> {
     let (negative, rest) = match text.as_bytes() {
         [b'-', rest @ ..] => (true, rest),
-        [b'+', rest @ ..] => (false, rest),
-        rest => (false, rest),
+        [b'+', rest @ ..] | rest => (false, rest),
     };
     if rest.eq_ignore_ascii_case(b"nan") && rest.len() == text.len() {
         write_special(NAN, out);
@@ -378,20 +375,17 @@ fn parse_exponent(bytes: &[u8]) -> Result<i32, Unfit> {
 fn shift(whole: &[u8], fraction: &[u8], exponent: i32) -> Result<(Vec<u8>, Vec<u8>), Unfit> {
     let mut all = [whole, fraction].concat();
     let point = i32::try_from(whole.len()).map_err(|_| Unfit::TooLarge)? + exponent;
-    let (before, after) = match usize::try_from(point) {
-        Ok(point) => {
-            if all.len() < point {
-                all.resize(point, b'0');
-            }
-            let after = all.split_off(point);
-            (all, after)
+    let (before, after) = if let Ok(point) = usize::try_from(point) {
+        if all.len() < point {
+            all.resize(point, b'0');
         }
-        Err(_) => {
-            let zeros = usize::try_from(-point).map_err(|_| Unfit::TooLarge)?;
-            let mut after = vec![b'0'; zeros];
-            after.extend_from_slice(&all);
-            (Vec::new(), after)
-        }
+        let after = all.split_off(point);
+        (all, after)
+    } else {
+        let zeros = usize::try_from(-point).map_err(|_| Unfit::TooLarge)?;
+        let mut after = vec![b'0'; zeros];
+        after.extend_from_slice(&all);
+        (Vec::new(), after)
     };
     Ok((before, after))
 }

@@ -22,13 +22,13 @@ pub fn ranges(session: &mut Connection, table: &TablePlan, sizes: &Sizes) -> Res
     let cut = table.cut_by_place && session.major() >= CUTS_BY_PLACE;
     if table.leaves.is_empty() {
         let size = if cut { Some(size(session, &table.source)?) } else { None };
-        return Ok(number(cut_relation(None, size, table.estimated_bytes, sizes)));
+        return Ok(number(cut_relation(None, size.as_ref(), table.estimated_bytes, sizes)));
     }
     let share = table.estimated_bytes / table.leaves.len() as u64;
     let mut all = Vec::new();
     for leaf in &table.leaves {
         let size = if cut { Some(size(session, leaf)?) } else { None };
-        all.extend(cut_relation(Some(leaf), size, share, sizes));
+        all.extend(cut_relation(Some(leaf), size.as_ref(), share, sizes));
     }
     Ok(number(all))
 }
@@ -50,13 +50,13 @@ fn size(session: &mut Connection, relation: &str) -> Result<Size> {
 
 fn cut_relation(
     relation: Option<&String>,
-    size: Option<Size>,
+    size: Option<&Size>,
     estimated_bytes: u64,
     sizes: &Sizes,
 ) -> Vec<Range> {
     let range =
         |predicate, bytes| Range { number: 0, relation: relation.cloned(), predicate, bytes };
-    let Some(Size { blocks, bytes }) = size else { return vec![range(None, estimated_bytes)] };
+    let Some(&Size { blocks, bytes }) = size else { return vec![range(None, estimated_bytes)] };
     let step = match sizes.range_rows {
         // Rows can't be counted beforehand; blocks are what a test can rely on.
         Some(rows) => rows.max(1),
@@ -98,7 +98,7 @@ mod tests {
     fn predicates(blocks: u64, rows: u64) -> Vec<Option<String>> {
         let sizes = Sizes { range_rows: Some(rows), ..Sizes::default() };
         let size = Size { blocks, bytes: blocks * 8192 };
-        cut_relation(None, Some(size), 0, &sizes).into_iter().map(|r| r.predicate).collect()
+        cut_relation(None, Some(&size), 0, &sizes).into_iter().map(|r| r.predicate).collect()
     }
 
     #[test]
@@ -113,8 +113,8 @@ mod tests {
     #[test]
     fn toasted_bytes_make_ranges_smaller() {
         let sizes = Sizes { range_bytes: 1 << 20, ..Sizes::default() };
-        let plain = cut_relation(None, Some(Size { blocks: 1024, bytes: 8 << 20 }), 0, &sizes);
-        let toasted = cut_relation(None, Some(Size { blocks: 1024, bytes: 64 << 20 }), 0, &sizes);
+        let plain = cut_relation(None, Some(&Size { blocks: 1024, bytes: 8 << 20 }), 0, &sizes);
+        let toasted = cut_relation(None, Some(&Size { blocks: 1024, bytes: 64 << 20 }), 0, &sizes);
         assert_eq!((plain.len(), toasted.len()), (8, 64));
     }
 }

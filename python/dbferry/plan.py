@@ -331,6 +331,9 @@ class _Planner:
         standing: Table | None,
     ) -> tuple[list[ColumnItem], list[str], list[str]]:  # fmt: skip
         other = self.ends[1]
+        key = tuple(other.fit_name(name) for name in table.primary_key)
+        columns = [item if item.identity is None or other.keeps_identity(item.target, key)
+                   else _plain(item) for item in columns]
         before: list[str] = []
         after: list[str] = []
         if standing is None:
@@ -584,6 +587,13 @@ def _generated(
     """A generated column becomes a plain one that holds the values."""
     return (max(verdict, Verdict.NOTE, key=_weight), [*codes, "X-GEN"],
             [*notes, "a generated column becomes a plain one"])
+
+
+def _plain(item: ColumnItem) -> ColumnItem:
+    """An identity that the target has no place for."""
+    return replace(item, identity=None, codes=(*item.codes, "K-IDENTITY"),
+                   verdict=max(item.verdict, Verdict.NOTE, key=_weight),
+                   notes=(*item.notes, "the target gives no next value to this column"))
 
 
 def _fitted(item: ColumnItem, made: NewColumn, note: str | None) -> ColumnItem:

@@ -217,6 +217,11 @@ def decimal_checks(
     if precision is None:
         return ()
     scale = scale or 0
+    if flight.type in BOUNDS:
+        most = 10 ** (precision - scale) - 1
+        if most >= max(abs(bound) for bound in BOUNDS[flight.type]):
+            return ()
+        return ({"rule": "integer", "min": str(-most), "max": str(most)},)
     if flight.type == "decimal" and (
         flight.scale <= scale and flight.precision - flight.scale <= precision - scale
     ):

@@ -54,6 +54,9 @@ class Duckdb:
     def source_relation(self, table: Table) -> str:
         raise self._no_source()
 
+    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
+        return False
+
     def cut_by_place(self, table: Table) -> bool:
         return False
 

@@ -61,6 +61,9 @@ class Mysql:
     def source_relation(self, table: Table) -> str:
         return ddl.relation(table.schema, table.name)
 
+    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
+        return True
+
     def cut_by_place(self, table: Table) -> bool:
         return False
 

@@ -192,12 +192,12 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
             length = kind.length or 64
             return Declared(native=words("varchar", f"varchar({length})", length=length))
         case Kind.DATE:
-            return Declared(native=simple("date"), verdict=_outside(context))
+            return Declared(native=simple("date"), verdict=_outside(context), code=_range(context))
         case Kind.TIME | Kind.SPAN:
             return Declared(native=simple("time", f"time({size})", precision=size))
         case Kind.TIMESTAMP:
             return Declared(native=simple("datetime", f"datetime({size})", precision=size),
-                            verdict=_outside(context))
+                            verdict=_outside(context), code=_range(context))
         case Kind.INSTANT:
             if context.source in ("mysql", "mariadb"):
                 return Declared(native=simple("timestamp", f"timestamp({size})", precision=size))
@@ -222,6 +222,10 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
 def _outside(context: Context) -> Verdict:
     """Dates of other engines reach beyond year 9999; every value is looked at in flight."""
     return Verdict.LOSSLESS if context.source in ("mysql", "mariadb") else Verdict.PROBED
+
+
+def _range(context: Context) -> str | None:
+    return None if _outside(context) is Verdict.LOSSLESS else "T-RANGE"
 
 
 def _decimal(kind: Canonical, context: Context, mariadb: bool) -> Declared:

@@ -62,8 +62,11 @@ def select(source: Catalog, options: Options) -> tuple[list[Table], list[Dbferry
             ))  # fmt: skip
     for schema in options.schemas:
         if schema not in {*source.schemas, source.default_schema}:
-            faults.append(RequestError(f"the source has no schema `{schema}`", side="source",
-                                       engine=source.engine))
+            faults.append(
+                RequestError(
+                    f"the source has no schema `{schema}`", side="source", engine=source.engine
+                )
+            )
     included = [pattern(text) for text in options.tables or ["*"]]
     excluded = [pattern(text) for text in options.exclude]
     return [
@@ -122,7 +125,9 @@ def collisions(names: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
 
 
 POLICIES = ("error", "null", "clamp", "text", "binary")
-RULE = re.compile(r"(?P<where>.+):(?P<code>[A-Z]-[A-Z0-9-]+|\*)=(?P<policy>[a-z]+)(?::(?P<with>.*))?", re.DOTALL)
+RULE = re.compile(
+    r"(?P<where>.+):(?P<code>[A-Z]-[A-Z0-9-]+|\*)=(?P<policy>[a-z]+)(?::(?P<with>.*))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -141,8 +146,11 @@ class Rules:
 
     def policy(self, table: Table, column: str, code: str) -> Any:
         for rule in reversed(self.rules):
-            if (rule.code in (code, "*") and _matches(rule.table, table)
-                    and rule.column.fullmatch(column)):
+            if (
+                rule.code in (code, "*")
+                and _matches(rule.table, table)
+                and rule.column.fullmatch(column)
+            ):
                 return rule.policy
         return None
 

@@ -43,11 +43,13 @@ class Engine(Protocol):
     @property
     def family(self) -> str:
         """Engines of one family share names and dialect: mysql and mariadb."""
+
     @property
     def has_schemas(self) -> bool: ...
     @property
     def typed(self) -> bool:
         """True when every value of a column has the column's type."""
+
     @property
     def columns_limit(self) -> int: ...
 

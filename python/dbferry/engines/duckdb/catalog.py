@@ -33,6 +33,9 @@ def native(declared: str) -> NativeType:
     bare, _, sizes = declared.partition("(")
     numbers = sizes.rstrip(")").split(",")
     sized = bare.upper() == "DECIMAL" and len(numbers) == 2
-    return NativeType(name=bare.lower() if not declared.endswith("[]") else declared.lower(), text=declared,
-                      precision=int(numbers[0]) if sized else None,
-                      scale=int(numbers[1]) if sized else None)
+    return NativeType(
+        name=bare.lower() if not declared.endswith("[]") else declared.lower(),
+        text=declared,
+        precision=int(numbers[0]) if sized else None,
+        scale=int(numbers[1]) if sized else None,
+    )

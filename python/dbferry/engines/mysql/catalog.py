@@ -107,9 +107,13 @@ def _columns(session: Session, where: str, mariadb: bool) -> dict[tuple[str, str
         is_json = (schema, table, name) in json
         columns[schema, table].append(
             Column(
-                name=name, position=int(row[3] or 0), nullable=row[5] == "YES", identity=identity,
+                name=name,
+                position=int(row[3] or 0),
+                nullable=row[5] == "YES",
+                identity=identity,
                 native=native(row[6] or "", row[7] or "", row[8:14], is_json=is_json),
-                default=row[4], generated=row[15] or None,
+                default=row[4],
+                generated=row[15] or None,
             )  # fmt: skip
         )
     return columns
@@ -122,8 +126,10 @@ def native(
     name = name.lower()
     numeric = name in ("decimal", "float", "double")
     width = re.match(r"\w+\((\d+)\)", text)
-    sized = length if length is not None else (
-        width[1] if width and name in ("bit", "tinyint", "year", "vector") else None
+    sized = (
+        length
+        if length is not None
+        else (width[1] if width and name in ("bit", "tinyint", "year", "vector") else None)
     )
     if is_json:
         return NativeType(name="json", text="json", charset=charset, collation=collation)

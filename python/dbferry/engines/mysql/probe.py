@@ -27,8 +27,10 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
             )
         case "enum":
             wanted["error_labels"] = f"sum({name} + 0 = 0)"
-        case "bigint" if native.unsigned and target not in FAMILY and (
-            column.identity or column.name in table.primary_key or target == "sqlite"
+        case "bigint" if (
+            native.unsigned
+            and target not in FAMILY
+            and (column.identity or column.name in table.primary_key or target == "sqlite")
         ):
             wanted["maximum"] = f"max({name})"
         case _:

@@ -136,14 +136,17 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         kind = "partitioned" if relkind == "p" else "parent" if has_children == "t" else "table"
         tables.append(
             Table(
-                schema=schema or "", name=name or "", columns=tuple(columns[oid or ""]),
+                schema=schema or "",
+                name=name or "",
+                columns=tuple(columns[oid or ""]),
                 primary_key=tuple(column for _, column in key),
                 primary_key_name=key[0][0] if key else None,
-                kind=kind, 
+                kind=kind,
                 # A foreign leaf has no places to cut by: such a table is read as one.
                 leaves=() if oid in foreign else tuple((s, n) for s, n, _, _ in parts),
                 estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
-                estimated_bytes=int(size or 0) + sum(p[3] for p in parts), comment=comment,
+                estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
+                comment=comment,
             )  # fmt: skip
         )
     namespaces = session.query(
@@ -183,9 +186,7 @@ def _sequences(session: Session) -> dict[tuple[str, str], Identity]:
     return found
 
 
-def _columns(
-    session: Session, where: str, types: tuple[UserType, ...]
-) -> dict[str, list[Column]]:
+def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[str, list[Column]]:
     sequences = _sequences(session)
     labels = {(t.schema, t.name): t.labels for t in types}
     columns: dict[str, list[Column]] = defaultdict(list)
@@ -197,12 +198,19 @@ def _columns(
             sequence = None
         if sequence and identity:
             kind = IdentityKind.ALWAYS if identity == "a" else IdentityKind.BY_DEFAULT
-            sequence = Identity(kind=kind, sequence=sequence.sequence,
-                                next_value=sequence.next_value, increment=sequence.increment)
+            sequence = Identity(
+                kind=kind,
+                sequence=sequence.sequence,
+                next_value=sequence.next_value,
+                increment=sequence.increment,
+            )
         columns[relid or ""].append(
             Column(
-                name=name or "", position=int(position or 0), nullable=nullable == "t",
-                native=_native(row, labels), identity=sequence,
+                name=name or "",
+                position=int(position or 0),
+                nullable=nullable == "t",
+                native=_native(row, labels),
+                identity=sequence,
                 default=None if generated or sequence else default,
                 generated=default if generated else None,
             )  # fmt: skip

@@ -40,7 +40,9 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         if kind != "table":
             continue
         found = rows[name or ""]
-        keys = sorted((int(row[6] or 0), row[2] or "") for row in found if row[6] not in ("0", None))
+        keys = sorted(
+            (int(row[6] or 0), row[2] or "") for row in found if row[6] not in ("0", None)
+        )
         key = tuple(column for _, column in keys)
         rowid = without_rowid != "1" and len(key) == 1 and name not in indexed
         autoincrement = rowid and re.search(r"\bAUTOINCREMENT\b", sql or "", re.IGNORECASE)
@@ -50,11 +52,18 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         )
         tables.append(
             Table(
-                schema="main", name=name or "", primary_key=key, strict=strict == "1",
+                schema="main",
+                name=name or "",
+                primary_key=key,
+                strict=strict == "1",
                 kind="without_rowid" if without_rowid == "1" else "table",
                 columns=tuple(
-                    _column(row, key, identity if rowid and row[2] == key[0] else None,
-                            without_rowid == "1" or strict == "1")
+                    _column(
+                        row,
+                        key,
+                        identity if rowid and row[2] == key[0] else None,
+                        without_rowid == "1" or strict == "1",
+                    )
                     for row in found
                 ),
             )  # fmt: skip

@@ -31,13 +31,25 @@ def _column(column: NewColumn, is_rowid: bool) -> str:
 
 
 def create_table(table: NewTable) -> str:
-    rowid = next((c.name for c in table.columns if c.identity and (c.name,) == table.primary_key
-                  and table.kind != "without_rowid"), None)
+    rowid = next(
+        (
+            c.name
+            for c in table.columns
+            if c.identity and (c.name,) == table.primary_key and table.kind != "without_rowid"
+        ),
+        None,
+    )
     lines = [_column(column, column.name == rowid) for column in table.columns]
     if table.primary_key and rowid is None:
         lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
-    options = [word for word, wanted in (("WITHOUT ROWID", table.kind == "without_rowid"),
-                                         ("STRICT", table.strict)) if wanted]
+    options = [
+        word
+        for word, wanted in (
+            ("WITHOUT ROWID", table.kind == "without_rowid"),
+            ("STRICT", table.strict),
+        )
+        if wanted
+    ]
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {quote(table.name)} (\n    {body}\n) {', '.join(options)}".rstrip()
 

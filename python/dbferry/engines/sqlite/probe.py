@@ -60,7 +60,9 @@ def questions(column: Column, table: Table) -> dict[str, str]:
             wanted["least"] = f"min(CASE WHEN typeof({c}) = 'integer' THEN {c} END)"
             wanted["most"] = f"max(CASE WHEN typeof({c}) = 'integer' THEN {c} END)"
         case "time":
-            wanted["clocks"] = f"sum({text} AND ({c} GLOB '{CLOCK}' OR {c} GLOB '{CLOCK}:[0-6][0-9]*') AND {c} < '24')"
+            wanted["clocks"] = (
+                f"sum({text} AND ({c} GLOB '{CLOCK}' OR {c} GLOB '{CLOCK}:[0-6][0-9]*') AND substr({c}, 1, 2) < '24')"
+            )
             wanted["spans"] = f"sum({text} AND trim({c}, '-') GLOB '[0-9]*:[0-5][0-9]:[0-6][0-9]*')"
         case "uuid":
             part = "[0-9a-fA-F]"
@@ -77,8 +79,10 @@ def questions(column: Column, table: Table) -> dict[str, str]:
 
 def _exact(c: str, precision: int | None, scale: int | None) -> dict[str, str]:
     """Values that DECIMAL(p,s) can't hold; text that is no plain number."""
-    plain = (f"{c} GLOB '*[0-9]*' AND ltrim({c}, '+-') NOT GLOB '*[^0-9.]*' "
-             f"AND {c} NOT GLOB '*.*.*' AND length({c}) - length(ltrim({c}, '+-')) <= 1")
+    plain = (
+        f"{c} GLOB '*[0-9]*' AND ltrim({c}, '+-') NOT GLOB '*[^0-9.]*' "
+        f"AND {c} NOT GLOB '*.*.*' AND length({c}) - length(ltrim({c}, '+-')) <= 1"
+    )
     wanted = {"not_numbers": f"sum(typeof({c}) = 'text' AND NOT ({plain}))"}
     if precision is None:
         return wanted

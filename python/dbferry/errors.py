@@ -29,7 +29,7 @@ class DbferryError(Exception):
         table: str | None = None,
         column: str | None = None,
         row: int | None = None,
-        range: str | None = None,  # noqa: A002 - the field's name on both sides of the seam
+        range: str | None = None,
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:

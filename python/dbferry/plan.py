@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from dbferry.catalog import Catalog, Column, Identity, NativeType, Session, Table, UserType
+from dbferry.catalog import Catalog, Column, NativeType, Session, Table, UserType
 from dbferry.engines import Engine, NewColumn, NewTable, engine
-from dbferry.errors import DbferryError, RequestError, RequestErrors, TargetNotEmptyError
+from dbferry.errors import DbferryError, RequestError, TargetNotEmptyError
+from dbferry.items import ColumnItem, Ddl, Plan, TableItem
 from dbferry.selection import (
     Destination,
     Options,
@@ -32,142 +33,13 @@ from dbferry.types import (
     Writing,
 )
 
-ENGINE_POLICIES = ("error", "null", "clamp")
+__all__ = ["ColumnItem", "Ddl", "Plan", "TableItem", "make_plan"]
+
 # What a probe has found and a reader would refuse row by row.
 FOUND: Mapping[str, tuple[str, str]] = {
     "zero_dates": ("T-ZERO", "zero dates or dates with a zero part"),
     "error_labels": ("E-BADENUM", "values that are none of the labels"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnItem:
-    """How one column travels, and what that costs."""
-
-    name: str
-    target: str
-    source_type: str
-    target_type: NativeType
-    nullable: bool
-    verdict: Verdict
-    codes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    hint: str | None = None
-    policies: Mapping[str, Any] = field(default_factory=dict)
-    expression: str
-    read: str
-    flight: Flight
-    write: str
-    checks: tuple[dict[str, Any], ...] = ()
-    extension: str | None = None
-    identity: Identity | None = None
-    never_null_integer: bool = False
-
-    def native(self) -> dict[str, Any]:
-        return {
-            "name": self.name, "target": self.target, "expression": self.expression,
-            "read": self.read, "flight": self.flight.to_dict(), "write": self.write,
-            "checks": list(self.checks), "extension": self.extension,
-            "policies": {code: policy for code, policy in self.policies.items()
-                         if policy in ENGINE_POLICIES or isinstance(policy, dict)},
-        }  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name, "target": self.target, "source_type": self.source_type,
-            "target_type": self.target_type.domain or self.target_type.text,
-            "verdict": str(self.verdict), "codes": list(self.codes), "notes": list(self.notes),
-            "policies": dict(self.policies),
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableItem:
-    """How one table travels."""
-
-    source: Table
-    destination: Destination
-    relation: str
-    """The source relation, quoted."""
-    target: str
-    """The target relation, quoted."""
-    action: str
-    """`create`, `drop` (and create), `truncate`, `append` or `keep` (it is there, and empty)."""
-    columns: tuple[ColumnItem, ...]
-    transfer: str
-    leaves: tuple[str, ...] = ()
-    cut_by_place: bool = False
-    notes: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.source.label
-
-    def native(self) -> dict[str, Any]:
-        by_name = {column.name: column for column in self.columns}
-        return {
-            "name": self.name, "source": self.relation, "target": self.target,
-            "columns": [column.native() for column in self.columns], "transfer": self.transfer,
-            "key": [{"name": name, "integer": by_name[name].never_null_integer}
-                    for name in self.source.primary_key if name in by_name],
-            "leaves": list(self.leaves), "cut_by_place": self.cut_by_place,
-            "estimated_rows": self.source.estimated_rows,
-            "estimated_bytes": self.source.estimated_bytes,
-        }  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name, "target": self.target, "action": self.action,
-            "transfer": self.transfer, "estimated_rows": self.source.estimated_rows,
-            "estimated_bytes": self.source.estimated_bytes, "notes": list(self.notes),
-            "primary_key": list(self.source.primary_key),
-            "columns": [column.to_dict() for column in self.columns],
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ddl:
-    """Statements in their order, before and after the load."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    source_engine: str
-    target_engine: str
-    tables: tuple[TableItem, ...]
-    faults: tuple[DbferryError, ...] = ()
-    notes: tuple[str, ...] = ()
-    objects: tuple[str, ...] = ()
-    """Statements for schemas and types, before any table."""
-
-    def check(self) -> None:
-        """Raises every fault at once."""
-        if self.faults:
-            raise self.faults[0] if len(self.faults) == 1 else RequestErrors(self.faults)
-
-    def native_tables(self) -> list[dict[str, Any]]:
-        """The tables as the engine's TablePlan reads them."""
-        return [table.native() for table in self.tables]
-
-    def ddl(self) -> Ddl:
-        return Ddl(
-            before=(*self.objects, *(s for table in self.tables for s in table.before)),
-            after=tuple(s for table in self.tables for s in table.after),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        ddl = self.ddl()
-        return {
-            "source_engine": self.source_engine, "target_engine": self.target_engine,
-            "tables": [table.to_dict() for table in self.tables], "notes": list(self.notes),
-            "faults": [fault.fields() for fault in self.faults],
-            "ddl": {"before": list(ddl.before), "after": list(ddl.after)},
-        }  # fmt: skip
 
 
 def make_plan(
@@ -220,10 +92,13 @@ class _Planner:
         items = [self._table(table, places[table.label]) for table in tables]
         notes = tuple(f"not moved: {what}" for what in self.source.skipped)
         return Plan(
-            source_engine=self.source.engine, target_engine=self.target.engine,
-            tables=tuple(items), faults=tuple(self.faults), notes=notes,
+            source_engine=self.source.engine,
+            target_engine=self.target.engine,
+            tables=tuple(items),
+            faults=tuple(self.faults),
+            notes=notes,
             objects=tuple(self._objects(items)),
-        )  # fmt: skip
+        )
 
     def _objects(self, items: list[TableItem]) -> list[str]:
         other = self.ends[1]
@@ -285,11 +160,15 @@ class _Planner:
             return str(prepare)
         relation = self.ends[1].relation(existing.schema, existing.name)
         if self.target_session and self.target_session.query(f"SELECT 1 FROM {relation} LIMIT 1"):
-            self.faults.append(TargetNotEmptyError(
-                f"the target table {relation} has rows", table=table.label, side="target",
-                engine=self.target.engine,
-                hint="choose --prepare truncate, drop or append, or exclude the table",
-            ))  # fmt: skip
+            self.faults.append(
+                TargetNotEmptyError(
+                    f"the target table {relation} has rows",
+                    table=table.label,
+                    side="target",
+                    engine=self.target.engine,
+                    hint="choose --prepare truncate, drop or append, or exclude the table",
+                )
+            )
         return "keep"
 
     def _table(self, table: Table, place: Destination) -> TableItem:
@@ -316,12 +195,19 @@ class _Planner:
         if not table.primary_key:
             notes.append("no primary key")
         return TableItem(
-            source=table, destination=place, relation=one.source_relation(table),
+            source=table,
+            destination=place,
+            relation=one.source_relation(table),
             target=other.relation(place.schema, existing.name if existing else place.name),
-            action=action, columns=tuple(columns), transfer=transfer, notes=tuple(notes),
+            action=action,
+            columns=tuple(columns),
+            transfer=transfer,
+            notes=tuple(notes),
             leaves=tuple(one.relation(*leaf) for leaf in table.leaves),
-            cut_by_place=one.cut_by_place(table), before=tuple(before), after=tuple(after),
-        )  # fmt: skip
+            cut_by_place=one.cut_by_place(table),
+            before=tuple(before),
+            after=tuple(after),
+        )
 
     def _same(self, table: Table, standing: Table) -> bool:
         theirs = {column.name: column.native.text for column in standing.columns}
@@ -359,9 +245,13 @@ class _Planner:
                 )
 
     def _prepare(
-        self, table: Table, place: Destination, action: str, columns: list[ColumnItem],
+        self,
+        table: Table,
+        place: Destination,
+        action: str,
+        columns: list[ColumnItem],
         standing: Table | None,
-    ) -> tuple[list[ColumnItem], list[str], list[str]]:  # fmt: skip
+    ) -> tuple[list[ColumnItem], list[str], list[str]]:
         other = self.ends[1]
         key = tuple(other.fit_name(name) for name in table.primary_key)
         columns = [
@@ -375,12 +265,22 @@ class _Planner:
         if standing is None:
             targets = {column.name: column.target for column in columns}
             new = NewTable(
-                schema=place.schema, name=place.name, kind=table.kind, strict=table.strict,
+                schema=place.schema,
+                name=place.name,
+                kind=table.kind,
+                strict=table.strict,
                 primary_key=tuple(targets[name] for name in table.primary_key),
                 exact_text=self.ends[0].family != other.family,
-                columns=tuple(NewColumn(name=c.target, native=c.target_type, nullable=c.nullable,
-                                        identity=c.identity) for c in columns),
-            )  # fmt: skip
+                columns=tuple(
+                    NewColumn(
+                        name=c.target,
+                        native=c.target_type,
+                        nullable=c.nullable,
+                        identity=c.identity,
+                    )
+                    for c in columns
+                ),
+            )
             new, notes = other.fit_rows(new)
             columns = [
                 _fitted(item, made, notes.get(made.name))
@@ -415,12 +315,22 @@ class _Planner:
         if column.generated is not None:
             verdict, codes, notes = _generated(verdict, codes, notes)
         item = ColumnItem(
-            name=column.name, target=other.fit_name(column.name), source_type=native.domain or native.text,
-            target_type=declared.native, nullable=column.nullable, verdict=verdict,
-            codes=tuple(codes), notes=tuple(notes), hint=declared.hint, expression=expression,
-            read="text", flight=Flight("text"), write=write, identity=column.identity,
+            name=column.name,
+            target=other.fit_name(column.name),
+            source_type=native.domain or native.text,
+            target_type=declared.native,
+            nullable=column.nullable,
+            verdict=verdict,
+            codes=tuple(codes),
+            notes=tuple(notes),
+            hint=declared.hint,
+            expression=expression,
+            read="text",
+            flight=Flight("text"),
+            write=write,
+            identity=column.identity,
             never_null_integer=self._is_integer_key(table, column, {}),
-        )  # fmt: skip
+        )
         self._refuse(table, item)
         return item
 
@@ -469,19 +379,23 @@ class _Planner:
         self, table: Table, column: Column, place: Destination, facts: Facts, standing: Table | None
     ) -> ColumnItem:
         """A column between engines, or into a table that stands already."""
-        one, other = self.ends
+        one = self.ends[0]
         if isinstance(policy := self.rules.policy(table, column.name, "N-NAN"), dict) or policy in (
             "null",
             "clamp",
         ):
             facts = {name: value for name, value in facts.items() if name != "not_a_number"}
         context = Context(
-            source=self.source.engine, schema=place.schema or "", table=place.name,
-            column=column.name, facts=facts,
-            version=self.target.numbers, identity=column.identity is not None,
+            source=self.source.engine,
+            schema=place.schema or "",
+            table=place.name,
+            column=column.name,
+            facts=facts,
+            version=self.target.numbers,
+            identity=column.identity is not None,
             key_columns=len(table.primary_key) if column.name in table.primary_key else 0,
             extensions=self.target.extensions,
-        )  # fmt: skip
+        )
         reading = one.read(column, facts)
         declared, writing, flown = self._write(reading, column, context, standing)
         risks = _codes(reading, declared, writing)
@@ -577,16 +491,24 @@ class _Planner:
             if writing is not None:
                 return Declared(native=native), writing, flight
         declared = Declared(
-            native=native, verdict=Verdict.ERROR, code="X-TYPE",
+            native=native,
+            verdict=Verdict.ERROR,
+            code="X-TYPE",
             note=f"{reading.canonical} can't go into the target's {native.text}",
             hint="choose --prepare drop, or change the column in the target",
-        )  # fmt: skip
+        )
         return declared, Writing(write=""), reading.flight
 
     def _item(
-        self, table: Table, column: Column, reading: Reading, declared: Declared,
-        writing: Writing, flight: Flight, policies: Mapping[str, Any],
-    ) -> ColumnItem:  # fmt: skip
+        self,
+        table: Table,
+        column: Column,
+        reading: Reading,
+        declared: Declared,
+        writing: Writing,
+        flight: Flight,
+        policies: Mapping[str, Any],
+    ) -> ColumnItem:
         one, other = self.ends
         read, expression = reading.flown_as(flight) or (reading.read, reading.expression)
         verdict = max(reading.verdict, declared.verdict, key=_weight)
@@ -596,13 +518,24 @@ class _Planner:
             verdict, codes, notes = _generated(verdict, codes, notes)
         in_key = column.name in table.primary_key
         return ColumnItem(
-            name=column.name, target=other.fit_name(column.name), source_type=column.native.text,
-            target_type=declared.native, nullable=column.nullable and not in_key, verdict=verdict,
-            codes=tuple(codes), notes=tuple(notes), hint=declared.hint, policies=policies,
-            expression=expression.replace("{c}", one.quote(column.name)), read=read, flight=flight,
-            write=writing.write, checks=_merged(reading.checks, writing.checks),
-            extension=declared.extension, identity=column.identity,
-        )  # fmt: skip
+            name=column.name,
+            target=other.fit_name(column.name),
+            source_type=column.native.text,
+            target_type=declared.native,
+            nullable=column.nullable and not in_key,
+            verdict=verdict,
+            codes=tuple(codes),
+            notes=tuple(notes),
+            hint=declared.hint,
+            policies=policies,
+            expression=expression.replace("{c}", one.quote(column.name)),
+            read=read,
+            flight=flight,
+            write=writing.write,
+            checks=_merged(reading.checks, writing.checks),
+            extension=declared.extension,
+            identity=column.identity,
+        )
 
     def _found(
         self, item: ColumnItem, facts: Facts, policies: Mapping[str, Any], *, key: bool

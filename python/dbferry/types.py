@@ -16,7 +16,7 @@ from typing import Any
 from dbferry.catalog import NativeType
 
 Facts = Mapping[str, int]
-"""What a probe found in one column, by name; a fact that isn't there was not looked for or has no value."""
+"""What a probe found in one column, by name; what isn't there was not looked for."""
 
 
 class Verdict(StrEnum):

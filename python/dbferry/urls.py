@@ -196,10 +196,15 @@ def _server(engine: str, rest: str) -> Endpoint:
     _parameters(engine, query, settings)
     found = _hosts(engine, draft)
     endpoint = Endpoint(
-        engine=engine, hosts=found, socket=draft.socket, user=draft.user or "",
-        password=draft.password, database=draft.database or "", tls=draft.tls,
+        engine=engine,
+        hosts=found,
+        socket=draft.socket,
+        user=draft.user or "",
+        password=draft.password,
+        database=draft.database or "",
+        tls=draft.tls,
         connect_timeout_seconds=draft.timeout,
-    )  # fmt: skip
+    )
     if engine == "postgresql":
         return _postgres_defaults(endpoint)
     return _mysql_defaults(endpoint, explicit_host=bool(draft.hosts or draft.socket))
@@ -211,6 +216,13 @@ Setter = Callable[[str], None]
 def _parameters(engine: str, query: str, setters: Mapping[str, Setter]) -> None:
     for name, value in parse_qsl(query, keep_blank_values=True):
         setter = setters.get(name)
+        if setter is None and ("@" in query or not re.fullmatch(r"[A-Za-z_-]{1,40}", name)):
+            # It may be the rest of a password: it isn't repeated.
+            raise RequestError(
+                f"what follows `?` in the {engine} URL are no parameters",
+                hint="write ? and @ in a password percent-encoded (%3F %40)",
+                engine=engine,
+            )
         if setter is None:
             near = difflib.get_close_matches(name, setters, 1, cutoff=0.5)
             known = ", ".join(sorted(setters))
@@ -350,7 +362,7 @@ def _postgres_defaults(endpoint: Endpoint) -> Endpoint:
 
 
 def _pgpass(endpoint: Endpoint) -> str | None:
-    """The first line of ~/.pgpass that fits; a file that others can read is ignored, as libpq does."""
+    """The first line of ~/.pgpass that fits; a file that others can read is ignored."""
     path = Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
     try:
         status = path.stat()

@@ -18,15 +18,24 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
     for schema, table, name, position, declared, nullable in session.query(COLUMNS):
         columns[schema or "", table or ""].append(
-            Column(name=name or "", position=int(position or 0),
-                   native=native(declared or ""), nullable=(nullable or "").lower() == "true")
-        )  # fmt: skip
+            Column(
+                name=name or "",
+                position=int(position or 0),
+                native=native(declared or ""),
+                nullable=(nullable or "").lower() == "true",
+            )
+        )
     return Catalog(
-        engine="duckdb", version=session.version, default_schema="main", folds_tables=True,
+        engine="duckdb",
+        version=session.version,
+        default_schema="main",
+        folds_tables=True,
         schemas=tuple(dict.fromkeys(["main", *(schema for schema, _ in columns)])),
-        tables=tuple(Table(schema=schema, name=name, columns=tuple(found))
-                     for (schema, name), found in columns.items()),
-    )  # fmt: skip
+        tables=tuple(
+            Table(schema=schema, name=name, columns=tuple(found))
+            for (schema, name), found in columns.items()
+        ),
+    )
 
 
 def native(declared: str) -> NativeType:

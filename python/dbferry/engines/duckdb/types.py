@@ -1,4 +1,4 @@
-"""DuckDB's types: canonical → native. DuckDB takes the Arrow of the flight, so there is no encoder."""
+"""DuckDB's types: canonical → native; it takes the Arrow of the flight, so nothing is encoded."""
 
 from __future__ import annotations
 

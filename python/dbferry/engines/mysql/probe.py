@@ -1,4 +1,4 @@
-"""What declarations of MySQL and MariaDB leave open: one pass per table over the columns that need it."""
+"""What declarations of MySQL and MariaDB leave open: one pass per table."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The types of MySQL and MariaDB: native → canonical as a source, canonical → native as a target."""
+"""The types of MySQL and MariaDB: native → canonical as a source, and back as a target."""
 
 from __future__ import annotations
 
@@ -534,7 +534,7 @@ def _checks(native: NativeType, flight: Flight, flavour: str) -> list[dict[str, 
 
 
 def raw_column(column: Column) -> tuple[str, str]:
-    """Expression and `write` between two servers of one flavour; bytes, bits and shapes go as hex."""
+    """Expression and `write` between two of one flavour; bytes, bits, shapes go as hex."""
     name, native = ddl.quote(column.name), column.native
     if native.name in BLOBS or native.name in GEOMETRIES or native.name in ("bit", "vector"):
         return f"HEX({name})", "hex"

@@ -147,19 +147,23 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
                 estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
                 comment=comment,
-            )  # fmt: skip
+            )
         )
     namespaces = session.query(
         f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {where} ORDER BY 1"
     )
     return Catalog(
-        engine="postgresql", version=session.version, default_schema="public",
-        schemas=tuple(row[0] or "" for row in namespaces), tables=tuple(tables), types=types,
+        engine="postgresql",
+        version=session.version,
+        default_schema="public",
+        schemas=tuple(row[0] or "" for row in namespaces),
+        tables=tuple(tables),
+        types=types,
         skipped=tuple(skipped),
         extensions=frozenset(
             row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")
         ),
-    )  # fmt: skip
+    )
 
 
 def _types(session: Session) -> tuple[UserType, ...]:
@@ -180,9 +184,11 @@ def _sequences(session: Session) -> dict[tuple[str, str], Identity]:
         step = int(increment or 1)
         following = int(last) + step if last is not None else int(start or 1)
         found[relid or "", column or ""] = Identity(
-            kind=IdentityKind.SERIAL, sequence=sequence, increment=step,
+            kind=IdentityKind.SERIAL,
+            sequence=sequence,
+            increment=step,
             next_value=following if readable == "t" else None,
-        )  # fmt: skip
+        )
     return found
 
 
@@ -213,7 +219,7 @@ def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[
                 identity=sequence,
                 default=None if generated or sequence else default,
                 generated=default if generated else None,
-            )  # fmt: skip
+            )
         )
     if any(c.native.name == "money" for found in columns.values() for c in found):
         _money(session, columns)
@@ -234,7 +240,7 @@ def _money(session: Session, columns: dict[str, list[Column]]) -> None:
 def _native(
     row: tuple[str | None, ...], labels: dict[tuple[str, str], tuple[str, ...]]
 ) -> NativeType:
-    name, schema, oid, typtype, _, element, element_oid, element_type = row[7:15]
+    name, schema, oid, typtype, _, element, element_oid, _ = row[7:15]
     typmod, text, domain, element_schema, category = row[15:20]
     is_array = category == "A" and element is not None
     precision = scale = length = None
@@ -257,10 +263,16 @@ def _native(
         text = f"{ddl.quote(owner or '')}.{ddl.quote(bare or '')}{suffix}{'[]' if is_array else ''}"
     numbers = [int(number) for number in (oid, element_oid) if number]
     return NativeType(
-        name=(name or "").lower(), text=text or "", precision=precision, scale=scale,
-        length=length, labels=labels.get((schema or "", name or ""), ()), schema=owner,
-        kind="array" if is_array else KINDS.get(typtype or "", "base"), domain=domain,
+        name=(name or "").lower(),
+        text=text or "",
+        precision=precision,
+        scale=scale,
+        length=length,
+        labels=labels.get((schema or "", name or ""), ()),
+        schema=owner,
+        kind="array" if is_array else KINDS.get(typtype or "", "base"),
+        domain=domain,
         element=element if is_array else None,
         binary=all(number < FIRST_USER_OID for number in numbers)
         and not (name or "").startswith(("reg", "_reg", "_record", "_aclitem", "aclitem")),
-    )  # fmt: skip
+    )

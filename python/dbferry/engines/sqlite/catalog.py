@@ -1,4 +1,4 @@
-"""Reads SQLite's catalog through its pragma functions; the declaration is only a hint of the type."""
+"""Reads SQLite's catalog through its pragma functions; a declaration only hints at a type."""
 
 from __future__ import annotations
 
@@ -66,12 +66,17 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                     )
                     for row in found
                 ),
-            )  # fmt: skip
+            )
         )
     return Catalog(
-        engine="sqlite", version=session.version, schemas=("main",), default_schema="main",
-        tables=tuple(tables), folds_tables=True, skipped=tuple(skipped),
-    )  # fmt: skip
+        engine="sqlite",
+        version=session.version,
+        schemas=("main",),
+        default_schema="main",
+        tables=tuple(tables),
+        folds_tables=True,
+        skipped=tuple(skipped),
+    )
 
 
 def _sequences(session: Session) -> dict[str, int]:
@@ -87,10 +92,14 @@ def _column(
     _, position, name, declared, notnull, default, _, hidden = row
     never_null = notnull == "1" or identity is not None or (exact_keys and name in key)
     return Column(
-        name=name or "", position=int(position or 0) + 1, native=native(declared or ""),
-        nullable=not never_null, default=default, identity=identity,
+        name=name or "",
+        position=int(position or 0) + 1,
+        native=native(declared or ""),
+        nullable=not never_null,
+        default=default,
+        identity=identity,
         generated="" if hidden in ("2", "3") else None,
-    )  # fmt: skip
+    )
 
 
 def native(declared: str) -> NativeType:
@@ -102,10 +111,12 @@ def native(declared: str) -> NativeType:
     name = match[1].lower()
     exact = any(word in name for word in ("dec", "num", "money"))
     return NativeType(
-        name=name, text=declared, length=None if exact else first,
+        name=name,
+        text=declared,
+        length=None if exact else first,
         precision=first if exact else None,
         scale=(int(match[3]) if match[3] else 0) if exact and first else None,
-    )  # fmt: skip
+    )
 
 
 def affinity(name: str) -> str:

@@ -63,7 +63,7 @@ def truncate_table(schema: str | None, name: str) -> str:
 
 
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
-    """sqlite_sequence holds the last value given; loading raises it to the largest key by itself."""
+    """sqlite_sequence holds the last value given; loading raises it to the largest key."""
     if identity.kind is IdentityKind.ROWID or identity.next_value is None:
         return ()
     name, last = literal(table), identity.next_value - 1

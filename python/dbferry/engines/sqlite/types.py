@@ -1,4 +1,4 @@
-"""SQLite's types: declared name × observed classes → canonical; canonical → declaration."""
+"""SQLite's types: declared name and observed classes → canonical; canonical → declaration."""
 
 from __future__ import annotations
 

@@ -260,6 +260,12 @@ class _Planner:
             else _plain(item)
             for item in columns
         ]
+        if standing is not None:
+            names = {other.fold_column(column.name): column.name for column in standing.columns}
+            columns = [
+                replace(item, target=names.get(other.fold_column(item.target), item.target))
+                for item in columns
+            ]
         before: list[str] = []
         after: list[str] = []
         if standing is None:
@@ -488,6 +494,15 @@ class _Planner:
         offers += [Flight(name) for name in reading.options if name not in ("decimal", "text")]
         for flight in offers:
             writing = other.accept(native, flight)
+            if writing is not None and _rounds(reading, native):
+                declared = Declared(
+                    native=native,
+                    verdict=Verdict.ERROR,
+                    code="T-SCALE",
+                    note=f"the target's {native.text} would round fractions of seconds",
+                    hint="choose --prepare drop, or widen the column in the target",
+                )
+                return declared, writing, flight
             if writing is not None:
                 return Declared(native=native), writing, flight
         declared = Declared(
@@ -579,6 +594,14 @@ class _Planner:
         )
 
 
+def _rounds(reading: Reading, native: NativeType) -> bool:
+    """Servers round fractions that a column has no digits for, and say nothing."""
+    if reading.canonical.kind not in (Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT, Kind.SPAN):
+        return False
+    wanted = 6 if reading.canonical.precision is None else reading.canonical.precision
+    return native.precision is not None and native.precision < wanted
+
+
 def _weight(verdict: Verdict) -> int:
     return verdict.weight
 
@@ -639,7 +662,7 @@ def _plain(item: ColumnItem) -> ColumnItem:
 
 
 def _fitted(item: ColumnItem, made: NewColumn, note: str | None) -> ColumnItem:
-    """A column whose declaration was changed to fit the row; its checks no longer bound its length."""
+    """A column redeclared to fit the row; its checks no longer bound its length."""
     if note is None:
         return item
     checks = tuple(c for c in item.checks if c["rule"] not in ("characters", "bytes"))

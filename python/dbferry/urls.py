@@ -157,7 +157,7 @@ def _file(engine: str, rest: str) -> Endpoint:
     _parameters(engine, query, {})
     if not place.startswith("/"):
         raise RequestError(
-            f"a {engine} URL has three slashes before a relative path and four before an absolute one",
+            f"a {engine} URL has three slashes before a relative path, four before an absolute one",
             hint=f"write {engine}:///{unquote(place) or 'file'}",
             engine=engine,
         )

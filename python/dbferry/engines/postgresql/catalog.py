@@ -59,7 +59,8 @@ SELECT a.attrelid, a.attname, a.attnum, NOT a.attnotnull AND NOT dt.typnotnull,
        CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END,
        pg_catalog.format_type(t.oid, CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END),
        CASE WHEN dt.typtype = 'd'
-            THEN '"' || replace(dn.nspname, '"', '""') || '"."' || replace(dt.typname, '"', '""') || '"' END,
+            THEN '"' || replace(dn.nspname, '"', '""') || '"."'
+                 || replace(dt.typname, '"', '""') || '"' END,
        en.nspname, t.typcategory
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid

@@ -80,7 +80,8 @@ SOURCE: Mapping[str, Reading] = {
     "json":     _reading(Kind.JSON, "text", "text"),
     "jsonb":    _reading(Kind.JSON, "jsonb", "text", ordered_keys=True),
     "xml":      _as_text(Kind.XML),
-    "timetz":   _as_text(Kind.TIMETZ, "a time with a zone becomes its text", verdict=_LOSS, length=24),
+    "timetz":   _as_text(Kind.TIMETZ, "a time with a zone becomes its text", verdict=_LOSS,
+                         length=24),
     "interval": _as_text(Kind.INTERVAL, "an interval becomes its text", verdict=_LOSS, length=64),
     # The cast to text adds the mask that the type's own output leaves out; abbrev() doesn't.
     "inet":     _as_text(Kind.NETWORK, expression="abbrev({c})", length=43),

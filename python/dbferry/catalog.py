@@ -45,7 +45,7 @@ class NativeType:
     element: str | None = None
     """The element's name, of an array."""
     binary: bool = True
-    """False when the engine's own binary form means nothing on another server (numbers of objects)."""
+    """False when its binary form means nothing on another server: numbers of objects."""
 
 
 class IdentityKind(StrEnum):

@@ -32,7 +32,7 @@ class DbferryError(Exception):
         table: str | None = None,
         column: str | None = None,
         row: int | None = None,
-        range: str | None = None,  # noqa: A002 - the field's name on both sides of the seam
+        range: str | None = None,
         detail: str | None = None,
         hint: str | None = None,
     ) -> None:
@@ -58,10 +58,14 @@ class DbferryError(Exception):
 
     def place(self) -> str:
         """The known parts of the place, as one phrase; empty when nothing is known."""
-        parts = [f"{self.engine} {self.side}" if self.engine and self.side
-                 else self.engine or self.side or ""]
-        parts += [f"{name} `{value}`" for name in ("table", "column")
-                  if (value := getattr(self, name))]
+        parts = [
+            f"{self.engine} {self.side}"
+            if self.engine and self.side
+            else self.engine or self.side or ""
+        ]
+        parts += [
+            f"{name} `{value}`" for name in ("table", "column") if (value := getattr(self, name))
+        ]
         if self.row is not None:
             parts.append(f"row {self.row}")
         if self.range:

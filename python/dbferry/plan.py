@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from typing import Any
 
-from dbferry.catalog import Catalog, Column, Identity, NativeType, Session, Table, UserType
+from dbferry.catalog import Catalog, Column, NativeType, Session, Table, UserType
 from dbferry.engines import Engine, NewColumn, NewTable, engine
-from dbferry.errors import DbferryError, RequestError, RequestErrors, TargetNotEmptyError
+from dbferry.errors import DbferryError, RequestError, TargetNotEmptyError
+from dbferry.items import ColumnItem, Ddl, Plan, TableItem
 from dbferry.selection import (
     Destination,
     Options,
@@ -32,142 +33,13 @@ from dbferry.types import (
     Writing,
 )
 
-ENGINE_POLICIES = ("error", "null", "clamp")
+__all__ = ["ColumnItem", "Ddl", "Plan", "TableItem", "make_plan"]
+
 # What a probe has found and a reader would refuse row by row.
 FOUND: Mapping[str, tuple[str, str]] = {
     "zero_dates": ("T-ZERO", "zero dates or dates with a zero part"),
     "error_labels": ("E-BADENUM", "values that are none of the labels"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class ColumnItem:
-    """How one column travels, and what that costs."""
-
-    name: str
-    target: str
-    source_type: str
-    target_type: NativeType
-    nullable: bool
-    verdict: Verdict
-    codes: tuple[str, ...] = ()
-    notes: tuple[str, ...] = ()
-    hint: str | None = None
-    policies: Mapping[str, Any] = field(default_factory=dict)
-    expression: str
-    read: str
-    flight: Flight
-    write: str
-    checks: tuple[dict[str, Any], ...] = ()
-    extension: str | None = None
-    identity: Identity | None = None
-    never_null_integer: bool = False
-
-    def native(self) -> dict[str, Any]:
-        return {
-            "name": self.name, "target": self.target, "expression": self.expression,
-            "read": self.read, "flight": self.flight.to_dict(), "write": self.write,
-            "checks": list(self.checks), "extension": self.extension,
-            "policies": {code: policy for code, policy in self.policies.items()
-                         if policy in ENGINE_POLICIES or isinstance(policy, dict)},
-        }  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name, "target": self.target, "source_type": self.source_type,
-            "target_type": self.target_type.domain or self.target_type.text,
-            "verdict": str(self.verdict), "codes": list(self.codes), "notes": list(self.notes),
-            "policies": dict(self.policies),
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class TableItem:
-    """How one table travels."""
-
-    source: Table
-    destination: Destination
-    relation: str
-    """The source relation, quoted."""
-    target: str
-    """The target relation, quoted."""
-    action: str
-    """`create`, `drop` (and create), `truncate`, `append` or `keep` (it is there, and empty)."""
-    columns: tuple[ColumnItem, ...]
-    transfer: str
-    leaves: tuple[str, ...] = ()
-    cut_by_place: bool = False
-    notes: tuple[str, ...] = ()
-    before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
-
-    @property
-    def name(self) -> str:
-        return self.source.label
-
-    def native(self) -> dict[str, Any]:
-        by_name = {column.name: column for column in self.columns}
-        return {
-            "name": self.name, "source": self.relation, "target": self.target,
-            "columns": [column.native() for column in self.columns], "transfer": self.transfer,
-            "key": [{"name": name, "integer": by_name[name].never_null_integer}
-                    for name in self.source.primary_key if name in by_name],
-            "leaves": list(self.leaves), "cut_by_place": self.cut_by_place,
-            "estimated_rows": self.source.estimated_rows,
-            "estimated_bytes": self.source.estimated_bytes,
-        }  # fmt: skip
-
-    def to_dict(self) -> dict[str, Any]:
-        return {
-            "name": self.name, "target": self.target, "action": self.action,
-            "transfer": self.transfer, "estimated_rows": self.source.estimated_rows,
-            "estimated_bytes": self.source.estimated_bytes, "notes": list(self.notes),
-            "primary_key": list(self.source.primary_key),
-            "columns": [column.to_dict() for column in self.columns],
-        }  # fmt: skip
-
-
-@dataclass(frozen=True, kw_only=True)
-class Ddl:
-    """Statements in their order, before and after the load."""
-
-    before: tuple[str, ...]
-    after: tuple[str, ...]
-
-
-@dataclass(frozen=True, kw_only=True)
-class Plan:
-    source_engine: str
-    target_engine: str
-    tables: tuple[TableItem, ...]
-    faults: tuple[DbferryError, ...] = ()
-    notes: tuple[str, ...] = ()
-    objects: tuple[str, ...] = ()
-    """Statements for schemas and types, before any table."""
-
-    def check(self) -> None:
-        """Raises every fault at once."""
-        if self.faults:
-            raise self.faults[0] if len(self.faults) == 1 else RequestErrors(self.faults)
-
-    def native_tables(self) -> list[dict[str, Any]]:
-        """The tables as the engine's TablePlan reads them."""
-        return [table.native() for table in self.tables]
-
-    def ddl(self) -> Ddl:
-        return Ddl(
-            before=(*self.objects, *(s for table in self.tables for s in table.before)),
-            after=tuple(s for table in self.tables for s in table.after),
-        )
-
-    def to_dict(self) -> dict[str, Any]:
-        ddl = self.ddl()
-        return {
-            "source_engine": self.source_engine, "target_engine": self.target_engine,
-            "tables": [table.to_dict() for table in self.tables], "notes": list(self.notes),
-            "faults": [fault.fields() for fault in self.faults],
-            "ddl": {"before": list(ddl.before), "after": list(ddl.after)},
-        }  # fmt: skip
 
 
 def make_plan(
@@ -212,23 +84,30 @@ class _Planner:
         self.faults += [*faults, *more]
         if not tables and not self.faults:
             self.fault("the source has no tables to move", side="source", engine=self.source.engine)
-        places = {table.label: destination(table, self.source, self.target, self.ends, self.options)
-                  for table in tables}
+        places = {
+            table.label: destination(table, self.source, self.target, self.ends, self.options)
+            for table in tables
+        }
         self._check_tables(tables, places)
         items = [self._table(table, places[table.label]) for table in tables]
         notes = tuple(f"not moved: {what}" for what in self.source.skipped)
         return Plan(
-            source_engine=self.source.engine, target_engine=self.target.engine,
-            tables=tuple(items), faults=tuple(self.faults), notes=notes,
+            source_engine=self.source.engine,
+            target_engine=self.target.engine,
+            tables=tuple(items),
+            faults=tuple(self.faults),
+            notes=notes,
             objects=tuple(self._objects(items)),
-        )  # fmt: skip
+        )
 
     def _objects(self, items: list[TableItem]) -> list[str]:
         other = self.ends[1]
         schemas = [item.destination.schema for item in items] + [schema for schema, _ in self.types]
         missing = [s for s in dict.fromkeys(schemas) if s and s not in self.target.schemas]
         known = {(t.schema, t.name) for t in self.target.types}
-        statements = [other.create_schema(schema) for schema in missing] if other.has_schemas else []
+        statements = (
+            [other.create_schema(schema) for schema in missing] if other.has_schemas else []
+        )
         return statements + [
             other.create_type(wanted) for key, wanted in self.types.items() if key not in known
         ]
@@ -236,25 +115,42 @@ class _Planner:
     def _check_tables(self, tables: list[Table], places: Mapping[str, Destination]) -> None:
         other = self.ends[1]
         fold = other.fold_column if self.target.folds_tables else str
-        named = [(t.label, f"{places[t.label].schema}.{fold(places[t.label].name)}") for t in tables]
+        named = [
+            (t.label, f"{places[t.label].schema}.{fold(places[t.label].name)}") for t in tables
+        ]
         for folded, originals in collisions(named):
-            self.fault(f"tables {' and '.join(f'`{o}`' for o in originals)} meet in one name of the "
-                       f"target: `{folded}`", code="M-NAME",
-                       hint="rename one in the source, map its schema elsewhere, or exclude it")
+            self.fault(
+                f"tables {' and '.join(f'`{o}`' for o in originals)} meet in one name of the "
+                f"target: `{folded}`",
+                code="M-NAME",
+                hint="rename one in the source, map its schema elsewhere, or exclude it",
+            )
         for table in tables:
             place = places[table.label]
             wrong = other.name_fault(place.name, "table")
             if wrong:
                 self.fault(wrong[0], hint=wrong[1], table=table.label, code="M-NAME")
             if place.schema is None and other.has_schemas:
-                self.fault("the target URL names no database", table=table.label,
-                           hint="write it after the host, as in mysql://host/database")
+                self.fault(
+                    "the target URL names no database",
+                    table=table.label,
+                    hint="write it after the host, as in mysql://host/database",
+                )
             if not table.columns:
-                self.fault("a table without columns can't be moved", table=table.label,
-                           side="source", engine=self.source.engine, hint="exclude it")
+                self.fault(
+                    "a table without columns can't be moved",
+                    table=table.label,
+                    side="source",
+                    engine=self.source.engine,
+                    hint="exclude it",
+                )
             if len(table.columns) > other.columns_limit:
-                self.fault(f"the table has {len(table.columns)} columns, and {other.name} holds "
-                           f"{other.columns_limit}", table=table.label, hint="exclude it")
+                self.fault(
+                    f"the table has {len(table.columns)} columns, and {other.name} holds "
+                    f"{other.columns_limit}",
+                    table=table.label,
+                    hint="exclude it",
+                )
 
     def _action(self, table: Table, existing: Table | None) -> str:
         prepare = self.options.prepare
@@ -264,11 +160,15 @@ class _Planner:
             return str(prepare)
         relation = self.ends[1].relation(existing.schema, existing.name)
         if self.target_session and self.target_session.query(f"SELECT 1 FROM {relation} LIMIT 1"):
-            self.faults.append(TargetNotEmptyError(
-                f"the target table {relation} has rows", table=table.label, side="target",
-                engine=self.target.engine,
-                hint="choose --prepare truncate, drop or append, or exclude the table",
-            ))  # fmt: skip
+            self.faults.append(
+                TargetNotEmptyError(
+                    f"the target table {relation} has rows",
+                    table=table.label,
+                    side="target",
+                    engine=self.target.engine,
+                    hint="choose --prepare truncate, drop or append, or exclude the table",
+                )
+            )
         return "keep"
 
     def _table(self, table: Table, place: Destination) -> TableItem:
@@ -283,8 +183,10 @@ class _Planner:
             transfer = one.raw_transfer(table)
         else:
             facts = one.probe(self.source_session, table, other.name)
-            columns = [self._column(table, column, place, facts.get(column.name, {}), standing)
-                       for column in table.columns]
+            columns = [
+                self._column(table, column, place, facts.get(column.name, {}), standing)
+                for column in table.columns
+            ]
             transfer = "arrow"
         columns, before, after = self._prepare(table, place, action, columns, standing)
         notes = list(place.notes)
@@ -293,12 +195,19 @@ class _Planner:
         if not table.primary_key:
             notes.append("no primary key")
         return TableItem(
-            source=table, destination=place, relation=one.source_relation(table),
+            source=table,
+            destination=place,
+            relation=one.source_relation(table),
             target=other.relation(place.schema, existing.name if existing else place.name),
-            action=action, columns=tuple(columns), transfer=transfer, notes=tuple(notes),
+            action=action,
+            columns=tuple(columns),
+            transfer=transfer,
+            notes=tuple(notes),
             leaves=tuple(one.relation(*leaf) for leaf in table.leaves),
-            cut_by_place=one.cut_by_place(table), before=tuple(before), after=tuple(after),
-        )  # fmt: skip
+            cut_by_place=one.cut_by_place(table),
+            before=tuple(before),
+            after=tuple(after),
+        )
 
     def _same(self, table: Table, standing: Table) -> bool:
         theirs = {column.name: column.native.text for column in standing.columns}
@@ -308,13 +217,19 @@ class _Planner:
         other = self.ends[1]
         named = [(c.name, other.fold_column(other.fit_name(c.name))) for c in table.columns]
         for folded, originals in collisions(named):
-            self.fault(f"columns {' and '.join(f'`{o}`' for o in originals)} meet in one name of the "
-                       f"target: `{folded}`", code="M-NAME", table=table.label,
-                       hint="rename one in the source, or exclude the table")
+            self.fault(
+                f"columns {' and '.join(f'`{o}`' for o in originals)} meet in one name of the "
+                f"target: `{folded}`",
+                code="M-NAME",
+                table=table.label,
+                hint="rename one in the source, or exclude the table",
+            )
         for column in table.columns:
             wrong = other.name_fault(column.name, "column")
             if wrong:
-                self.fault(wrong[0], hint=wrong[1], table=table.label, column=column.name, code="M-NAME")
+                self.fault(
+                    wrong[0], hint=wrong[1], table=table.label, column=column.name, code="M-NAME"
+                )
         if standing is None:
             return
         moved = {folded for _, folded in named}
@@ -322,29 +237,61 @@ class _Planner:
             if other.fold_column(column.name) not in moved and not (
                 column.nullable or column.default is not None or column.identity or column.generated
             ):
-                self.fault("the target column must have a value, and the source has no such column",
-                           table=table.label, column=column.name,
-                           hint="give it a default, or choose --prepare drop")
+                self.fault(
+                    "the target column must have a value, and the source has no such column",
+                    table=table.label,
+                    column=column.name,
+                    hint="give it a default, or choose --prepare drop",
+                )
 
     def _prepare(
-        self, table: Table, place: Destination, action: str, columns: list[ColumnItem],
+        self,
+        table: Table,
+        place: Destination,
+        action: str,
+        columns: list[ColumnItem],
         standing: Table | None,
-    ) -> tuple[list[ColumnItem], list[str], list[str]]:  # fmt: skip
+    ) -> tuple[list[ColumnItem], list[str], list[str]]:
         other = self.ends[1]
+        key = tuple(other.fit_name(name) for name in table.primary_key)
+        columns = [
+            item
+            if item.identity is None or other.keeps_identity(item.target, key)
+            else _plain(item)
+            for item in columns
+        ]
+        if standing is not None:
+            names = {other.fold_column(column.name): column.name for column in standing.columns}
+            columns = [
+                replace(item, target=names.get(other.fold_column(item.target), item.target))
+                for item in columns
+            ]
         before: list[str] = []
         after: list[str] = []
         if standing is None:
             targets = {column.name: column.target for column in columns}
             new = NewTable(
-                schema=place.schema, name=place.name, kind=table.kind, strict=table.strict,
+                schema=place.schema,
+                name=place.name,
+                kind=table.kind,
+                strict=table.strict,
                 primary_key=tuple(targets[name] for name in table.primary_key),
                 exact_text=self.ends[0].family != other.family,
-                columns=tuple(NewColumn(name=c.target, native=c.target_type, nullable=c.nullable,
-                                        identity=c.identity) for c in columns),
-            )  # fmt: skip
+                columns=tuple(
+                    NewColumn(
+                        name=c.target,
+                        native=c.target_type,
+                        nullable=c.nullable,
+                        identity=c.identity,
+                    )
+                    for c in columns
+                ),
+            )
             new, notes = other.fit_rows(new)
-            columns = [_fitted(item, made, notes.get(made.name))
-                       for item, made in zip(columns, new.columns, strict=True)]
+            columns = [
+                _fitted(item, made, notes.get(made.name))
+                for item, made in zip(columns, new.columns, strict=True)
+            ]
             before += [other.drop_table(place.schema, place.name)] if action == "drop" else []
             before.append(other.create_table(new, self.target.numbers))
             after += other.finish_table(new)
@@ -374,12 +321,22 @@ class _Planner:
         if column.generated is not None:
             verdict, codes, notes = _generated(verdict, codes, notes)
         item = ColumnItem(
-            name=column.name, target=other.fit_name(column.name), source_type=native.domain or native.text,
-            target_type=declared.native, nullable=column.nullable, verdict=verdict,
-            codes=tuple(codes), notes=tuple(notes), hint=declared.hint, expression=expression,
-            read="text", flight=Flight("text"), write=write, identity=column.identity,
+            name=column.name,
+            target=other.fit_name(column.name),
+            source_type=native.domain or native.text,
+            target_type=declared.native,
+            nullable=column.nullable,
+            verdict=verdict,
+            codes=tuple(codes),
+            notes=tuple(notes),
+            hint=declared.hint,
+            expression=expression,
+            read="text",
+            flight=Flight("text"),
+            write=write,
+            identity=column.identity,
             never_null_integer=self._is_integer_key(table, column, {}),
-        )  # fmt: skip
+        )
         self._refuse(table, item)
         return item
 
@@ -390,8 +347,14 @@ class _Planner:
         quote = self.ends[1].quote
         prefix = f"{quote(old)}."
         text = f"{quote(new)}.{native.text.removeprefix(prefix)}"
-        wanted = next((t for t in self.source.types
-                       if t.schema == old and t.name.lower() == bare.lower() and t.kind == "enum"), None)
+        wanted = next(
+            (
+                t
+                for t in self.source.types
+                if t.schema == old and t.name.lower() == bare.lower() and t.kind == "enum"
+            ),
+            None,
+        )
         if wanted is not None:
             self._want_type(replace(wanted, schema=new))
             native = replace(native, kind="enum")
@@ -403,8 +366,11 @@ class _Planner:
             (t for t in self.target.types if (t.schema, t.name) == key), wanted
         )
         if standing.labels != wanted.labels:
-            self.fault(f"type `{wanted.schema}.{wanted.name}` is in the target with other labels",
-                       code="X-TYPE", hint="drop or rename that type in the target")
+            self.fault(
+                f"type `{wanted.schema}.{wanted.name}` is in the target with other labels",
+                code="X-TYPE",
+                hint="drop or rename that type in the target",
+            )
         self.types[key] = wanted
 
     def _is_integer_key(self, table: Table, column: Column, facts: Facts) -> bool:
@@ -419,40 +385,57 @@ class _Planner:
         self, table: Table, column: Column, place: Destination, facts: Facts, standing: Table | None
     ) -> ColumnItem:
         """A column between engines, or into a table that stands already."""
-        one, other = self.ends
+        one = self.ends[0]
         if isinstance(policy := self.rules.policy(table, column.name, "N-NAN"), dict) or policy in (
-            "null", "clamp"
+            "null",
+            "clamp",
         ):
             facts = {name: value for name, value in facts.items() if name != "not_a_number"}
         context = Context(
-            source=self.source.engine, schema=place.schema or "", table=place.name,
-            column=column.name, facts=facts,
-            version=self.target.numbers, identity=column.identity is not None,
+            source=self.source.engine,
+            schema=place.schema or "",
+            table=place.name,
+            column=column.name,
+            facts=facts,
+            version=self.target.numbers,
+            identity=column.identity is not None,
             key_columns=len(table.primary_key) if column.name in table.primary_key else 0,
             extensions=self.target.extensions,
-        )  # fmt: skip
+        )
         reading = one.read(column, facts)
         declared, writing, flown = self._write(reading, column, context, standing)
         risks = _codes(reading, declared, writing)
-        policies = {code: policy for code in sorted(risks)
-                    if (policy := self.rules.policy(table, column.name, code)) is not None}
+        policies = {
+            code: policy
+            for code in sorted(risks)
+            if (policy := self.rules.policy(table, column.name, code)) is not None
+        }
         if "text" in policies.values():
             reading = one.read_text(column)
             declared, writing, flown = self._write(reading, column, context, standing)
-            declared = replace(declared, verdict=max(declared.verdict, Verdict.WARNING, key=_weight),
-                               note="moved as text, as asked")
-        # What the text of a value may hold stays refused; the column's own codes are settled.
-        settled = {code for code, policy in policies.items() if policy in ("text", "binary")}
-        if declared.code in settled and policies[declared.code or ""] == "binary":
+            declared = replace(
+                declared,
+                verdict=max(declared.verdict, Verdict.WARNING, key=_weight),
+                note="moved as text, as asked",
+            )
+        native = declared.native
+        if standing is None and native.kind == "enum" and native.schema is not None:
+            self._want_type(
+                UserType(schema=native.schema, name=native.name, kind="enum", labels=native.labels)
+            )
+        if policies.get(declared.code or "") == "binary":
             declared = replace(declared, verdict=Verdict.WARNING)
         item = self._item(table, column, reading, declared, writing, flown, policies)
-        item = self._found(item, facts, policies)
+        item = self._found(item, facts, policies, key=column.name in table.primary_key)
         if facts.get("nulls") and column.name in table.primary_key:
-            item = replace(item, verdict=Verdict.ERROR, codes=(*item.codes, "K-NULL"),
-                           notes=("NULL in a primary key",),
-                           hint="give those rows a key in the source, or exclude the table")
-        if "null" in policies.values():
-            item = self._nullable(table, item)
+            item = replace(
+                item,
+                verdict=Verdict.ERROR,
+                codes=(*item.codes, "K-NULL"),
+                notes=("NULL in a primary key",),
+                hint="give those rows a key in the source, or exclude the table",
+            )
+        item = _nullable(table, item, facts)
         self._refuse(table, item)
         return replace(item, never_null_integer=self._is_integer_key(table, column, facts))
 
@@ -463,28 +446,43 @@ class _Planner:
         other = self.ends[1]
         fold = other.fold_column
         if standing is not None:
-            theirs = next((c for c in standing.columns
-                           if fold(c.name) == fold(other.fit_name(column.name))), None)
+            theirs = next(
+                (c for c in standing.columns if fold(c.name) == fold(other.fit_name(column.name))),
+                None,
+            )
             if theirs is None:
-                return (Declared(native=NativeType(name="", text=""), verdict=Verdict.ERROR,
-                                 code="M-MISSING", note="the target table has no such column",
-                                 hint="add the column, or choose --prepare drop"),
-                        Writing(write=""), reading.flight)
+                return (
+                    Declared(
+                        native=NativeType(name="", text=""),
+                        verdict=Verdict.ERROR,
+                        code="M-MISSING",
+                        note="the target table has no such column",
+                        hint="add the column, or choose --prepare drop",
+                    ),
+                    Writing(write=""),
+                    reading.flight,
+                )
             return self._into(reading, theirs.native)
         declared = other.declare(reading, context)
         if declared.native.kind == "enum" and declared.native.schema is None:
-            wanted = UserType(schema=context.schema, name=declared.native.name, kind="enum",
-                              labels=declared.native.labels)
-            self._want_type(wanted)
-            text = other.relation(wanted.schema, wanted.name)
-            declared = replace(declared, native=replace(declared.native, schema=wanted.schema, text=text))
+            text = other.relation(context.schema, declared.native.name)
+            native = replace(declared.native, schema=context.schema, text=text)
+            declared = replace(declared, native=native)
         flight = declared.flight or reading.flight
         writing = other.accept(declared.native, flight)
         if writing is None or reading.flown_as(flight) is None:
-            return (replace(declared, verdict=Verdict.ERROR, code=declared.code or "X-TYPE",
-                            note=declared.note or f"{reading.canonical} can't go into {declared.native.text}",
-                            hint=declared.hint or "choose --on-loss '{column}:X-TYPE=text'"),
-                    Writing(write=""), flight)
+            return (
+                replace(
+                    declared,
+                    verdict=Verdict.ERROR,
+                    code=declared.code or "X-TYPE",
+                    note=declared.note
+                    or f"{reading.canonical} can't go into {declared.native.text}",
+                    hint=declared.hint or "choose --on-loss '{column}:X-TYPE=text'",
+                ),
+                Writing(write=""),
+                flight,
+            )
         return declared, writing, flight
 
     def _into(self, reading: Reading, native: NativeType) -> tuple[Declared, Writing, Flight]:
@@ -496,19 +494,36 @@ class _Planner:
         offers += [Flight(name) for name in reading.options if name not in ("decimal", "text")]
         for flight in offers:
             writing = other.accept(native, flight)
+            if writing is not None and _rounds(reading, native):
+                declared = Declared(
+                    native=native,
+                    verdict=Verdict.ERROR,
+                    code="T-SCALE",
+                    note=f"the target's {native.text} would round fractions of seconds",
+                    hint="choose --prepare drop, or widen the column in the target",
+                )
+                return declared, writing, flight
             if writing is not None:
                 return Declared(native=native), writing, flight
         declared = Declared(
-            native=native, verdict=Verdict.ERROR, code="X-TYPE",
+            native=native,
+            verdict=Verdict.ERROR,
+            code="X-TYPE",
             note=f"{reading.canonical} can't go into the target's {native.text}",
             hint="choose --prepare drop, or change the column in the target",
-        )  # fmt: skip
+        )
         return declared, Writing(write=""), reading.flight
 
     def _item(
-        self, table: Table, column: Column, reading: Reading, declared: Declared,
-        writing: Writing, flight: Flight, policies: Mapping[str, Any],
-    ) -> ColumnItem:  # fmt: skip
+        self,
+        table: Table,
+        column: Column,
+        reading: Reading,
+        declared: Declared,
+        writing: Writing,
+        flight: Flight,
+        policies: Mapping[str, Any],
+    ) -> ColumnItem:
         one, other = self.ends
         read, expression = reading.flown_as(flight) or (reading.read, reading.expression)
         verdict = max(reading.verdict, declared.verdict, key=_weight)
@@ -518,46 +533,73 @@ class _Planner:
             verdict, codes, notes = _generated(verdict, codes, notes)
         in_key = column.name in table.primary_key
         return ColumnItem(
-            name=column.name, target=other.fit_name(column.name), source_type=column.native.text,
-            target_type=declared.native, nullable=column.nullable and not in_key, verdict=verdict,
-            codes=tuple(codes), notes=tuple(notes), hint=declared.hint, policies=policies,
-            expression=expression.replace("{c}", one.quote(column.name)), read=read, flight=flight,
-            write=writing.write, checks=_merged(reading.checks, writing.checks),
-            extension=declared.extension, identity=column.identity,
-        )  # fmt: skip
+            name=column.name,
+            target=other.fit_name(column.name),
+            source_type=column.native.text,
+            target_type=declared.native,
+            nullable=column.nullable and not in_key,
+            verdict=verdict,
+            codes=tuple(codes),
+            notes=tuple(notes),
+            hint=declared.hint,
+            policies=policies,
+            expression=expression.replace("{c}", one.quote(column.name)),
+            read=read,
+            flight=flight,
+            write=writing.write,
+            checks=_merged(reading.checks, writing.checks),
+            extension=declared.extension,
+            identity=column.identity,
+        )
 
-    def _found(self, item: ColumnItem, facts: Facts, policies: Mapping[str, Any]) -> ColumnItem:
+    def _found(
+        self, item: ColumnItem, facts: Facts, policies: Mapping[str, Any], *, key: bool
+    ) -> ColumnItem:
         for fact, (code, what) in FOUND.items():
             count = facts.get(fact)
             if not count:
                 continue
             note = f"{count} {what}"
-            if policies.get(code, "error") == "error":
-                item = replace(item, verdict=Verdict.ERROR, codes=(*item.codes, code),
-                               notes=(*item.notes, note),
-                               hint=f"choose --on-loss '{{column}}:{code}=null' or =text")
+            policy = policies.get(code, "error")
+            if policy == "error" or (policy == "null" and key):
+                item = replace(
+                    item,
+                    verdict=Verdict.ERROR,
+                    codes=(*item.codes, code),
+                    notes=(*item.notes, note),
+                    hint=f"choose --on-loss '{{column}}:{code}=null' or =text",
+                )
             else:
-                item = replace(item, verdict=max(item.verdict, Verdict.WARNING, key=_weight),
-                               codes=(*item.codes, code), notes=(*item.notes, note))
+                item = replace(
+                    item,
+                    verdict=max(item.verdict, Verdict.WARNING, key=_weight),
+                    codes=(*item.codes, code),
+                    notes=(*item.notes, note),
+                )
         return item
-
-    def _nullable(self, table: Table, item: ColumnItem) -> ColumnItem:
-        if item.nullable:
-            return item
-        if item.name in table.primary_key:
-            self.fault("policy `null` can't apply to a column of the primary key", table=table.label,
-                       column=item.name, hint="choose another policy for it")
-            return item
-        return replace(item, nullable=True, notes=(*item.notes, "NOT NULL is dropped for policy `null`"))
 
     def _refuse(self, table: Table, item: ColumnItem) -> None:
         if item.verdict is not Verdict.ERROR:
             return
         name = f"{table.name}.{item.name}"
         hint = item.hint or f"choose --on-loss '{name}:{item.codes[0] if item.codes else '*'}=text'"
-        self.fault("; ".join(item.notes) or f"type {item.source_type} can't be moved",
-                   code=item.codes[-1] if item.codes else None, table=table.label, column=item.name,
-                   side="source", engine=self.source.engine, hint=hint.replace("{column}", name))
+        self.fault(
+            "; ".join(item.notes) or f"type {item.source_type} can't be moved",
+            code=item.codes[-1] if item.codes else None,
+            table=table.label,
+            column=item.name,
+            side="source",
+            engine=self.source.engine,
+            hint=hint.replace("{column}", name),
+        )
+
+
+def _rounds(reading: Reading, native: NativeType) -> bool:
+    """Servers round fractions that a column has no digits for, and say nothing."""
+    if reading.canonical.kind not in (Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT, Kind.SPAN):
+        return False
+    wanted = 6 if reading.canonical.precision is None else reading.canonical.precision
+    return native.precision is not None and native.precision < wanted
 
 
 def _weight(verdict: Verdict) -> int:
@@ -582,14 +624,52 @@ def _generated(
     verdict: Verdict, codes: list[str], notes: list[str]
 ) -> tuple[Verdict, list[str], list[str]]:
     """A generated column becomes a plain one that holds the values."""
-    return (max(verdict, Verdict.NOTE, key=_weight), [*codes, "X-GEN"],
-            [*notes, "a generated column becomes a plain one"])
+    return (
+        max(verdict, Verdict.NOTE, key=_weight),
+        [*codes, "X-GEN"],
+        [*notes, "a generated column becomes a plain one"],
+    )
+
+
+def _nullable(table: Table, item: ColumnItem, facts: Facts) -> ColumnItem:
+    """Makes room for the NULLs that a policy asks for; a key has none."""
+    asked = [code for code, policy in item.policies.items() if policy == "null"]
+    if not asked or item.nullable:
+        return item
+    if item.name in table.primary_key:
+        kept = {code: policy for code, policy in item.policies.items() if policy != "null"}
+        return replace(
+            item, policies=kept, notes=(*item.notes, "a key has no NULL: such a value is an error")
+        )
+    # A probe that found none leaves NOT NULL alone: what comes later is refused by the target.
+    clean = {code for fact, (code, _) in FOUND.items() if facts.get("rows") and not facts.get(fact)}
+    if set(asked) <= clean:
+        return item
+    return replace(
+        item, nullable=True, notes=(*item.notes, "NOT NULL is dropped for policy `null`")
+    )
+
+
+def _plain(item: ColumnItem) -> ColumnItem:
+    """An identity that the target has no place for."""
+    return replace(
+        item,
+        identity=None,
+        codes=(*item.codes, "K-IDENTITY"),
+        verdict=max(item.verdict, Verdict.NOTE, key=_weight),
+        notes=(*item.notes, "the target gives no next value to this column"),
+    )
 
 
 def _fitted(item: ColumnItem, made: NewColumn, note: str | None) -> ColumnItem:
-    """A column whose declaration was changed to fit the row; its checks no longer bound its length."""
+    """A column redeclared to fit the row; its checks no longer bound its length."""
     if note is None:
         return item
     checks = tuple(c for c in item.checks if c["rule"] not in ("characters", "bytes"))
-    return replace(item, target_type=made.native, checks=checks, notes=(*item.notes, note),
-                   verdict=max(item.verdict, Verdict.NOTE, key=_weight))
+    return replace(
+        item,
+        target_type=made.native,
+        checks=checks,
+        notes=(*item.notes, note),
+        verdict=max(item.verdict, Verdict.NOTE, key=_weight),
+    )

@@ -54,23 +54,31 @@ def select(source: Catalog, options: Options) -> tuple[list[Table], list[Dbferry
         if not any(_matches(pattern(text), table) for table in source.tables):
             known = [name for table in source.tables for name in (table.name, table.label)]
             near = difflib.get_close_matches(text, known, 1)
-            faults.append(RequestError(
-                f"no table of the source matches `{text}`", side="source", engine=source.engine,
-                hint=f"did you mean `{near[0]}`?" if near else (
-                    "write it as table or schema.table; * and ? stand for any characters"
-                ),
-            ))  # fmt: skip
+            faults.append(
+                RequestError(
+                    f"no table of the source matches `{text}`",
+                    side="source",
+                    engine=source.engine,
+                    hint=f"did you mean `{near[0]}`?"
+                    if near
+                    else ("write it as table or schema.table; * and ? stand for any characters"),
+                )
+            )
     for schema in options.schemas:
         if schema not in {*source.schemas, source.default_schema}:
-            faults.append(RequestError(f"the source has no schema `{schema}`", side="source",
-                                       engine=source.engine))
+            faults.append(
+                RequestError(
+                    f"the source has no schema `{schema}`", side="source", engine=source.engine
+                )
+            )
     included = [pattern(text) for text in options.tables or ["*"]]
     excluded = [pattern(text) for text in options.exclude]
     return [
-        table for table in source.tables
+        table
+        for table in source.tables
         if any(_matches(p, table) for p in included)
         and not any(_matches(p, table) for p in excluded)
-    ], faults  # fmt: skip
+    ], faults
 
 
 @dataclass(frozen=True)
@@ -122,7 +130,9 @@ def collisions(names: Iterable[tuple[str, str]]) -> list[tuple[str, list[str]]]:
 
 
 POLICIES = ("error", "null", "clamp", "text", "binary")
-RULE = re.compile(r"(?P<where>.+):(?P<code>[A-Z]-[A-Z0-9-]+|\*)=(?P<policy>[a-z]+)(?::(?P<with>.*))?", re.DOTALL)
+RULE = re.compile(
+    r"(?P<where>.+):(?P<code>[A-Z]-[A-Z0-9-]+|\*)=(?P<policy>[a-z]+)(?::(?P<with>.*))?", re.DOTALL
+)
 
 
 @dataclass(frozen=True)
@@ -141,8 +151,11 @@ class Rules:
 
     def policy(self, table: Table, column: str, code: str) -> Any:
         for rule in reversed(self.rules):
-            if (rule.code in (code, "*") and _matches(rule.table, table)
-                    and rule.column.fullmatch(column)):
+            if (
+                rule.code in (code, "*")
+                and _matches(rule.table, table)
+                and rule.column.fullmatch(column)
+            ):
                 return rule.policy
         return None
 
@@ -156,11 +169,13 @@ def read_rules(texts: Sequence[str]) -> tuple[Rules, list[DbferryError]]:
         if match and policy == "replace" and match["with"] is not None:
             policy = {"replace": match["with"]}
         elif match is None or policy not in POLICIES or match["with"] is not None:
-            faults.append(RequestError(
-                f"`{text}` is not a rule for losses",
-                hint="write [table.]column:CODE=policy, such as '*.*:T-ZERO=null'; "
-                     f"policies: {', '.join(POLICIES)}, replace:text",
-            ))  # fmt: skip
+            faults.append(
+                RequestError(
+                    f"`{text}` is not a rule for losses",
+                    hint="write [table.]column:CODE=policy, such as '*.*:T-ZERO=null'; "
+                    f"policies: {', '.join(POLICIES)}, replace:text",
+                )
+            )
             continue
         table, dot, column = match["where"].rpartition(".")
         rules.append(Rule(pattern(table if dot else "*"), pattern(column), match["code"], policy))

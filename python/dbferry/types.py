@@ -16,7 +16,7 @@ from typing import Any
 from dbferry.catalog import NativeType
 
 Facts = Mapping[str, int]
-"""What a probe found in one column, by name; a fact that isn't there was not looked for or has no value."""
+"""What a probe found in one column, by name; what isn't there was not looked for."""
 
 
 class Verdict(StrEnum):
@@ -216,6 +216,11 @@ def decimal_checks(
     if precision is None:
         return ()
     scale = scale or 0
+    if flight.type in BOUNDS:
+        most = 10 ** (precision - scale) - 1
+        if most >= max(abs(bound) for bound in BOUNDS[flight.type]):
+            return ()
+        return ({"rule": "integer", "min": str(-most), "max": str(most)},)
     if flight.type == "decimal" and (
         flight.scale <= scale and flight.precision - flight.scale <= precision - scale
     ):

@@ -141,8 +141,10 @@ def parse(url: str) -> Endpoint:
         else:
             shown = f"unknown kind of database `{scheme}`" if separator else "not a URL"
         near = difflib.get_close_matches(scheme.lower(), SCHEMES, 1) if separator else []
-        hint = f"did you mean {near[0]}://?" if near else (
-            "write postgresql://, mysql://, mariadb://, sqlite:///file or duckdb:///file"
+        hint = (
+            f"did you mean {near[0]}://?"
+            if near
+            else ("write postgresql://, mysql://, mariadb://, sqlite:///file or duckdb:///file")
         )
         raise RequestError(shown, hint=hint)
     if engine in ("sqlite", "duckdb"):
@@ -155,14 +157,15 @@ def _file(engine: str, rest: str) -> Endpoint:
     _parameters(engine, query, {})
     if not place.startswith("/"):
         raise RequestError(
-            f"a {engine} URL has three slashes before a relative path and four before an absolute one",
+            f"a {engine} URL has three slashes before a relative path, four before an absolute one",
             hint=f"write {engine}:///{unquote(place) or 'file'}",
             engine=engine,
         )
     path = unquote(place[1:])
     if not path:
-        raise RequestError(f"the {engine} URL names no file", engine=engine,
-                           hint=f"write {engine}:///file")
+        raise RequestError(
+            f"the {engine} URL names no file", engine=engine, hint=f"write {engine}:///file"
+        )
     return Endpoint(engine=engine, path=path)
 
 
@@ -193,10 +196,15 @@ def _server(engine: str, rest: str) -> Endpoint:
     _parameters(engine, query, settings)
     found = _hosts(engine, draft)
     endpoint = Endpoint(
-        engine=engine, hosts=found, socket=draft.socket, user=draft.user or "",
-        password=draft.password, database=draft.database or "", tls=draft.tls,
+        engine=engine,
+        hosts=found,
+        socket=draft.socket,
+        user=draft.user or "",
+        password=draft.password,
+        database=draft.database or "",
+        tls=draft.tls,
         connect_timeout_seconds=draft.timeout,
-    )  # fmt: skip
+    )
     if engine == "postgresql":
         return _postgres_defaults(endpoint)
     return _mysql_defaults(endpoint, explicit_host=bool(draft.hosts or draft.socket))
@@ -208,22 +216,35 @@ Setter = Callable[[str], None]
 def _parameters(engine: str, query: str, setters: Mapping[str, Setter]) -> None:
     for name, value in parse_qsl(query, keep_blank_values=True):
         setter = setters.get(name)
+        if setter is None and ("@" in query or not re.fullmatch(r"[A-Za-z_-]{1,40}", name)):
+            # It may be the rest of a password: it isn't repeated.
+            raise RequestError(
+                f"what follows `?` in the {engine} URL are no parameters",
+                hint="write ? and @ in a password percent-encoded (%3F %40)",
+                engine=engine,
+            )
         if setter is None:
             near = difflib.get_close_matches(name, setters, 1, cutoff=0.5)
             known = ", ".join(sorted(setters))
-            hint = f"did you mean `{near[0]}`?" if near else (
-                f"known parameters: {known}" if known else f"a {engine} URL has no parameters"
+            hint = (
+                f"did you mean `{near[0]}`?"
+                if near
+                else (
+                    f"known parameters: {known}" if known else f"a {engine} URL has no parameters"
+                )
             )
-            raise RequestError(f"unknown parameter `{name}` in the {engine} URL", hint=hint,
-                               engine=engine)
+            raise RequestError(
+                f"unknown parameter `{name}` in the {engine} URL", hint=hint, engine=engine
+            )
         setter(value)
 
 
 def _number(draft: _Draft, attribute: str, what: str) -> Setter:
     def store(value: str) -> None:
         if not (value.isascii() and value.isdigit()) or int(value) > 65535:
-            raise RequestError(f"{what} is not a number between 0 and 65535",
-                               hint=f"write for example {what}=15")
+            raise RequestError(
+                f"{what} is not a number between 0 and 65535", hint=f"write for example {what}=15"
+            )
         setattr(draft, attribute, int(value))
 
     return store
@@ -275,8 +296,11 @@ def _mysql_settings(draft: _Draft) -> dict[str, Setter]:
     dashed: dict[str, Setter] = {
         "socket": _store(draft, "socket"),
         "connect-timeout": _number(draft, "timeout", "connect_timeout"),
-        "ssl-mode": _store_mode(draft, {**MYSQL_MODES, "verify-ca": "verify_ca",
-                                        "verify-identity": "verify_full"}, "ssl-mode"),
+        "ssl-mode": _store_mode(
+            draft,
+            {**MYSQL_MODES, "verify-ca": "verify_ca", "verify-identity": "verify_full"},
+            "ssl-mode",
+        ),
         "ssl-ca": _store_tls(draft, "ca"),
         "ssl-cert": _store_tls(draft, "certificate"),
         "ssl-key": _store_tls(draft, "key"),
@@ -309,8 +333,10 @@ def _hosts(engine: str, draft: _Draft) -> tuple[Host, ...]:
         if not 0 < port < 65536:
             raise RequestError(f"port {port} is not between 1 and 65535", engine=engine)
         if name.startswith("/"):
-            draft.socket = name if engine != "postgresql" or "/.s.PGSQL." in name else (
-                f"{name.rstrip('/')}/.s.PGSQL.{port}"
+            draft.socket = (
+                name
+                if engine != "postgresql" or "/.s.PGSQL." in name
+                else (f"{name.rstrip('/')}/.s.PGSQL.{port}")
             )
             return ()
         found.append(Host(name or "localhost", port))
@@ -336,7 +362,7 @@ def _postgres_defaults(endpoint: Endpoint) -> Endpoint:
 
 
 def _pgpass(endpoint: Endpoint) -> str | None:
-    """The first line of ~/.pgpass that fits; a file that others can read is ignored, as libpq does."""
+    """The first line of ~/.pgpass that fits; a file that others can read is ignored."""
     path = Path(os.environ.get("PGPASSFILE") or Path.home() / ".pgpass")
     try:
         status = path.stat()
@@ -352,10 +378,15 @@ def _pgpass(endpoint: Endpoint) -> str | None:
         return None
     places = [(host.name, str(host.port)) for host in endpoint.hosts]
     if endpoint.socket:
-        places = [("localhost", endpoint.socket.rpartition(".")[2]),
-                  (os.path.dirname(endpoint.socket), endpoint.socket.rpartition(".")[2])]
+        places = [
+            ("localhost", endpoint.socket.rpartition(".")[2]),
+            (os.path.dirname(endpoint.socket), endpoint.socket.rpartition(".")[2]),
+        ]
     for line in lines:
-        fields = [re.sub(r"\\(.)", r"\1", part) for part in re.findall(r"(?:^|(?<=:))((?:\\.|[^:\\])*)", line)]
+        fields = [
+            re.sub(r"\\(.)", r"\1", part)
+            for part in re.findall(r"(?:^|(?<=:))((?:\\.|[^:\\])*)", line)
+        ]
         if line.startswith("#") or len(fields) < 5:
             continue
         for host, port in places:

@@ -30,8 +30,11 @@ class Duckdb:
         return catalog.read(session, schemas)
 
     def _no_source(self) -> RequestError:
-        return RequestError("duckdb is a target only", engine=self.name,
-                            hint="give the duckdb URL as the second one")
+        return RequestError(
+            "duckdb is a target only",
+            engine=self.name,
+            hint="give the duckdb URL as the second one",
+        )
 
     def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
         raise self._no_source()
@@ -54,6 +57,9 @@ class Duckdb:
     def source_relation(self, table: Table) -> str:
         raise self._no_source()
 
+    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
+        return False
+
     def cut_by_place(self, table: Table) -> bool:
         return False
 
@@ -65,8 +71,10 @@ class Duckdb:
 
     def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
         if not name or "\0" in name:
-            return (f"no {what} of duckdb can have an empty name or U+0000 in it",
-                    "rename it in the source, or exclude the table")
+            return (
+                f"no {what} of duckdb can have an empty name or U+0000 in it",
+                "rename it in the source, or exclude the table",
+            )
         return None
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:

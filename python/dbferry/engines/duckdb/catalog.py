@@ -18,21 +18,33 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
     for schema, table, name, position, declared, nullable in session.query(COLUMNS):
         columns[schema or "", table or ""].append(
-            Column(name=name or "", position=int(position or 0),
-                   native=native(declared or ""), nullable=(nullable or "").lower() == "true")
-        )  # fmt: skip
+            Column(
+                name=name or "",
+                position=int(position or 0),
+                native=native(declared or ""),
+                nullable=(nullable or "").lower() == "true",
+            )
+        )
     return Catalog(
-        engine="duckdb", version=session.version, default_schema="main", folds_tables=True,
+        engine="duckdb",
+        version=session.version,
+        default_schema="main",
+        folds_tables=True,
         schemas=tuple(dict.fromkeys(["main", *(schema for schema, _ in columns)])),
-        tables=tuple(Table(schema=schema, name=name, columns=tuple(found))
-                     for (schema, name), found in columns.items()),
-    )  # fmt: skip
+        tables=tuple(
+            Table(schema=schema, name=name, columns=tuple(found))
+            for (schema, name), found in columns.items()
+        ),
+    )
 
 
 def native(declared: str) -> NativeType:
     bare, _, sizes = declared.partition("(")
     numbers = sizes.rstrip(")").split(",")
     sized = bare.upper() == "DECIMAL" and len(numbers) == 2
-    return NativeType(name=bare.lower() if not declared.endswith("[]") else declared.lower(), text=declared,
-                      precision=int(numbers[0]) if sized else None,
-                      scale=int(numbers[1]) if sized else None)
+    return NativeType(
+        name=bare.lower() if not declared.endswith("[]") else declared.lower(),
+        text=declared,
+        precision=int(numbers[0]) if sized else None,
+        scale=int(numbers[1]) if sized else None,
+    )

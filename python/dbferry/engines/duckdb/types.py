@@ -1,4 +1,4 @@
-"""DuckDB's types: canonical → native. DuckDB takes the Arrow of the flight, so there is no encoder."""
+"""DuckDB's types: canonical → native; it takes the Arrow of the flight, so nothing is encoded."""
 
 from __future__ import annotations
 
@@ -52,15 +52,25 @@ def declare(reading: Reading, context: Context) -> Declared:
             return Declared(native=native("JSON"), extension="arrow.json")
         case Kind.ENUM if kind.labels:
             labels = ", ".join(map(ddl.literal, kind.labels))
-            return Declared(native=NativeType(name="enum", text=f"ENUM({labels})", labels=kind.labels))
+            return Declared(
+                native=NativeType(name="enum", text=f"ENUM({labels})", labels=kind.labels)
+            )
         case Kind.ENUM:
             return Declared(native=native("VARCHAR"))
         case Kind.BITS:
-            return Declared(native=native("VARCHAR"), verdict=Verdict.NOTE, code="X-BITS",
-                            note="bits are text of 0 and 1")
+            return Declared(
+                native=native("VARCHAR"),
+                verdict=Verdict.NOTE,
+                code="X-BITS",
+                note="bits are text of 0 and 1",
+            )
         case Kind.GEOMETRY:
-            return Declared(native=native("BLOB"), verdict=Verdict.NOTE, code="G-TYPE",
-                            note="geometry as well-known binary")
+            return Declared(
+                native=native("BLOB"),
+                verdict=Verdict.NOTE,
+                code="G-TYPE",
+                note="geometry as well-known binary",
+            )
         case _:
             return Declared(native=native(NAMES[kind.kind]))
 
@@ -69,8 +79,13 @@ def _decimal(kind: Canonical) -> Declared:
     if kind.kind is Kind.DECIMAL and (kind.precision or 0) <= MOST_DIGITS:
         return Declared(native=native(f"DECIMAL({kind.precision},{kind.scale})"))
     # DuckDB refuses wider decimals, and reads them as doubles from files.
-    return Declared(native=native("VARCHAR"), flight=Flight("text"), verdict=Verdict.NOTE,
-                    code="N-TEXT", note="numbers of more than 38 digits are text, and sort as text")
+    return Declared(
+        native=native("VARCHAR"),
+        flight=Flight("text"),
+        verdict=Verdict.NOTE,
+        code="N-TEXT",
+        note="numbers of more than 38 digits are text, and sort as text",
+    )
 
 
 TARGET: Mapping[str, frozenset[str]] = {

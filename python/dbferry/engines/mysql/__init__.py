@@ -61,6 +61,9 @@ class Mysql:
     def source_relation(self, table: Table) -> str:
         return ddl.relation(table.schema, table.name)
 
+    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
+        return True
+
     def cut_by_place(self, table: Table) -> bool:
         return False
 
@@ -73,8 +76,11 @@ class Mysql:
     def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
         hint = "rename it in the source, or exclude the table"
         if not name or "\0" in name or any(ord(character) > 0xFFFF for character in name):
-            return (f"no {what} of {self.name} can have an empty name, U+0000 or characters "
-                    "above U+FFFF in it", hint)
+            return (
+                f"no {what} of {self.name} can have an empty name, U+0000 or characters "
+                "above U+FFFF in it",
+                hint,
+            )
         if name.endswith(" "):
             return f"no {what} of {self.name} can have a name that ends with a blank", hint
         return None
@@ -84,15 +90,20 @@ class Mysql:
         columns = list(table.columns)
         notes: dict[str, str] = {}
         while sum(_declared_bytes(column.native) for column in columns) > ROW_BYTES - 2048:
-            wide = [i for i, c in enumerate(columns)
-                    if c.native.name in ("varchar", "varbinary") and c.name not in table.primary_key]
+            wide = [
+                i
+                for i, c in enumerate(columns)
+                if c.native.name in ("varchar", "varbinary") and c.name not in table.primary_key
+            ]
             if not wide:
                 break
             place = max(wide, key=lambda i: _declared_bytes(columns[i].native))
             native = columns[place].native
             name = "longtext" if native.name == "varchar" else "longblob"
             notes[columns[place].name] = f"{native.text} becomes {name}: a row is 65535 bytes"
-            columns[place] = replace(columns[place], native=replace(native, name=name, text=name, length=None))
+            columns[place] = replace(
+                columns[place], native=replace(native, name=name, text=name, length=None)
+            )
         return replace(table, columns=tuple(columns)), notes
 
     def create_type(self, wanted: UserType) -> str:
@@ -100,8 +111,10 @@ class Mysql:
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         # The only collations under which 'a', 'A' and 'a ' are three keys.
-        exact = "utf8mb4_nopad_bin" if self.name == "mariadb" else (
-            "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
+        exact = (
+            "utf8mb4_nopad_bin"
+            if self.name == "mariadb"
+            else ("utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin")
         )
         return ddl.create_table(table, exact)
 

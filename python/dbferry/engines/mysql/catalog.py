@@ -63,19 +63,29 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
             continue
         found = [_with_next(column, row[5]) for column in columns[schema, name]]
         tables.append(
-            Table(schema=schema, name=name, columns=tuple(found),
-                  primary_key=tuple(keys[schema, name]), estimated_rows=int(row[3] or 0),
-                  estimated_bytes=int(row[4] or 0), comment=row[6] or None)
-        )  # fmt: skip
+            Table(
+                schema=schema,
+                name=name,
+                columns=tuple(found),
+                primary_key=tuple(keys[schema, name]),
+                estimated_rows=int(row[3] or 0),
+                estimated_bytes=int(row[4] or 0),
+                comment=row[6] or None,
+            )
+        )
     databases = session.query(
         "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN "
         f"({', '.join(map(ddl.literal, SYSTEM))}) ORDER BY 1"
     )
     return Catalog(
-        engine="mariadb" if mariadb else "mysql", version=session.version, default_schema=default,
-        schemas=tuple(row[0] or "" for row in databases), tables=tuple(tables),
-        folds_tables=folding != "0", skipped=tuple(skipped),
-    )  # fmt: skip
+        engine="mariadb" if mariadb else "mysql",
+        version=session.version,
+        default_schema=default,
+        schemas=tuple(row[0] or "" for row in databases),
+        tables=tuple(tables),
+        folds_tables=folding != "0",
+        skipped=tuple(skipped),
+    )
 
 
 def _with_next(column: Column, following: str | None) -> Column:
@@ -107,10 +117,14 @@ def _columns(session: Session, where: str, mariadb: bool) -> dict[tuple[str, str
         is_json = (schema, table, name) in json
         columns[schema, table].append(
             Column(
-                name=name, position=int(row[3] or 0), nullable=row[5] == "YES", identity=identity,
+                name=name,
+                position=int(row[3] or 0),
+                nullable=row[5] == "YES",
+                identity=identity,
                 native=native(row[6] or "", row[7] or "", row[8:14], is_json=is_json),
-                default=row[4], generated=row[15] or None,
-            )  # fmt: skip
+                default=row[4],
+                generated=row[15] or None,
+            )
         )
     return columns
 
@@ -122,18 +136,24 @@ def native(
     name = name.lower()
     numeric = name in ("decimal", "float", "double")
     width = re.match(r"\w+\((\d+)\)", text)
-    sized = length if length is not None else (
-        width[1] if width and name in ("bit", "tinyint", "year", "vector") else None
+    sized = (
+        length
+        if length is not None
+        else (width[1] if width and name in ("bit", "tinyint", "year", "vector") else None)
     )
     if is_json:
         return NativeType(name="json", text="json", charset=charset, collation=collation)
     return NativeType(
-        name=name, text=text, unsigned=" unsigned" in text or " zerofill" in text,
+        name=name,
+        text=text,
+        unsigned=" unsigned" in text or " zerofill" in text,
         precision=int(precision) if numeric and precision else int(fraction) if fraction else None,
-        scale=int(scale) if numeric and scale else None, length=int(sized) if sized else None,
-        labels=labels(text) if name in ("enum", "set") else (), charset=charset,
+        scale=int(scale) if numeric and scale else None,
+        length=int(sized) if sized else None,
+        labels=labels(text) if name in ("enum", "set") else (),
+        charset=charset,
         collation=collation,
-    )  # fmt: skip
+    )
 
 
 def labels(text: str) -> tuple[str, ...]:

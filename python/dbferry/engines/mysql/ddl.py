@@ -13,7 +13,7 @@ def quote(name: str) -> str:
 
 
 def literal(text: str) -> str:
-    """A string constant; backslashes are doubled, as every sql_mode but NO_BACKSLASH_ESCAPES reads them."""
+    """A string constant, as every sql_mode but NO_BACKSLASH_ESCAPES reads it."""
     return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
 
 

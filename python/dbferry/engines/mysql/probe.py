@@ -1,4 +1,4 @@
-"""What declarations of MySQL and MariaDB leave open: one pass per table over the columns that need it."""
+"""What declarations of MySQL and MariaDB leave open: one pass per table."""
 
 from __future__ import annotations
 
@@ -27,8 +27,10 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
             )
         case "enum":
             wanted["error_labels"] = f"sum({name} + 0 = 0)"
-        case "bigint" if native.unsigned and target not in FAMILY and (
-            column.identity or column.name in table.primary_key or target == "sqlite"
+        case "bigint" if (
+            native.unsigned
+            and target not in FAMILY
+            and (column.identity or column.name in table.primary_key or target == "sqlite")
         ):
             wanted["maximum"] = f"max({name})"
         case _:

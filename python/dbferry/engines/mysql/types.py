@@ -1,4 +1,4 @@
-"""The types of MySQL and MariaDB: native → canonical as a source, canonical → native as a target."""
+"""The types of MySQL and MariaDB: native → canonical as a source, and back as a target."""
 
 from __future__ import annotations
 
@@ -30,18 +30,33 @@ AS_TEXT = "CAST({c} AS CHAR CHARACTER SET utf8mb4)"
 BITS: Mapping[str, int] = {"tinyint": 8, "smallint": 16, "mediumint": 24, "int": 32, "bigint": 64}
 TEXTS = ("char", "varchar", "tinytext", "text", "mediumtext", "longtext")
 BLOBS = ("binary", "varbinary", "tinyblob", "blob", "mediumblob", "longblob")
-GEOMETRIES = ("geometry", "point", "linestring", "polygon", "multipoint", "multilinestring",
-              "multipolygon", "geometrycollection", "geomcollection")
+GEOMETRIES = (
+    "geometry",
+    "point",
+    "linestring",
+    "polygon",
+    "multipoint",
+    "multilinestring",
+    "multipolygon",
+    "geometrycollection",
+    "geomcollection",
+)
 KEY_CHARACTERS = 768
 KEY_BYTES = 3072
 VARCHAR_CHARACTERS = 16_383
 
 
-def _reading(kind: Kind, read: str, flight: str, *, risks: str = "", expression: str = "{c}",
-             **more: Any) -> Reading:
-    return Reading(canonical=Canonical(kind=kind, **more), read=read, flight=Flight(flight),
-                   expression=expression, options={"text": ("text", AS_TEXT)},
-                   risks=frozenset(risks.split()))
+def _reading(
+    kind: Kind, read: str, flight: str, *, risks: str = "", expression: str = "{c}", **more: Any
+) -> Reading:
+    return Reading(
+        canonical=Canonical(kind=kind, **more),
+        read=read,
+        flight=Flight(flight),
+        expression=expression,
+        options={"text": ("text", AS_TEXT)},
+        risks=frozenset(risks.split()),
+    )
 
 
 def read(column: Column, facts: Facts) -> Reading:
@@ -52,8 +67,10 @@ def read(column: Column, facts: Facts) -> Reading:
             return _integer(native, facts)
         case "decimal":
             precision, scale = native.precision or 10, native.scale or 0
-            return replace(_reading(Kind.DECIMAL, "decimal", "decimal", precision=precision, scale=scale),
-                           flight=decimal(precision, scale))
+            return replace(
+                _reading(Kind.DECIMAL, "decimal", "decimal", precision=precision, scale=scale),
+                flight=decimal(precision, scale),
+            )
         case "float":
             return _reading(Kind.FLOAT, "float", "float32", bits=32)
         case "double":
@@ -74,25 +91,43 @@ def read(column: Column, facts: Facts) -> Reading:
             return _reading(Kind.SPAN, "time", "span", precision=size)
         case name if name in TEXTS:
             length = native.length if name in ("char", "varchar") else None
-            return _reading(Kind.TEXT, "text", "text", risks="S-UTF8", length=length,
-                            fixed=name == "char", ignore_case="_ci" in (native.collation or ""),
-                            collation=native.collation)
+            return _reading(
+                Kind.TEXT,
+                "text",
+                "text",
+                risks="S-UTF8",
+                length=length,
+                fixed=name == "char",
+                ignore_case="_ci" in (native.collation or ""),
+                collation=native.collation,
+            )
         case name if name in BLOBS:
             length = native.length if name in ("binary", "varbinary") else None
             return _reading(Kind.BINARY, "binary", "binary", length=length, fixed=name == "binary")
         case "enum":
-            enum = _reading(Kind.ENUM, "enum", "text", risks="E-BADENUM", labels=native.labels,
-                            collation=native.collation)
+            enum = _reading(
+                Kind.ENUM,
+                "enum",
+                "text",
+                risks="E-BADENUM",
+                labels=native.labels,
+                collation=native.collation,
+            )
             return replace(enum, checks=({"rule": "labels", "labels": list(native.labels)},))
         case "set":
-            return _reading(Kind.SET, "set", "text_list", labels=native.labels,
-                            collation=native.collation)
+            return _reading(
+                Kind.SET, "set", "text_list", labels=native.labels, collation=native.collation
+            )
         case "json":
             return _reading(Kind.JSON, "text", "text", ordered_keys=native.charset is None)
         case name if name in GEOMETRIES:
-            return replace(_reading(Kind.GEOMETRY, "geometry", "binary"), verdict=Verdict.WARNING,
-                           code="G-SRID", note="the SRID of each geometry is not carried",
-                           options={"text": ("text", "ST_AsText({c})")})
+            return replace(
+                _reading(Kind.GEOMETRY, "geometry", "binary"),
+                verdict=Verdict.WARNING,
+                code="G-SRID",
+                note="the SRID of each geometry is not carried",
+                options={"text": ("text", "ST_AsText({c})")},
+            )
         case "vector":
             return _reading(Kind.ARRAY, "text", "text", expression="VECTOR_TO_STRING({c})")
         case "uuid":
@@ -100,10 +135,16 @@ def read(column: Column, facts: Facts) -> Reading:
         case "inet4" | "inet6":
             return _reading(Kind.NETWORK, "text", "text", expression=AS_TEXT, length=43)
         case name:
-            return Reading(canonical=Canonical(kind=Kind.OPAQUE), read="text", flight=TEXT,
-                           expression=AS_TEXT, verdict=Verdict.ERROR, code="X-TYPE",
-                           note=f"type {name} is not known",
-                           options={"text": ("text", AS_TEXT)})
+            return Reading(
+                canonical=Canonical(kind=Kind.OPAQUE),
+                read="text",
+                flight=TEXT,
+                expression=AS_TEXT,
+                verdict=Verdict.ERROR,
+                code="X-TYPE",
+                note=f"type {name} is not known",
+                options={"text": ("text", AS_TEXT)},
+            )
 
 
 def read_text(column: Column) -> Reading:
@@ -116,18 +157,36 @@ def read_text(column: Column) -> Reading:
         expression = "ST_AsText({c})"
     elif native.name == "float":
         expression = "CAST({c} + 0e0 AS CHAR CHARACTER SET utf8mb4)"
-    return Reading(canonical=Canonical(kind=Kind.TEXT), read="text", flight=TEXT,
-                   expression=expression, risks=frozenset({"S-UTF8"}))
+    return Reading(
+        canonical=Canonical(kind=Kind.TEXT),
+        read="text",
+        flight=TEXT,
+        expression=expression,
+        risks=frozenset({"S-UTF8"}),
+    )
 
 
 def _integer(native: NativeType, facts: Facts) -> Reading:
     bits = BITS[native.name]
     width = 32 if bits == 24 else bits
-    if native.name == "tinyint" and native.length == 1 and facts.get("rows") and not facts.get("not_bool"):
-        return replace(_reading(Kind.BOOL, "int", "bool", risks="N-RANGE"), verdict=Verdict.PROBED,
-                       code="N-BOOL", note="every value found is 0, 1 or NULL; another one is an error")
-    reading = _reading(Kind.UINT if native.unsigned else Kind.INT, "int",
-                       f"{'u' if native.unsigned else ''}int{width}", bits=width)
+    if (
+        native.name == "tinyint"
+        and native.length == 1
+        and facts.get("rows")
+        and not facts.get("not_bool")
+    ):
+        return replace(
+            _reading(Kind.BOOL, "int", "bool", risks="N-RANGE"),
+            verdict=Verdict.PROBED,
+            code="N-BOOL",
+            note="every value found is 0, 1 or NULL; another one is an error",
+        )
+    reading = _reading(
+        Kind.UINT if native.unsigned else Kind.INT,
+        "int",
+        f"{'u' if native.unsigned else ''}int{width}",
+        bits=width,
+    )
     as_decimal = ("decimal", "CAST({c} AS DECIMAL(20,0))")
     return replace(reading, options={**reading.options, "decimal": as_decimal})
 
@@ -136,19 +195,28 @@ def _bits(length: int) -> Reading:
     if length == 1:
         return _reading(Kind.BOOL, "bit", "bool")
     digits = f"LPAD(BIN({{c}} + 0), {length}, '0')"
-    return Reading(canonical=Canonical(kind=Kind.BITS, length=length, fixed=True), read="text",
-                   flight=TEXT, expression=digits, options={"uint64": ("bit", "{c}")})
+    return Reading(
+        canonical=Canonical(kind=Kind.BITS, length=length, fixed=True),
+        read="text",
+        flight=TEXT,
+        expression=digits,
+        options={"uint64": ("bit", "{c}")},
+    )
 
 
 def simple(name: str, text: str | None = None, **more: Any) -> NativeType:
     return NativeType(name=name, text=text or name, **more)
 
 
-def words(name: str, text: str | None = None, *, charset: str = "utf8mb4", **more: Any) -> NativeType:
+def words(
+    name: str, text: str | None = None, *, charset: str = "utf8mb4", **more: Any
+) -> NativeType:
     return NativeType(name=name, text=text or name, charset=charset, **more)
 
 
-def _lossy(native: NativeType, code: str, note: str, verdict: Verdict = Verdict.WARNING) -> Declared:
+def _lossy(
+    native: NativeType, code: str, note: str, verdict: Verdict = Verdict.WARNING
+) -> Declared:
     return Declared(native=native, verdict=verdict, code=code, note=note)
 
 
@@ -158,14 +226,24 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
     size = 6 if kind.precision is None else min(kind.precision, 6)
     match kind.kind:
         case Kind.BOOL:
-            return _lossy(simple("tinyint", "tinyint(1)", length=1), "N-BOOL",
-                          "a boolean is a tinyint(1)", Verdict.NOTE)
+            return _lossy(
+                simple("tinyint", "tinyint(1)", length=1),
+                "N-BOOL",
+                "a boolean is a tinyint(1)",
+                Verdict.NOTE,
+            )
         case Kind.INT | Kind.UINT:
             unsigned = kind.kind is Kind.UINT
             name = next(name for name, bits in BITS.items() if bits == kind.bits)
-            return Declared(native=simple(name, f"{name}{' unsigned' if unsigned else ''}", unsigned=unsigned))
+            return Declared(
+                native=simple(name, f"{name}{' unsigned' if unsigned else ''}", unsigned=unsigned)
+            )
         case Kind.YEAR:
-            return Declared(native=simple("year") if context.source in ("mysql", "mariadb") else simple("smallint"))
+            return Declared(
+                native=simple("year")
+                if context.source in ("mysql", "mariadb")
+                else simple("smallint")
+            )
         case Kind.FLOAT:
             return Declared(native=simple("float" if kind.bits == 32 else "double"))
         case Kind.DECIMAL | Kind.NUMERIC:
@@ -177,13 +255,20 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
         case Kind.UUID:
             if mariadb and context.version >= (10, 7):
                 return Declared(native=simple("uuid"))
-            return _lossy(words("char", "char(36)", charset="ascii", collation="ascii_bin", length=36),
-                          "X-UUID", "a uuid is its text", Verdict.NOTE)
+            return _lossy(
+                words("char", "char(36)", charset="ascii", collation="ascii_bin", length=36),
+                "X-UUID",
+                "a uuid is its text",
+                Verdict.NOTE,
+            )
         case Kind.JSON:
             if mariadb or (kind.ordered_keys and context.source in ("mysql", "mariadb")):
                 return Declared(native=simple("json"))
-            return _lossy(simple("json"), "J-NORM",
-                          "the server normalises JSON: order, duplicate keys, numbers beyond a double")
+            return _lossy(
+                simple("json"),
+                "J-NORM",
+                "the server normalises JSON: order, duplicate keys, numbers beyond a double",
+            )
         case Kind.ARRAY:
             return Declared(native=simple("json"))
         case Kind.XML | Kind.OPAQUE:
@@ -192,17 +277,24 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
             length = kind.length or 64
             return Declared(native=words("varchar", f"varchar({length})", length=length))
         case Kind.DATE:
-            return Declared(native=simple("date"), verdict=_outside(context))
+            return Declared(native=simple("date"), verdict=_outside(context), code=_range(context))
         case Kind.TIME | Kind.SPAN:
             return Declared(native=simple("time", f"time({size})", precision=size))
         case Kind.TIMESTAMP:
-            return Declared(native=simple("datetime", f"datetime({size})", precision=size),
-                            verdict=_outside(context))
+            return Declared(
+                native=simple("datetime", f"datetime({size})", precision=size),
+                verdict=_outside(context),
+                code=_range(context),
+            )
         case Kind.INSTANT:
             if context.source in ("mysql", "mariadb"):
                 return Declared(native=simple("timestamp", f"timestamp({size})", precision=size))
-            return _lossy(simple("datetime", f"datetime({size})", precision=size), "T-ZONE",
-                          "an instant becomes a datetime in UTC", Verdict.NOTE)
+            return _lossy(
+                simple("datetime", f"datetime({size})", precision=size),
+                "T-ZONE",
+                "an instant becomes a datetime in UTC",
+                Verdict.NOTE,
+            )
         case Kind.ENUM:
             return _enum(kind)
         case Kind.SET:
@@ -224,27 +316,48 @@ def _outside(context: Context) -> Verdict:
     return Verdict.LOSSLESS if context.source in ("mysql", "mariadb") else Verdict.PROBED
 
 
+def _range(context: Context) -> str | None:
+    return None if _outside(context) is Verdict.LOSSLESS else "T-RANGE"
+
+
 def _decimal(kind: Canonical, context: Context, mariadb: bool) -> Declared:
     facts, most = context.facts, 38 if mariadb else 30
     bounded = kind.kind is Kind.DECIMAL
     if bounded and (kind.precision or 0) <= 65 and (kind.scale or 0) <= most:
         return Declared(native=_dec(kind.precision or 10, kind.scale or 0))
     if facts.get("not_a_number"):
-        return Declared(native=words("longtext"), verdict=Verdict.ERROR, code="N-NAN",
-                        note="NaN or infinity is no DECIMAL",
-                        hint="choose --on-loss '{column}:N-NAN=null' or =text")
+        return Declared(
+            native=words("longtext"),
+            verdict=Verdict.ERROR,
+            code="N-NAN",
+            note="NaN or infinity is no DECIMAL",
+            hint="choose --on-loss '{column}:N-NAN=null' or =text",
+        )
     if "rows" not in facts and bounded:
-        return Declared(native=words("longtext"), verdict=Verdict.ERROR, code="N-RANGE",
-                        note=f"decimal({kind.precision},{kind.scale}) is wider than any DECIMAL here",
-                        hint="choose --on-loss '{column}:N-RANGE=text'")
+        return Declared(
+            native=words("longtext"),
+            verdict=Verdict.ERROR,
+            code="N-RANGE",
+            note=f"decimal({kind.precision},{kind.scale}) is wider than any DECIMAL here",
+            hint="choose --on-loss '{column}:N-RANGE=text'",
+        )
     scale, digits = facts.get("scale", 10), facts.get("digits", 20)
     if scale > most or scale + digits > 65:
-        return Declared(native=words("longtext"), verdict=Verdict.ERROR, code="N-RANGE",
-                        note=f"values of {digits} digits and {scale} decimals fit no DECIMAL(65,{most})",
-                        hint="choose --on-loss '{column}:N-RANGE=text'")
+        return Declared(
+            native=words("longtext"),
+            verdict=Verdict.ERROR,
+            code="N-RANGE",
+            note=f"values of {digits} digits and {scale} decimals fit no DECIMAL(65,{most})",
+            hint="choose --on-loss '{column}:N-RANGE=text'",
+        )
     precision = 38 if scale + digits <= 38 else 65
-    return Declared(native=_dec(precision, scale), flight=decimal(precision, scale), verdict=Verdict.PROBED,
-                    code="N-SCALE", note="size taken from the data; a wider value is an error")
+    return Declared(
+        native=_dec(precision, scale),
+        flight=decimal(precision, scale),
+        verdict=Verdict.PROBED,
+        code="N-SCALE",
+        note="size taken from the data; a wider value is an error",
+    )
 
 
 def _dec(precision: int, scale: int) -> NativeType:
@@ -267,20 +380,33 @@ def _text(kind: Canonical, context: Context, flavour: str) -> Declared:
     code = "C-NAME" if note else None
     room = KEY_CHARACTERS // max(context.key_columns, 1)
     if kind.ignore_case and not kind.collation:
-        collation, note = "utf8mb4_unicode_520_ci", "comparisons follow a collation that ignores case"
+        collation, note = (
+            "utf8mb4_unicode_520_ci",
+            "comparisons follow a collation that ignores case",
+        )
         verdict, code = Verdict.NOTE, "C-NAME"
     if context.key_columns and (kind.length is None or kind.length > room):
         native = _key_text(context) or words("longtext")
         if (native.length or 0) > KEY_CHARACTERS:
-            return Declared(native=native, verdict=Verdict.ERROR, code="K-LENGTH",
-                            note=f"key values of {native.length} characters; a key holds {KEY_CHARACTERS}",
-                            hint="exclude the table, or shorten the key in the source")
-        return Declared(native=replace(native, collation=collation), verdict=Verdict.PROBED,
-                        code="K-LENGTH", note="text in a key; its size is taken from the data")
+            return Declared(
+                native=native,
+                verdict=Verdict.ERROR,
+                code="K-LENGTH",
+                note=f"key values of {native.length} characters; a key holds {KEY_CHARACTERS}",
+                hint="exclude the table, or shorten the key in the source",
+            )
+        return Declared(
+            native=replace(native, collation=collation),
+            verdict=Verdict.PROBED,
+            code="K-LENGTH",
+            note="text in a key; its size is taken from the data",
+        )
     if kind.fixed and kind.length is not None and 0 < kind.length <= 255:
         native = words("char", f"char({kind.length})", length=kind.length, collation=collation)
     elif kind.length is not None and kind.length <= VARCHAR_CHARACTERS:
-        native = words("varchar", f"varchar({kind.length})", length=kind.length, collation=collation)
+        native = words(
+            "varchar", f"varchar({kind.length})", length=kind.length, collation=collation
+        )
     else:
         native = words("longtext", collation=collation)
     return Declared(native=native, verdict=verdict, code=code, note=note)
@@ -294,9 +420,13 @@ def _binary(kind: Canonical, context: Context) -> Declared:
     if context.key_columns:
         length = max(KEY_BYTES // context.key_columns, context.facts.get("octets", 0))
         verdict = Verdict.ERROR if length > KEY_BYTES else Verdict.PROBED
-        return Declared(native=simple("varbinary", f"varbinary({length})", length=length),
-                        verdict=verdict, code="K-LENGTH", note="bytes in a key; their size is taken from the data",
-                        hint="exclude the table, or shorten the key in the source")
+        return Declared(
+            native=simple("varbinary", f"varbinary({length})", length=length),
+            verdict=verdict,
+            code="K-LENGTH",
+            note="bytes in a key; their size is taken from the data",
+            hint="exclude the table, or shorten the key in the source",
+        )
     return Declared(native=simple("longblob"))
 
 
@@ -307,8 +437,12 @@ def _enum(kind: Canonical) -> Declared:
         text = f"enum({', '.join(map(ddl.literal, kind.labels))})"
         return Declared(native=words("enum", text, labels=kind.labels))
     longest = max((len(label) for label in kind.labels), default=64)
-    return _lossy(words("varchar", f"varchar({longest})", length=longest), "E-LABEL",
-                  "labels that an ENUM can't tell apart: text", Verdict.NOTE)
+    return _lossy(
+        words("varchar", f"varchar({longest})", length=longest),
+        "E-LABEL",
+        "labels that an ENUM can't tell apart: text",
+        Verdict.NOTE,
+    )
 
 
 SHARED_COLLATIONS = ("general_ci", "unicode_ci", "unicode_520_ci", "bin")
@@ -400,7 +534,7 @@ def _checks(native: NativeType, flight: Flight, flavour: str) -> list[dict[str, 
 
 
 def raw_column(column: Column) -> tuple[str, str]:
-    """Expression and `write` between two servers of one flavour; bytes, bits and shapes go as hex."""
+    """Expression and `write` between two of one flavour; bytes, bits, shapes go as hex."""
     name, native = ddl.quote(column.name), column.native
     if native.name in BLOBS or native.name in GEOMETRIES or native.name in ("bit", "vector"):
         return f"HEX({name})", "hex"

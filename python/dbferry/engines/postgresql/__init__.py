@@ -47,19 +47,31 @@ class Postgresql:
         if native.domain and not any(
             native.domain == ddl.relation(schema, name) for schema, name in known
         ):
-            return Declared(native=replace(native, domain=None), verdict=Verdict.NOTE,
-                            code="X-DOMAIN", note=f"domain {native.domain} is not in the target: its base type")
+            return Declared(
+                native=replace(native, domain=None),
+                verdict=Verdict.NOTE,
+                code="X-DOMAIN",
+                note=f"domain {native.domain} is not in the target: its base type",
+            )
         if native.schema == "pg_catalog" or native.kind == "enum":
             return Declared(native=native)
         bare = native.element or native.name
         if (native.schema, bare) in known or native.schema is None:
             return Declared(native=native)
-        return Declared(native=native, verdict=Verdict.ERROR, code="X-TYPE",
-                        note=f"type {native.text} is not in the target",
-                        hint="create the type, or the extension that has it, in the target first")
+        return Declared(
+            native=native,
+            verdict=Verdict.ERROR,
+            code="X-TYPE",
+            note=f"type {native.text} is not in the target",
+            hint="create the type, or the extension that has it, in the target first",
+        )
 
     def raw_transfer(self, table: Table) -> str:
-        return "raw_binary" if all(c.native.binary and not c.native.domain for c in table.columns) else "raw"
+        return (
+            "raw_binary"
+            if all(c.native.binary and not c.native.domain for c in table.columns)
+            else "raw"
+        )
 
     def raw_column(self, column: Column) -> tuple[str, str]:
         return ddl.quote(column.name), "text"
@@ -67,6 +79,9 @@ class Postgresql:
     def source_relation(self, table: Table) -> str:
         only = "ONLY " if table.kind == "parent" else ""
         return only + ddl.relation(table.schema, table.name)
+
+    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
+        return True
 
     def cut_by_place(self, table: Table) -> bool:
         return table.kind != "partitioned" or bool(table.leaves)
@@ -79,10 +94,15 @@ class Postgresql:
 
     def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
         if "\0" in name or not name:
-            return f"no {what} of postgresql can have an empty name or U+0000 in it", "rename it in the source"
+            return (
+                f"no {what} of postgresql can have an empty name or U+0000 in it",
+                "rename it in the source",
+            )
         if what == "column" and name in SYSTEM_COLUMNS:
-            return (f"`{name}` is a system column of every postgresql table",
-                    "rename the column in the source, or exclude the table")
+            return (
+                f"`{name}` is a system column of every postgresql table",
+                "rename the column in the source, or exclude the table",
+            )
         return None
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
@@ -90,5 +110,3 @@ class Postgresql:
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
-
-

@@ -59,7 +59,8 @@ SELECT a.attrelid, a.attname, a.attnum, NOT a.attnotnull AND NOT dt.typnotnull,
        CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END,
        pg_catalog.format_type(t.oid, CASE WHEN dt.typtype = 'd' THEN b.typmod ELSE a.atttypmod END),
        CASE WHEN dt.typtype = 'd'
-            THEN '"' || replace(dn.nspname, '"', '""') || '"."' || replace(dt.typname, '"', '""') || '"' END,
+            THEN '"' || replace(dn.nspname, '"', '""') || '"."'
+                 || replace(dt.typname, '"', '""') || '"' END,
        en.nspname, t.typcategory
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -136,27 +137,34 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         kind = "partitioned" if relkind == "p" else "parent" if has_children == "t" else "table"
         tables.append(
             Table(
-                schema=schema or "", name=name or "", columns=tuple(columns[oid or ""]),
+                schema=schema or "",
+                name=name or "",
+                columns=tuple(columns[oid or ""]),
                 primary_key=tuple(column for _, column in key),
                 primary_key_name=key[0][0] if key else None,
-                kind=kind, 
+                kind=kind,
                 # A foreign leaf has no places to cut by: such a table is read as one.
                 leaves=() if oid in foreign else tuple((s, n) for s, n, _, _ in parts),
                 estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
-                estimated_bytes=int(size or 0) + sum(p[3] for p in parts), comment=comment,
-            )  # fmt: skip
+                estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
+                comment=comment,
+            )
         )
     namespaces = session.query(
         f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {where} ORDER BY 1"
     )
     return Catalog(
-        engine="postgresql", version=session.version, default_schema="public",
-        schemas=tuple(row[0] or "" for row in namespaces), tables=tuple(tables), types=types,
+        engine="postgresql",
+        version=session.version,
+        default_schema="public",
+        schemas=tuple(row[0] or "" for row in namespaces),
+        tables=tuple(tables),
+        types=types,
         skipped=tuple(skipped),
         extensions=frozenset(
             row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")
         ),
-    )  # fmt: skip
+    )
 
 
 def _types(session: Session) -> tuple[UserType, ...]:
@@ -177,15 +185,15 @@ def _sequences(session: Session) -> dict[tuple[str, str], Identity]:
         step = int(increment or 1)
         following = int(last) + step if last is not None else int(start or 1)
         found[relid or "", column or ""] = Identity(
-            kind=IdentityKind.SERIAL, sequence=sequence, increment=step,
+            kind=IdentityKind.SERIAL,
+            sequence=sequence,
+            increment=step,
             next_value=following if readable == "t" else None,
-        )  # fmt: skip
+        )
     return found
 
 
-def _columns(
-    session: Session, where: str, types: tuple[UserType, ...]
-) -> dict[str, list[Column]]:
+def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[str, list[Column]]:
     sequences = _sequences(session)
     labels = {(t.schema, t.name): t.labels for t in types}
     columns: dict[str, list[Column]] = defaultdict(list)
@@ -197,15 +205,22 @@ def _columns(
             sequence = None
         if sequence and identity:
             kind = IdentityKind.ALWAYS if identity == "a" else IdentityKind.BY_DEFAULT
-            sequence = Identity(kind=kind, sequence=sequence.sequence,
-                                next_value=sequence.next_value, increment=sequence.increment)
+            sequence = Identity(
+                kind=kind,
+                sequence=sequence.sequence,
+                next_value=sequence.next_value,
+                increment=sequence.increment,
+            )
         columns[relid or ""].append(
             Column(
-                name=name or "", position=int(position or 0), nullable=nullable == "t",
-                native=_native(row, labels), identity=sequence,
+                name=name or "",
+                position=int(position or 0),
+                nullable=nullable == "t",
+                native=_native(row, labels),
+                identity=sequence,
                 default=None if generated or sequence else default,
                 generated=default if generated else None,
-            )  # fmt: skip
+            )
         )
     if any(c.native.name == "money" for found in columns.values() for c in found):
         _money(session, columns)
@@ -226,7 +241,7 @@ def _money(session: Session, columns: dict[str, list[Column]]) -> None:
 def _native(
     row: tuple[str | None, ...], labels: dict[tuple[str, str], tuple[str, ...]]
 ) -> NativeType:
-    name, schema, oid, typtype, _, element, element_oid, element_type = row[7:15]
+    name, schema, oid, typtype, _, element, element_oid, _ = row[7:15]
     typmod, text, domain, element_schema, category = row[15:20]
     is_array = category == "A" and element is not None
     precision = scale = length = None
@@ -249,10 +264,16 @@ def _native(
         text = f"{ddl.quote(owner or '')}.{ddl.quote(bare or '')}{suffix}{'[]' if is_array else ''}"
     numbers = [int(number) for number in (oid, element_oid) if number]
     return NativeType(
-        name=(name or "").lower(), text=text or "", precision=precision, scale=scale,
-        length=length, labels=labels.get((schema or "", name or ""), ()), schema=owner,
-        kind="array" if is_array else KINDS.get(typtype or "", "base"), domain=domain,
+        name=(name or "").lower(),
+        text=text or "",
+        precision=precision,
+        scale=scale,
+        length=length,
+        labels=labels.get((schema or "", name or ""), ()),
+        schema=owner,
+        kind="array" if is_array else KINDS.get(typtype or "", "base"),
+        domain=domain,
         element=element if is_array else None,
         binary=all(number < FIRST_USER_OID for number in numbers)
         and not (name or "").startswith(("reg", "_reg", "_record", "_aclitem", "aclitem")),
-    )  # fmt: skip
+    )

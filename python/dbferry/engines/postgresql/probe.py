@@ -14,8 +14,10 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
     name, native = ddl.quote(column.name), column.native
     wanted: dict[str, str] = {}
     if native.name == "numeric" and native.kind == "base":
-        finite = f"{name} NOT IN ('NaN', 'Infinity', '-Infinity')" if native.precision is None else (
-            f"{name} <> 'NaN'"
+        finite = (
+            f"{name} NOT IN ('NaN', 'Infinity', '-Infinity')"
+            if native.precision is None
+            else (f"{name} <> 'NaN'")
         )
         wanted["not_a_number"] = f"count(*) FILTER (WHERE NOT ({finite}))"
         if native.precision is None or native.precision > 38:

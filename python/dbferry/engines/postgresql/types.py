@@ -29,15 +29,32 @@ AS_JSON = "to_json({c})::text"
 
 
 def _reading(kind: Kind, read: str, flight: str, *, risks: str = "", **more: Any) -> Reading:
-    return Reading(canonical=Canonical(kind=kind, **more), read=read, flight=Flight(flight),
-                   options={"text": ("text", AS_TEXT)}, risks=frozenset(risks.split()))
+    return Reading(
+        canonical=Canonical(kind=kind, **more),
+        read=read,
+        flight=Flight(flight),
+        options={"text": ("text", AS_TEXT)},
+        risks=frozenset(risks.split()),
+    )
 
 
-def _as_text(kind: Kind, note: str | None = None, *, expression: str = AS_TEXT,
-             verdict: Verdict = Verdict.NOTE, **more: Any) -> Reading:
-    return Reading(canonical=Canonical(kind=kind, **more), read="text", flight=TEXT,
-                   expression=expression, verdict=verdict if note else Verdict.LOSSLESS,
-                   code="X-TYPE" if note else None, note=note)
+def _as_text(
+    kind: Kind,
+    note: str | None = None,
+    *,
+    expression: str = AS_TEXT,
+    verdict: Verdict = Verdict.NOTE,
+    **more: Any,
+) -> Reading:
+    return Reading(
+        canonical=Canonical(kind=kind, **more),
+        read="text",
+        flight=TEXT,
+        expression=expression,
+        verdict=verdict if note else Verdict.LOSSLESS,
+        code="X-TYPE" if note else None,
+        note=note,
+    )
 
 
 _LOSS = Verdict.WARNING
@@ -63,7 +80,8 @@ SOURCE: Mapping[str, Reading] = {
     "json":     _reading(Kind.JSON, "text", "text"),
     "jsonb":    _reading(Kind.JSON, "jsonb", "text", ordered_keys=True),
     "xml":      _as_text(Kind.XML),
-    "timetz":   _as_text(Kind.TIMETZ, "a time with a zone becomes its text", verdict=_LOSS, length=24),
+    "timetz":   _as_text(Kind.TIMETZ, "a time with a zone becomes its text", verdict=_LOSS,
+                         length=24),
     "interval": _as_text(Kind.INTERVAL, "an interval becomes its text", verdict=_LOSS, length=64),
     # The cast to text adds the mask that the type's own output leaves out; abbrev() doesn't.
     "inet":     _as_text(Kind.NETWORK, expression="abbrev({c})", length=43),
@@ -81,8 +99,12 @@ SOURCE: Mapping[str, Reading] = {
 def read(column: Column, facts: Facts) -> Reading:
     native = column.native
     if native.kind == "array":
-        return _as_text(Kind.ARRAY, "an array becomes JSON; its lower bounds are lost",
-                        expression=AS_JSON, verdict=_LOSS)
+        return _as_text(
+            Kind.ARRAY,
+            "an array becomes JSON; its lower bounds are lost",
+            expression=AS_JSON,
+            verdict=_LOSS,
+        )
     if native.kind == "enum":
         return replace(_reading(Kind.ENUM, "text", "text", labels=native.labels))
     if native.kind == "composite":
@@ -92,15 +114,22 @@ def read(column: Column, facts: Facts) -> Reading:
     if native.name in ("geometry", "geography") and native.schema != "pg_catalog":
         from dbferry.engines.postgresql import ddl
 
-        inner = "{c}" if native.name == "geometry" else f"{{c}}::{ddl.quote(native.schema or '')}.geometry"
+        inner = (
+            "{c}"
+            if native.name == "geometry"
+            else f"{{c}}::{ddl.quote(native.schema or '')}.geometry"
+        )
         return Reading(
             canonical=Canonical(kind=Kind.GEOMETRY), read="bytea", flight=Flight("binary"),
             expression=f"{ddl.quote(native.schema or '')}.ST_AsBinary({inner})",
             verdict=Verdict.WARNING, code="G-SRID", note="the SRID of each geometry is not carried",
             options={"text": ("text", AS_TEXT)},
         )  # fmt: skip
-    known = SOURCE.get(native.name) if native.schema == "pg_catalog" or native.name in (
-        "citext", "hstore") else None
+    known = (
+        SOURCE.get(native.name)
+        if native.schema == "pg_catalog" or native.name in ("citext", "hstore")
+        else None
+    )
     if known is not None:
         return known
     sized = _sized(native, facts) if native.schema == "pg_catalog" else None
@@ -110,7 +139,9 @@ def read(column: Column, facts: Facts) -> Reading:
 
 
 def read_text(column: Column) -> Reading:
-    return Reading(canonical=Canonical(kind=Kind.TEXT), read="text", flight=TEXT, expression=AS_TEXT)
+    return Reading(
+        canonical=Canonical(kind=Kind.TEXT), read="text", flight=TEXT, expression=AS_TEXT
+    )
 
 
 def _sized(native: NativeType, facts: Facts) -> Reading | None:
@@ -119,25 +150,43 @@ def _sized(native: NativeType, facts: Facts) -> Reading | None:
             return _reading(Kind.TEXT, "text", "text", length=native.length)
         case "bpchar":
             # Blank padding is no part of the value; a cast to text removes it too.
-            return _reading(Kind.TEXT, "bpchar", "text", length=native.length,
-                            fixed=native.length is not None)
+            return _reading(
+                Kind.TEXT, "bpchar", "text", length=native.length, fixed=native.length is not None
+            )
         case "bit" | "varbit":
-            return _reading(Kind.BITS, "bit", "text", length=native.length,
-                            fixed=native.name == "bit")
+            return _reading(
+                Kind.BITS, "bit", "text", length=native.length, fixed=native.name == "bit"
+            )
         case "time":
             return _reading(Kind.TIME, "time", "time", precision=native.precision)
         case "timestamp":
-            return _reading(Kind.TIMESTAMP, "timestamp", "timestamp", risks="T-INF T-RANGE",
-                            precision=native.precision)
+            return _reading(
+                Kind.TIMESTAMP,
+                "timestamp",
+                "timestamp",
+                risks="T-INF T-RANGE",
+                precision=native.precision,
+            )
         case "timestamptz":
-            return _reading(Kind.INSTANT, "timestamptz", "instant", risks="T-INF T-RANGE",
-                            precision=native.precision)
+            return _reading(
+                Kind.INSTANT,
+                "timestamptz",
+                "instant",
+                risks="T-INF T-RANGE",
+                precision=native.precision,
+            )
         case "money":
             scale = native.scale if native.scale is not None else 2
-            return Reading(canonical=Canonical(kind=Kind.DECIMAL, precision=19, scale=scale),
-                           read="numeric", flight=decimal(19, scale), expression="{c}::numeric",
-                           verdict=Verdict.NOTE, code="X-MONEY", note="the currency is not carried",
-                           options={"text": ("text", "{c}::numeric::text")})
+            return Reading(
+                canonical=Canonical(kind=Kind.DECIMAL, precision=19, scale=scale),
+                read="numeric",
+                flight=decimal(19, scale),
+                expression="{c}::numeric",
+                verdict=Verdict.NOTE,
+                code="X-MONEY",
+                note="the currency is not carried",
+                options={"text": ("text", "{c}::numeric::text")},
+            )
         case "numeric":
             return _numeric(native, facts)
         case _:
@@ -146,8 +195,13 @@ def _sized(native: NativeType, facts: Facts) -> Reading | None:
 
 def _numeric(native: NativeType, facts: Facts) -> Reading:
     """Decimal where the declaration or the data bound it, else text; NaN needs text too."""
-    as_text = Reading(canonical=Canonical(kind=Kind.NUMERIC), read="numeric", flight=TEXT,
-                      options={"decimal": ("numeric", "{c}")}, risks=frozenset({"N-NAN"}))
+    as_text = Reading(
+        canonical=Canonical(kind=Kind.NUMERIC),
+        read="numeric",
+        flight=TEXT,
+        options={"decimal": ("numeric", "{c}")},
+        risks=frozenset({"N-NAN"}),
+    )
     if native.precision is None:
         return as_text
     scale = native.scale or 0
@@ -155,17 +209,29 @@ def _numeric(native: NativeType, facts: Facts) -> Reading:
     precision = max(native.precision - min(scale, 0), scale)
     scale = max(scale, 0)
     if precision > 76:
-        return replace(as_text, canonical=Canonical(kind=Kind.NUMERIC, precision=precision, scale=scale))
+        return replace(
+            as_text, canonical=Canonical(kind=Kind.NUMERIC, precision=precision, scale=scale)
+        )
     if facts.get("not_a_number"):
         return as_text
-    return Reading(canonical=Canonical(kind=Kind.DECIMAL, precision=precision, scale=scale),
-                   read="numeric", flight=decimal(precision, scale), risks=frozenset({"N-NAN"}),
-                   options={"text": ("numeric", "{c}")})
+    return Reading(
+        canonical=Canonical(kind=Kind.DECIMAL, precision=precision, scale=scale),
+        read="numeric",
+        flight=decimal(precision, scale),
+        risks=frozenset({"N-NAN"}),
+        options={"text": ("numeric", "{c}")},
+    )
 
 
 _BITS = {8: "int2", 16: "int2", 32: "int4", 64: "int8"}
-_NAMES = {"int2": "smallint", "int4": "integer", "int8": "bigint", "bool": "boolean",
-          "float4": "real", "float8": "double precision"}
+_NAMES = {
+    "int2": "smallint",
+    "int4": "integer",
+    "int8": "bigint",
+    "bool": "boolean",
+    "float4": "real",
+    "float8": "double precision",
+}
 
 
 def simple(name: str, text: str | None = None, **more: Any) -> NativeType:
@@ -187,7 +253,9 @@ def declare(reading: Reading, context: Context) -> Declared:
             return Declared(native=simple("float4" if kind.bits == 32 else "float8"))
         case Kind.DECIMAL:
             text = f"numeric({kind.precision},{kind.scale})"
-            return Declared(native=simple("numeric", text, precision=kind.precision, scale=kind.scale))
+            return Declared(
+                native=simple("numeric", text, precision=kind.precision, scale=kind.scale)
+            )
         case Kind.NUMERIC:
             return Declared(native=simple("numeric"))
         case Kind.TEXT:
@@ -199,50 +267,81 @@ def declare(reading: Reading, context: Context) -> Declared:
         case Kind.JSON | Kind.ARRAY:
             # Text that no server has normalised may hold duplicate keys, which jsonb would drop.
             name = "jsonb" if kind.ordered_keys else "json"
-            return Declared(native=simple(name), verdict=Verdict.NOTE if name == "jsonb" else Verdict.LOSSLESS,
-                            code="J-NORM" if name == "jsonb" else None,
-                            note="jsonb keeps the value and not the text" if name == "jsonb" else None)
+            return Declared(
+                native=simple(name),
+                verdict=Verdict.NOTE if name == "jsonb" else Verdict.LOSSLESS,
+                code="J-NORM" if name == "jsonb" else None,
+                note="jsonb keeps the value and not the text" if name == "jsonb" else None,
+            )
         case Kind.XML | Kind.TIMETZ | Kind.INTERVAL | Kind.OPAQUE:
             return Declared(native=simple("text"))
         case Kind.DATE:
             return Declared(native=simple("date"))
         case Kind.TIME | Kind.TIMESTAMP | Kind.INSTANT:
-            name = {Kind.TIME: "time", Kind.TIMESTAMP: "timestamp", Kind.INSTANT: "timestamptz"}[kind.kind]
+            name = {Kind.TIME: "time", Kind.TIMESTAMP: "timestamp", Kind.INSTANT: "timestamptz"}[
+                kind.kind
+            ]
             size = "" if kind.precision is None else f"({kind.precision})"
             zone = " with time zone" if name == "timestamptz" else " without time zone"
-            return Declared(native=simple(name, f"{name.removesuffix('tz')}{size}{zone}",
-                                          precision=kind.precision))
+            return Declared(
+                native=simple(
+                    name, f"{name.removesuffix('tz')}{size}{zone}", precision=kind.precision
+                )
+            )
         case Kind.SPAN:
-            return Declared(native=simple("interval"), verdict=Verdict.NOTE, code="T-SPAN",
-                            note="times outside of a day: an interval")
+            return Declared(
+                native=simple("interval"),
+                verdict=Verdict.NOTE,
+                code="T-SPAN",
+                note="times outside of a day: an interval",
+            )
         case Kind.ENUM:
             return _enum(kind, context)
         case Kind.SET:
-            return Declared(native=simple("_text", "text[]", kind="array", element="text"),
-                            verdict=Verdict.NOTE, code="X-SET", note="a set becomes an array of text")
+            return Declared(
+                native=simple("_text", "text[]", kind="array", element="text"),
+                verdict=Verdict.NOTE,
+                code="X-SET",
+                note="a set becomes an array of text",
+            )
         case Kind.BITS:
             name = "bit" if kind.fixed else "varbit"
             size = f"({kind.length})" if kind.length is not None else ""
-            return Declared(native=simple(name, f"{'bit' if kind.fixed else 'bit varying'}{size}",
-                                          length=kind.length))
+            return Declared(
+                native=simple(
+                    name, f"{'bit' if kind.fixed else 'bit varying'}{size}", length=kind.length
+                )
+            )
         case Kind.NETWORK:
             return Declared(native=simple("inet"))
         case Kind.GEOMETRY:
-            return Declared(native=simple("bytea"), verdict=Verdict.ERROR, code="G-TYPE",
-                            note="no geometry type in the target",
-                            hint="load it as well-known binary: --on-loss '{column}:G-TYPE=binary'")
+            return Declared(
+                native=simple("bytea"),
+                verdict=Verdict.ERROR,
+                code="G-TYPE",
+                note="no geometry type in the target",
+                hint="load it as well-known binary: --on-loss '{column}:G-TYPE=binary'",
+            )
 
 
 def _unsigned(bits: int, context: Context) -> Declared:
     if bits < 64:
         return Declared(native=simple({8: "int2", 16: "int4", 32: "int8"}[bits]))
     if context.identity and context.facts.get("maximum", 0) < 1 << 63:
-        return Declared(native=simple("int8"), verdict=Verdict.PROBED, code="N-RANGE",
-                        note="an identity can't be numeric; every value found is below 2^63")
+        return Declared(
+            native=simple("int8"),
+            verdict=Verdict.PROBED,
+            code="N-RANGE",
+            note="an identity can't be numeric; every value found is below 2^63",
+        )
     if context.identity:
-        return Declared(native=simple("int8"), verdict=Verdict.ERROR, code="N-RANGE",
-                        note="an identity above 2^63 fits no identity of the target",
-                        hint="make the source column a plain one, or lower its values")
+        return Declared(
+            native=simple("int8"),
+            verdict=Verdict.ERROR,
+            code="N-RANGE",
+            note="an identity above 2^63 fits no identity of the target",
+            hint="make the source column a plain one, or lower its values",
+        )
     return Declared(native=simple("numeric", "numeric(20,0)", precision=20, scale=0))
 
 
@@ -256,15 +355,23 @@ def _text(kind: Canonical, context: Context) -> Declared:
     else:
         native = simple("text")
     if kind.ignore_case:
-        return Declared(native=native, verdict=Verdict.NOTE, code="C-CI-LOST",
-                        note="comparisons become case-sensitive")
+        return Declared(
+            native=native,
+            verdict=Verdict.NOTE,
+            code="C-CI-LOST",
+            note="comparisons become case-sensitive",
+        )
     return Declared(native=native)
 
 
 def _enum(kind: Canonical, context: Context) -> Declared:
     if any(len(label.encode()) > 63 for label in kind.labels) or not kind.labels:
-        return Declared(native=simple("text"), verdict=Verdict.NOTE, code="E-LABEL",
-                        note="a label is longer than 63 bytes: text")
+        return Declared(
+            native=simple("text"),
+            verdict=Verdict.NOTE,
+            code="E-LABEL",
+            note="a label is longer than 63 bytes: text",
+        )
     name = f"{context.table}_{context.column}".encode()[:63].decode(errors="ignore")
     # The plan puts the schema in front and creates the type.
     return Declared(native=simple(name, name, kind="enum", labels=kind.labels, schema=None))
@@ -303,8 +410,10 @@ TARGET: Mapping[str, tuple[str, frozenset[str]]] = {
 
 
 def accept(native: NativeType, flight: Flight) -> Writing | None:
-    write, flights = ("text", frozenset({"text"})) if native.kind == "enum" else TARGET.get(
-        native.name, ("", frozenset())
+    write, flights = (
+        ("text", frozenset({"text"}))
+        if native.kind == "enum"
+        else TARGET.get(native.name, ("", frozenset()))
     )
     if flight.type not in flights:
         return None
@@ -317,7 +426,9 @@ def accept(native: NativeType, flight: Flight) -> Writing | None:
         # The server would cut trailing blanks beyond the length without a word.
         checks.append({"rule": "characters", "max": native.length})
     if native.name in ("int2", "int4", "int8"):
-        checks += integer_checks({"int2": "int16", "int4": "int32", "int8": "int64"}[native.name], flight)
+        checks += integer_checks(
+            {"int2": "int16", "int4": "int32", "int8": "int64"}[native.name], flight
+        )
     if native.name == "numeric":
         checks += decimal_checks(flight, native.precision, native.scale)
     return Writing(write=write, checks=tuple(checks))

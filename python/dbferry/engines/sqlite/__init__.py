@@ -49,6 +49,9 @@ class Sqlite:
     def source_relation(self, table: Table) -> str:
         return ddl.quote(table.name)
 
+    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
+        return primary_key == (column,)
+
     def cut_by_place(self, table: Table) -> bool:
         return table.kind != "without_rowid"
 

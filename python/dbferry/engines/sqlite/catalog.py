@@ -1,4 +1,4 @@
-"""Reads SQLite's catalog through its pragma functions; the declaration is only a hint of the type."""
+"""Reads SQLite's catalog through its pragma functions; a declaration only hints at a type."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         if kind != "table":
             continue
         found = rows[name or ""]
-        keys = sorted((int(row[6] or 0), row[2] or "") for row in found if row[6] not in ("0", None))
+        keys = sorted(
+            (int(row[6] or 0), row[2] or "") for row in found if row[6] not in ("0", None)
+        )
         key = tuple(column for _, column in keys)
         rowid = without_rowid != "1" and len(key) == 1 and name not in indexed
         autoincrement = rowid and re.search(r"\bAUTOINCREMENT\b", sql or "", re.IGNORECASE)
@@ -50,19 +52,31 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         )
         tables.append(
             Table(
-                schema="main", name=name or "", primary_key=key, strict=strict == "1",
+                schema="main",
+                name=name or "",
+                primary_key=key,
+                strict=strict == "1",
                 kind="without_rowid" if without_rowid == "1" else "table",
                 columns=tuple(
-                    _column(row, key, identity if rowid and row[2] == key[0] else None,
-                            without_rowid == "1" or strict == "1")
+                    _column(
+                        row,
+                        key,
+                        identity if rowid and row[2] == key[0] else None,
+                        without_rowid == "1" or strict == "1",
+                    )
                     for row in found
                 ),
-            )  # fmt: skip
+            )
         )
     return Catalog(
-        engine="sqlite", version=session.version, schemas=("main",), default_schema="main",
-        tables=tuple(tables), folds_tables=True, skipped=tuple(skipped),
-    )  # fmt: skip
+        engine="sqlite",
+        version=session.version,
+        schemas=("main",),
+        default_schema="main",
+        tables=tuple(tables),
+        folds_tables=True,
+        skipped=tuple(skipped),
+    )
 
 
 def _sequences(session: Session) -> dict[str, int]:
@@ -78,10 +92,14 @@ def _column(
     _, position, name, declared, notnull, default, _, hidden = row
     never_null = notnull == "1" or identity is not None or (exact_keys and name in key)
     return Column(
-        name=name or "", position=int(position or 0) + 1, native=native(declared or ""),
-        nullable=not never_null, default=default, identity=identity,
+        name=name or "",
+        position=int(position or 0) + 1,
+        native=native(declared or ""),
+        nullable=not never_null,
+        default=default,
+        identity=identity,
         generated="" if hidden in ("2", "3") else None,
-    )  # fmt: skip
+    )
 
 
 def native(declared: str) -> NativeType:
@@ -93,10 +111,12 @@ def native(declared: str) -> NativeType:
     name = match[1].lower()
     exact = any(word in name for word in ("dec", "num", "money"))
     return NativeType(
-        name=name, text=declared, length=None if exact else first,
+        name=name,
+        text=declared,
+        length=None if exact else first,
         precision=first if exact else None,
         scale=(int(match[3]) if match[3] else 0) if exact and first else None,
-    )  # fmt: skip
+    )
 
 
 def affinity(name: str) -> str:

@@ -31,13 +31,25 @@ def _column(column: NewColumn, is_rowid: bool) -> str:
 
 
 def create_table(table: NewTable) -> str:
-    rowid = next((c.name for c in table.columns if c.identity and (c.name,) == table.primary_key
-                  and table.kind != "without_rowid"), None)
+    rowid = next(
+        (
+            c.name
+            for c in table.columns
+            if c.identity and (c.name,) == table.primary_key and table.kind != "without_rowid"
+        ),
+        None,
+    )
     lines = [_column(column, column.name == rowid) for column in table.columns]
     if table.primary_key and rowid is None:
         lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
-    options = [word for word, wanted in (("WITHOUT ROWID", table.kind == "without_rowid"),
-                                         ("STRICT", table.strict)) if wanted]
+    options = [
+        word
+        for word, wanted in (
+            ("WITHOUT ROWID", table.kind == "without_rowid"),
+            ("STRICT", table.strict),
+        )
+        if wanted
+    ]
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {quote(table.name)} (\n    {body}\n) {', '.join(options)}".rstrip()
 
@@ -51,7 +63,7 @@ def truncate_table(schema: str | None, name: str) -> str:
 
 
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
-    """sqlite_sequence holds the last value given; loading raises it to the largest key by itself."""
+    """sqlite_sequence holds the last value given; loading raises it to the largest key."""
     if identity.kind is IdentityKind.ROWID or identity.next_value is None:
         return ()
     name, last = literal(table), identity.next_value - 1

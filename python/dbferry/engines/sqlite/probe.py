@@ -13,6 +13,8 @@ DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
 CLOCK = "[0-2][0-9]:[0-5][0-9]"
 # SQLite refuses a result of more columns than this.
 RESULT_COLUMNS = 1800
+# Integers up to here are exact as doubles.
+EXACT = 1 << 53
 
 
 def form(name: str) -> str:
@@ -38,7 +40,7 @@ def questions(column: Column, table: Table) -> dict[str, str]:
         "reals": f"sum(typeof({c}) = 'real')",
         "texts": f"sum(typeof({c}) = 'text')",
         "blobs": f"sum(typeof({c}) = 'blob')",
-        "wide_integers": f"sum(typeof({c}) = 'integer' AND {c} NOT BETWEEN -9007199254740992 AND 9007199254740992)",
+        "wide_integers": f"sum(typeof({c}) = 'integer' AND {c} NOT BETWEEN -{EXACT} AND {EXACT})",
     }
     if affinity(native.name) == "text" or column.name in table.primary_key:
         wanted["characters"] = f"max(CASE WHEN typeof({c}) = 'text' THEN length({c}) END)"
@@ -60,7 +62,10 @@ def questions(column: Column, table: Table) -> dict[str, str]:
             wanted["least"] = f"min(CASE WHEN typeof({c}) = 'integer' THEN {c} END)"
             wanted["most"] = f"max(CASE WHEN typeof({c}) = 'integer' THEN {c} END)"
         case "time":
-            wanted["clocks"] = f"sum({text} AND ({c} GLOB '{CLOCK}' OR {c} GLOB '{CLOCK}:[0-6][0-9]*') AND {c} < '24')"
+            wanted["clocks"] = (
+                f"sum({text} AND ({c} GLOB '{CLOCK}' OR {c} GLOB '{CLOCK}:[0-6][0-9]*')"
+                f" AND substr({c}, 1, 2) < '24')"
+            )
             wanted["spans"] = f"sum({text} AND trim({c}, '-') GLOB '[0-9]*:[0-5][0-9]:[0-6][0-9]*')"
         case "uuid":
             part = "[0-9a-fA-F]"
@@ -77,8 +82,10 @@ def questions(column: Column, table: Table) -> dict[str, str]:
 
 def _exact(c: str, precision: int | None, scale: int | None) -> dict[str, str]:
     """Values that DECIMAL(p,s) can't hold; text that is no plain number."""
-    plain = (f"{c} GLOB '*[0-9]*' AND ltrim({c}, '+-') NOT GLOB '*[^0-9.]*' "
-             f"AND {c} NOT GLOB '*.*.*' AND length({c}) - length(ltrim({c}, '+-')) <= 1")
+    plain = (
+        f"{c} GLOB '*[0-9]*' AND ltrim({c}, '+-') NOT GLOB '*[^0-9.]*' "
+        f"AND {c} NOT GLOB '*.*.*' AND length({c}) - length(ltrim({c}, '+-')) <= 1"
+    )
     wanted = {"not_numbers": f"sum(typeof({c}) = 'text' AND NOT ({plain}))"}
     if precision is None:
         return wanted
@@ -86,7 +93,8 @@ def _exact(c: str, precision: int | None, scale: int | None) -> dict[str, str]:
     whole = precision - scale
     bound = f"1e{whole}"
     after = f"CASE WHEN instr({c}, '.') THEN length(rtrim({c}, '0')) - instr({c}, '.') ELSE 0 END"
-    before = f"length(ltrim(CASE WHEN instr({c}, '.') THEN substr({c}, 1, instr({c}, '.') - 1) ELSE {c} END, '+-0'))"
+    whole_part = f"CASE WHEN instr({c}, '.') THEN substr({c}, 1, instr({c}, '.') - 1) ELSE {c} END"
+    before = f"length(ltrim({whole_part}, '+-0'))"
     wanted["misfits"] = (
         f"sum(CASE typeof({c}) WHEN 'null' THEN 0 WHEN 'integer' THEN abs({c} * 1.0) >= {bound}"
         f" WHEN 'real' THEN abs({c}) >= {bound} OR {c} <> round({c}, {min(scale, 15)})"

@@ -1,4 +1,4 @@
-"""SQLite's types: declared name × observed classes → canonical; canonical → declaration."""
+"""SQLite's types: declared name and observed classes → canonical; canonical → declaration."""
 
 from __future__ import annotations
 
@@ -30,13 +30,21 @@ EXACT_DIGITS = 15
 INTEGER_DIGITS = 18
 
 # Bands of plausible integers since 1970: a second, a millisecond, a microsecond apart.
-EPOCHS = (("unix_seconds", 10**8, 10**11), ("unix_milliseconds", 10**11, 10**14),
-          ("unix_microseconds", 10**14, 10**17))
+EPOCHS = (
+    ("unix_seconds", 10**8, 10**11),
+    ("unix_milliseconds", 10**11, 10**14),
+    ("unix_microseconds", 10**14, 10**17),
+)
 
 
 def _reading(kind: Kind, read: str, flight: str, **more: Any) -> Reading:
-    return Reading(canonical=Canonical(kind=kind, **more), read=read, flight=Flight(flight),
-                   options={"text": ("any", "{c}")}, risks=frozenset({"V-MIXED", "S-UTF8"}))
+    return Reading(
+        canonical=Canonical(kind=kind, **more),
+        read=read,
+        flight=Flight(flight),
+        options={"text": ("any", "{c}")},
+        risks=frozenset({"V-MIXED", "S-UTF8"}),
+    )
 
 
 INTEGER = _reading(Kind.INT, "integer", "int64", bits=64)
@@ -54,8 +62,12 @@ def read(column: Column, facts: Facts) -> Reading:
         return chosen
     reading = _by_class(column, facts)
     if form(column.native.name) in ("date", "time") and reading.verdict is Verdict.LOSSLESS:
-        return replace(reading, verdict=Verdict.WARNING, code="T-FORM",
-                       note=f"the values of {column.native.text} have no single known form: moved as they are")
+        return replace(
+            reading,
+            verdict=Verdict.WARNING,
+            code="T-FORM",
+            note=f"the values of {column.native.text} have no single known form: moved as they are",
+        )
     return reading
 
 
@@ -104,8 +116,12 @@ def _dates(name: str, seen: frozenset[str], facts: Facts) -> Reading | None:
         for unit, low, high in EPOCHS:
             if low <= facts["least"] and facts["most"] < high:
                 epoch = _reading(Kind.INSTANT, unit, "instant", precision=6)
-                return replace(epoch, verdict=Verdict.NOTE, code="T-EPOCH",
-                               note=f"integers that are {unit.replace('_', ' ')}")
+                return replace(
+                    epoch,
+                    verdict=Verdict.NOTE,
+                    code="T-EPOCH",
+                    note=f"integers that are {unit.replace('_', ' ')}",
+                )
     return None
 
 
@@ -115,11 +131,16 @@ def _exact(native: NativeType, seen: frozenset[str], facts: Facts) -> Reading | 
     precision, scale = native.precision, native.scale or 0
     if precision and precision <= 76 and scale <= precision and not facts.get("misfits"):
         reading = _reading(Kind.DECIMAL, "decimal", "decimal", precision=precision, scale=scale)
-        return replace(reading, flight=decimal(precision, scale), options={"text": ("number", "{c}")})
+        return replace(
+            reading, flight=decimal(precision, scale), options={"text": ("number", "{c}")}
+        )
     if seen <= {"integers", "reals"} and not precision:
         return None
-    return replace(NUMBER, verdict=Verdict.NOTE, code="N-SCALE",
-                   note=f"values beyond {native.text}") if facts.get("misfits") else NUMBER
+    return (
+        replace(NUMBER, verdict=Verdict.NOTE, code="N-SCALE", note=f"values beyond {native.text}")
+        if facts.get("misfits")
+        else NUMBER
+    )
 
 
 def _by_class(column: Column, facts: Facts) -> Reading:
@@ -127,19 +148,29 @@ def _by_class(column: Column, facts: Facts) -> Reading:
     if not seen:
         return _by_affinity(native, facts)
     if seen == {"integers"}:
-        return REAL if affinity(native.name) == "real" and not facts.get("wide_integers") else INTEGER
+        return (
+            REAL if affinity(native.name) == "real" and not facts.get("wide_integers") else INTEGER
+        )
     if seen <= {"integers", "reals"}:
         if facts.get("wide_integers"):
-            return replace(NUMBER, verdict=Verdict.NOTE, code="N-SCALE",
-                           note="integers above 2^53 beside reals: exact numbers")
+            return replace(
+                NUMBER,
+                verdict=Verdict.NOTE,
+                code="N-SCALE",
+                note="integers above 2^53 beside reals: exact numbers",
+            )
         return REAL
     if seen == {"texts"}:
         return _text(native, facts)
     if seen == {"blobs"}:
         return BLOB
     names = " and ".join(sorted(name.removesuffix("s") for name in seen))
-    return replace(_reading(Kind.TEXT, "any", "text"), verdict=Verdict.ERROR, code="V-MIXED",
-                   note=f"values of class {names} in one column")
+    return replace(
+        _reading(Kind.TEXT, "any", "text"),
+        verdict=Verdict.ERROR,
+        code="V-MIXED",
+        note=f"values of class {names} in one column",
+    )
 
 
 def _by_affinity(native: NativeType, facts: Facts) -> Reading:
@@ -184,8 +215,12 @@ def declare(reading: Reading, context: Context) -> Declared:
             name = "CHAR" if kind.fixed else "VARCHAR"
             declared = native(f"{name}({kind.length})" if kind.length else "TEXT")
             if kind.ignore_case:
-                return Declared(native=declared, verdict=Verdict.NOTE, code="C-CI-LOST",
-                                note="comparisons become case-sensitive")
+                return Declared(
+                    native=declared,
+                    verdict=Verdict.NOTE,
+                    code="C-CI-LOST",
+                    note="comparisons become case-sensitive",
+                )
             return Declared(native=declared)
         case Kind.BINARY | Kind.GEOMETRY:
             return Declared(native=native("BLOB"))
@@ -218,26 +253,41 @@ def _note(declared: str, code: str, note: str) -> Declared:
 
 def _unsigned(context: Context) -> Declared:
     if context.facts.get("maximum", 0) < 1 << 63:
-        return Declared(native=native("INTEGER"), verdict=Verdict.PROBED, code="N-RANGE",
-                        note="every value found is below 2^63; a larger one is an error")
-    return Declared(native=native("DECIMAL_TEXT(20,0)"), flight=decimal(20, 0), verdict=Verdict.NOTE,
-                    code="N-TEXT", note="exact numbers are text, and sort as text")
+        return Declared(
+            native=native("INTEGER"),
+            verdict=Verdict.PROBED,
+            code="N-RANGE",
+            note="every value found is below 2^63; a larger one is an error",
+        )
+    return Declared(
+        native=native("DECIMAL_TEXT(20,0)"),
+        flight=decimal(20, 0),
+        verdict=Verdict.NOTE,
+        code="N-TEXT",
+        note="exact numbers are text, and sort as text",
+    )
 
 
 def _decimal(kind: Canonical) -> Declared:
     precision, scale = kind.precision or 0, kind.scale or 0
     if precision <= EXACT_DIGITS or (scale == 0 and precision <= INTEGER_DIGITS):
         return Declared(native=native(f"NUMERIC({precision},{scale})"))
-    return _note(f"DECIMAL_TEXT({precision},{scale})", "N-TEXT",
-                 "numbers of more than 15 digits are text, and sort as text")
+    return _note(
+        f"DECIMAL_TEXT({precision},{scale})",
+        "N-TEXT",
+        "numbers of more than 15 digits are text, and sort as text",
+    )
 
 
-_TEXTUAL = frozenset({"text", "decimal", "uuid", "date", "time", "timestamp", "instant", "span", "text_list"})
+_TEXTUAL = frozenset(
+    {"text", "decimal", "uuid", "date", "time", "timestamp", "instant", "span", "text_list"}
+)
 BY_AFFINITY: Mapping[str, tuple[tuple[str, frozenset[str]], ...]] = {
     "integer": (("integer", INTEGERS | {"bool"}),),
     "real":    (("real", frozenset({"float32", "float64"})),),
     "text":    (("text", _TEXTUAL),),
-    "blob":    (("blob", frozenset({"binary"})), ("text", _TEXTUAL), ("integer", INTEGERS | {"bool"}),
+    "blob":    (("blob", frozenset({"binary"})), ("text", _TEXTUAL),
+                ("integer", INTEGERS | {"bool"}),
                 ("real", frozenset({"float32", "float64"}))),
     "numeric": (("integer", INTEGERS | {"bool"}), ("numeric", frozenset({"decimal"})),
                 ("real", frozenset({"float32", "float64"})), ("blob", frozenset({"binary"})),
@@ -257,8 +307,10 @@ def accept(native: NativeType, flight: Flight) -> Writing | None:
         if write == "real":
             checks += [{"rule": "not_nan"}]
             checks += [{"rule": "negative_zero"}] if kind == "real" else []
-        if write == "numeric" and flight.precision > EXACT_DIGITS and (
-            flight.scale or flight.precision > INTEGER_DIGITS
+        if (
+            write == "numeric"
+            and flight.precision > EXACT_DIGITS
+            and (flight.scale or flight.precision > INTEGER_DIGITS)
         ):
             return None
         if native.precision and flight.type == "decimal":

@@ -1,0 +1,169 @@
+"""A plan as data: columns, tables, statements; prints as JSON and as what the engine reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from dbferry.catalog import Identity, NativeType, Table
+from dbferry.errors import DbferryError, RequestErrors
+from dbferry.selection import Destination
+from dbferry.types import Flight, Verdict
+
+ENGINE_POLICIES = ("error", "null", "clamp")
+
+
+@dataclass(frozen=True, kw_only=True)
+class ColumnItem:
+    """How one column travels, and what that costs."""
+
+    name: str
+    target: str
+    source_type: str
+    target_type: NativeType
+    nullable: bool
+    verdict: Verdict
+    codes: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    hint: str | None = None
+    policies: Mapping[str, Any] = field(default_factory=dict)
+    expression: str
+    read: str
+    flight: Flight
+    write: str
+    checks: tuple[dict[str, Any], ...] = ()
+    extension: str | None = None
+    identity: Identity | None = None
+    never_null_integer: bool = False
+
+    def native(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "target": self.target,
+            "expression": self.expression,
+            "read": self.read,
+            "flight": self.flight.to_dict(),
+            "write": self.write,
+            "checks": list(self.checks),
+            "extension": self.extension,
+            "policies": {
+                code: policy
+                for code, policy in self.policies.items()
+                if policy in ENGINE_POLICIES or isinstance(policy, dict)
+            },
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "target": self.target,
+            "source_type": self.source_type,
+            "target_type": self.target_type.domain or self.target_type.text,
+            "verdict": str(self.verdict),
+            "codes": list(self.codes),
+            "notes": list(self.notes),
+            "policies": dict(self.policies),
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableItem:
+    """How one table travels."""
+
+    source: Table
+    destination: Destination
+    relation: str
+    """The source relation, quoted."""
+    target: str
+    """The target relation, quoted."""
+    action: str
+    """`create`, `drop` (and create), `truncate`, `append` or `keep` (it is there, and empty)."""
+    columns: tuple[ColumnItem, ...]
+    transfer: str
+    leaves: tuple[str, ...] = ()
+    cut_by_place: bool = False
+    notes: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+    after: tuple[str, ...] = ()
+
+    @property
+    def name(self) -> str:
+        return self.source.label
+
+    def native(self) -> dict[str, Any]:
+        by_name = {column.name: column for column in self.columns}
+        return {
+            "name": self.name,
+            "source": self.relation,
+            "target": self.target,
+            "columns": [column.native() for column in self.columns],
+            "transfer": self.transfer,
+            "key": [
+                {"name": name, "integer": by_name[name].never_null_integer}
+                for name in self.source.primary_key
+                if name in by_name
+            ],
+            "leaves": list(self.leaves),
+            "cut_by_place": self.cut_by_place,
+            "estimated_rows": self.source.estimated_rows,
+            "estimated_bytes": self.source.estimated_bytes,
+        }
+
+    def to_dict(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "target": self.target,
+            "action": self.action,
+            "transfer": self.transfer,
+            "estimated_rows": self.source.estimated_rows,
+            "estimated_bytes": self.source.estimated_bytes,
+            "notes": list(self.notes),
+            "primary_key": list(self.source.primary_key),
+            "columns": [column.to_dict() for column in self.columns],
+        }
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ddl:
+    """Statements in their order, before and after the load."""
+
+    before: tuple[str, ...]
+    after: tuple[str, ...]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Plan:
+    source_engine: str
+    target_engine: str
+    tables: tuple[TableItem, ...]
+    faults: tuple[DbferryError, ...] = ()
+    notes: tuple[str, ...] = ()
+    objects: tuple[str, ...] = ()
+    """Statements for schemas and types, before any table."""
+
+    def check(self) -> None:
+        """Raises every fault at once."""
+        if self.faults:
+            raise self.faults[0] if len(self.faults) == 1 else RequestErrors(self.faults)
+
+    def native_tables(self) -> list[dict[str, Any]]:
+        """The tables as the engine's TablePlan reads them."""
+        return [table.native() for table in self.tables]
+
+    def ddl(self) -> Ddl:
+        return Ddl(
+            before=(*self.objects, *(s for table in self.tables for s in table.before)),
+            after=tuple(s for table in self.tables for s in table.after),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        ddl = self.ddl()
+        return {
+            "source_engine": self.source_engine,
+            "target_engine": self.target_engine,
+            "tables": [table.to_dict() for table in self.tables],
+            "notes": list(self.notes),
+            "faults": [fault.fields() for fault in self.faults],
+            "ddl": {"before": list(ddl.before), "after": list(ddl.after)},
+        }

@@ -28,5 +28,6 @@ pub mod loss;
 pub mod plan;
 pub mod session;
 pub mod source;
+pub mod sqlite;
 pub mod target;
 pub mod wire;

@@ -12,17 +12,18 @@ use arrow_array::types::{
     Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float64Type, Int64Type,
     Time64MicrosecondType, TimestampMicrosecondType,
 };
-use arrow_array::{ArrayRef, ArrowPrimitiveType, RecordBatch};
+use arrow_array::{ArrowPrimitiveType, RecordBatch};
 use arrow_buffer::i256;
 use arrow_schema::Schema;
 use serde::Deserialize;
 
+use super::column::{Column, Fault, Refusal, Taken, TakenBytes, bytes, fixed, mixed, refuse};
 use super::connect::{append_hex, real_text};
 use super::statement::{Cell, Class, Statement};
 use crate::calendar::{self, Flaw};
 use crate::convert::number::{Number, rounded};
 use crate::error::{Error, Kind, Result};
-use crate::loss::{Guard, Losses, Verdict, code};
+use crate::loss::{Guard, Losses, code};
 use crate::plan::{ColumnPlan, Flight, TablePlan, named};
 
 /// The decoders, by the names that plans use.
@@ -48,48 +49,12 @@ pub(super) enum Read {
     Any,
 }
 
-/// Why a value can't be carried; what stands for it when the policy is to clamp.
-struct Fault<N> {
-    code: &'static str,
-    fact: String,
-    nearest: Option<N>,
-}
-
-type Taken<N> = Result<N, Refusal<N>>;
-
-/// A value refused, or the database's own failure.
-enum Refusal<N> {
-    Fault(Fault<N>),
-    Failed(Error),
-}
-
-impl<N> From<Error> for Refusal<N> {
-    fn from(error: Error) -> Self {
-        Self::Failed(error)
-    }
-}
-
-fn refuse<N, T>(code: &'static str, fact: impl Into<String>) -> Result<T, Refusal<N>> {
-    Err(Refusal::Fault(Fault { code, fact: fact.into(), nearest: None }))
-}
-
-fn mixed<N, T>(cell: Cell<'_>, wanted: &str) -> Result<T, Refusal<N>> {
-    refuse(code::MIXED, format!("is of the class {} and no {wanted}", cell.class().name()))
-}
-
-/// One column that is being built.
-trait Column {
-    /// Takes a value; `row` counts from 0 within the range.
-    fn push(&mut self, cell: Cell<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()>;
-    fn finish(&mut self) -> ArrayRef;
-}
-
 /// The columns of a range, batch after batch.
 pub(super) struct Columns<'a> {
     columns: Vec<(Box<dyn Column>, Guard<'a>)>,
     schema: Arc<Schema>,
     rows: usize,
-    rows_before: usize,
+    earlier: usize,
 }
 
 impl<'a> Columns<'a> {
@@ -102,7 +67,7 @@ impl<'a> Columns<'a> {
             columns: columns.collect::<Result<_>>()?,
             schema: table.schema(),
             rows: 0,
-            rows_before: 0,
+            earlier: 0,
         })
     }
 
@@ -112,7 +77,7 @@ impl<'a> Columns<'a> {
     }
 
     pub fn push(&mut self, statement: &Statement<'_>) -> Result<()> {
-        let row = self.rows_before + self.rows;
+        let row = self.earlier + self.rows;
         for (index, (column, guard)) in self.columns.iter_mut().enumerate() {
             column.push(statement.cell(index), row, guard)?;
         }
@@ -121,217 +86,11 @@ impl<'a> Columns<'a> {
     }
 
     pub fn finish(&mut self) -> Result<RecordBatch> {
-        self.rows_before += std::mem::take(&mut self.rows);
+        self.earlier += std::mem::take(&mut self.rows);
         let arrays = self.columns.iter_mut().map(|(column, _)| column.finish()).collect();
         RecordBatch::try_new(Arc::clone(&self.schema), arrays)
             .map_err(|error| Error::new(Kind::Internal, error.to_string()))
     }
-}
-
-/// Builds any Arrow array: what is appended to, and how it ends.
-trait Build: 'static {
-    type Value;
-    fn append(&mut self, value: Option<Self::Value>);
-    fn done(&mut self) -> ArrayRef;
-}
-
-impl<T: ArrowPrimitiveType> Build for PrimitiveBuilder<T> {
-    type Value = T::Native;
-    fn append(&mut self, value: Option<T::Native>) {
-        self.append_option(value);
-    }
-    fn done(&mut self) -> ArrayRef {
-        Arc::new(self.finish())
-    }
-}
-
-impl Build for BooleanBuilder {
-    type Value = bool;
-    fn append(&mut self, value: Option<bool>) {
-        self.append_option(value);
-    }
-    fn done(&mut self) -> ArrayRef {
-        Arc::new(self.finish())
-    }
-}
-
-/// A builder, and the rules by which a value or a replacement becomes one of its own.
-struct Fixed<B: Build, F, P> {
-    built: B,
-    take: F,
-    parse: P,
-}
-
-impl<B, F, P> Column for Fixed<B, F, P>
-where
-    B: Build,
-    F: Fn(Cell<'_>) -> Taken<B::Value>,
-    P: Fn(&str) -> Option<B::Value>,
-{
-    fn push(&mut self, cell: Cell<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()> {
-        if cell.class() == Class::Null {
-            self.built.append(None);
-            return Ok(());
-        }
-        let value = match (self.take)(cell) {
-            Ok(value) => Some(value),
-            Err(Refusal::Failed(error)) => return Err(error),
-            Err(Refusal::Fault(fault)) => match guard.judge(fault.code, row, &fault.fact)? {
-                Verdict::Null => None,
-                Verdict::Clamp => Some(fault.nearest.ok_or_else(|| unfit(guard, fault.code))?),
-                Verdict::Replace(text) => {
-                    Some((self.parse)(text).ok_or_else(|| unfit(guard, fault.code))?)
-                }
-            },
-        };
-        self.built.append(value);
-        Ok(())
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        self.built.done()
-    }
-}
-
-fn unfit(guard: &Guard<'_>, code: &str) -> Error {
-    Error::new(
-        Kind::Request,
-        format!("the policy for `{code}` gives no value that fits the column"),
-    )
-    .with_code(code)
-    .with_hint(format!(
-        "use `{code}=null` or `{code}=replace:VALUE` with a value of the column's type"
-    ))
-    .in_column(&guard.column().name)
-}
-
-/// Bytes of variable length: text in any of its forms, or blobs.
-struct Bytes<B, F> {
-    built: B,
-    /// Gives the bytes, or writes them to the scratch and gives those.
-    take: F,
-    scratch: Vec<u8>,
-}
-
-trait BuildBytes: 'static {
-    fn append(&mut self, bytes: &[u8]) -> Result<(), (&'static str, &'static str)>;
-    fn append_null(&mut self);
-    fn done(&mut self) -> ArrayRef;
-    /// For text, what is left of bytes when each that isn't UTF-8 is replaced.
-    fn mended(bytes: &[u8], with: &str) -> Vec<u8>;
-}
-
-impl BuildBytes for StringBuilder {
-    fn append(&mut self, bytes: &[u8]) -> Result<(), (&'static str, &'static str)> {
-        let text = simdutf8::basic::from_utf8(bytes)
-            .map_err(|_| (code::UTF8, "is a text that isn't valid UTF-8"))?;
-        self.append_value(text);
-        Ok(())
-    }
-    fn append_null(&mut self) {
-        self.append_null();
-    }
-    fn done(&mut self) -> ArrayRef {
-        Arc::new(self.finish())
-    }
-    fn mended(bytes: &[u8], with: &str) -> Vec<u8> {
-        let mut out = Vec::with_capacity(bytes.len());
-        for chunk in bytes.utf8_chunks() {
-            out.extend_from_slice(chunk.valid().as_bytes());
-            if !chunk.invalid().is_empty() {
-                out.extend_from_slice(with.as_bytes());
-            }
-        }
-        out
-    }
-}
-
-impl BuildBytes for BinaryBuilder {
-    fn append(&mut self, bytes: &[u8]) -> Result<(), (&'static str, &'static str)> {
-        self.append_value(bytes);
-        Ok(())
-    }
-    fn append_null(&mut self) {
-        self.append_null();
-    }
-    fn done(&mut self) -> ArrayRef {
-        Arc::new(self.finish())
-    }
-    fn mended(_bytes: &[u8], with: &str) -> Vec<u8> {
-        with.as_bytes().to_vec()
-    }
-}
-
-impl BuildBytes for FixedSizeBinaryBuilder {
-    fn append(&mut self, bytes: &[u8]) -> Result<(), (&'static str, &'static str)> {
-        self.append_value(bytes).map_err(|_| (code::MIXED, "is no UUID"))
-    }
-    fn append_null(&mut self) {
-        self.append_null();
-    }
-    fn done(&mut self) -> ArrayRef {
-        Arc::new(self.finish())
-    }
-    fn mended(_bytes: &[u8], with: &str) -> Vec<u8> {
-        parse_uuid(with.as_bytes()).map(|uuid| uuid.to_vec()).unwrap_or_default()
-    }
-}
-
-impl<B, F> Column for Bytes<B, F>
-where
-    B: BuildBytes,
-    F: for<'v> Fn(Cell<'v>, &'v mut Vec<u8>) -> Taken2<'v>,
-{
-    fn push(&mut self, cell: Cell<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()> {
-        if cell.class() == Class::Null {
-            self.built.append_null();
-            return Ok(());
-        }
-        self.scratch.clear();
-        let (code, fact, bytes) = match (self.take)(cell, &mut self.scratch) {
-            Ok(bytes) => match self.built.append(bytes) {
-                Ok(()) => return Ok(()),
-                Err((code, fact)) => (code, fact.to_owned(), bytes),
-            },
-            Err(Refusal::Failed(error)) => return Err(error),
-            Err(Refusal::Fault(fault)) => (fault.code, fault.fact, &[][..]),
-        };
-        match guard.judge(code, row, &fact)? {
-            Verdict::Null => self.built.append_null(),
-            Verdict::Clamp => return Err(unfit(guard, code)),
-            Verdict::Replace(with) => {
-                // Only a broken text is mended in place; anything else is replaced whole.
-                let kept = if code == code::UTF8 {
-                    B::mended(bytes, with)
-                } else {
-                    B::mended(b"\xff", with)
-                };
-                self.built.append(&kept).map_err(|_| unfit(guard, code))?;
-            }
-        }
-        Ok(())
-    }
-
-    fn finish(&mut self) -> ArrayRef {
-        self.built.done()
-    }
-}
-
-type Taken2<'v> = Result<&'v [u8], Refusal<()>>;
-
-fn fixed<B: Build>(
-    built: B,
-    take: impl Fn(Cell<'_>) -> Taken<B::Value> + 'static,
-    parse: impl Fn(&str) -> Option<B::Value> + 'static,
-) -> Box<dyn Column> {
-    Box::new(Fixed { built, take, parse })
-}
-
-fn bytes<B: BuildBytes>(
-    built: B,
-    take: impl for<'v> Fn(Cell<'v>, &'v mut Vec<u8>) -> Taken2<'v> + 'static,
-) -> Box<dyn Column> {
-    Box::new(Bytes { built, take, scratch: Vec::new() })
 }
 
 fn builder<T: ArrowPrimitiveType>(plan: &ColumnPlan) -> PrimitiveBuilder<T> {
@@ -490,13 +249,12 @@ impl<N: Wide> Digits<N> {
             Some(value) => Some(N::of(value)),
             None => number.scaled(self.after),
         };
-        match value.filter(|value| self.fits(*value)) {
-            Some(value) => Ok(value),
-            None => {
-                let end = if number.negative { self.most.negated() } else { self.most };
-                let fact = "has more digits than the column's precision".to_owned();
-                Err(Refusal::Fault(Fault { code: code::RANGE, fact, nearest: Some(end) }))
-            }
+        if let Some(value) = value.filter(|value| self.fits(*value)) {
+            Ok(value)
+        } else {
+            let end = if number.negative { self.most.negated() } else { self.most };
+            let fact = "has more digits than the column's precision".to_owned();
+            Err(Refusal::Fault(Fault { code: code::RANGE, fact, nearest: Some(end) }))
         }
     }
 
@@ -642,7 +400,7 @@ fn unix(plan: &ColumnPlan, micros: i64) -> Box<dyn Column> {
     })
 }
 
-fn uuid<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> Taken2<'v> {
+fn uuid<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
     match cell.class() {
         Class::Blob if cell.bytes()?.len() == 16 => Ok(cell.bytes()?),
         Class::Text => match parse_uuid(cell.bytes()?) {
@@ -657,7 +415,7 @@ fn uuid<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> Taken2<'v> {
 }
 
 /// Reads 32 hexadecimal digits, or 36 characters with dashes at their places.
-fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
+pub(super) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     let dashed = match text.len() {
         32 => false,
         36 => true,
@@ -679,7 +437,7 @@ fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     (digits == 32).then_some(uuid)
 }
 
-fn number_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> Taken2<'v> {
+fn number_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
     match cell.class() {
         Class::Integer => {
             scratch.extend_from_slice(itoa::Buffer::new().format(cell.integer()).as_bytes());
@@ -698,7 +456,7 @@ fn number_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> Taken2<'v> {
     Ok(scratch)
 }
 
-fn any_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> Taken2<'v> {
+fn any_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
     match cell.class() {
         Class::Null => {}
         Class::Integer => {

@@ -18,12 +18,11 @@ pub(super) fn cut(connection: &Connection, table: &TablePlan, sizes: &Sizes) -> 
     let Some(rowid) = rowid_name(connection, &table.source)? else { return Ok(whole()) };
     let Some((first, last)) = bounds(connection, &table.source, rowid)? else { return Ok(whole()) };
     let width = i128::from(last) - i128::from(first) + 1;
-    let step = match sizes.range_rows {
-        Some(rows) => i128::from(rows.max(1)),
-        None => {
-            let parts = table.estimated_bytes / sizes.range_bytes.max(1) + 1;
-            (width + i128::from(parts) - 1) / i128::from(parts)
-        }
+    let step = if let Some(rows) = sizes.range_rows {
+        i128::from(rows.max(1))
+    } else {
+        let parts = table.estimated_bytes / sizes.range_bytes.max(1) + 1;
+        (width + i128::from(parts) - 1) / i128::from(parts)
     };
     let step = step.max((width + MOST - 1) / MOST);
     let parts = (width + step - 1) / step;

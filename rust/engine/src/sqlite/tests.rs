@@ -440,3 +440,19 @@ fn plain_sql_gives_the_rows_of_the_last_statement_that_has_any() {
         .unwrap_err();
     assert_eq!(error.kind(), Kind::Permission);
 }
+
+#[test]
+fn a_file_in_utf_16_gives_the_same_text() {
+    let files = Files::new();
+    let create = "CREATE TABLE t(c TEXT)";
+    files.run("a", &format!("PRAGMA encoding = 'UTF-16le'; {create}; INSERT INTO t VALUES ('ä' || char(128512) || char(0) || 'z')"));
+    files.run("b", create);
+    let mut plan = table(vec![column("c", "text", Flight::Text, "text")]);
+    for transfer in [Transfer::Arrow, Transfer::Raw] {
+        plan.transfer = transfer;
+        let (blocks, _) = files.read(&plan, Sizes::default()).unwrap();
+        files.run("b", "DELETE FROM t");
+        files.write(&plan, blocks).unwrap();
+        assert_eq!(files.run("b", "SELECT hex(c) FROM t"), [[Some("C3A4F09F9880007A".to_owned())]]);
+    }
+}

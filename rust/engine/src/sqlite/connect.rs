@@ -9,7 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::from_rusqlite;
 use super::statement::{Class, Statement};
 use crate::cancel::Cancel;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine};
 use crate::session::{Session, TextRow};
 
@@ -67,10 +67,14 @@ fn harden(connection: &Connection, endpoint: &Endpoint) -> rusqlite::Result<()> 
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }
 
-/// A session for catalogs, probes and DDL. A source is opened to be read only.
-pub fn session(endpoint: &Endpoint, writes: bool, cancel: &Cancel) -> Result<Box<dyn Session>> {
-    let access = if writes { Access::Write } else { Access::Read };
-    Ok(Box::new(Plain(open(endpoint, access, cancel)?)))
+/// A session for catalogs, probes and DDL; a source is opened to be read only.
+pub fn session(endpoint: &Endpoint, side: Side, cancel: &Cancel) -> Result<Box<dyn Session>> {
+    let access = match side {
+        Side::Source => Access::Read,
+        Side::Target => Access::Write,
+    };
+    let connection = open(endpoint, access, cancel).map_err(|error| error.at(side))?;
+    Ok(Box::new(Plain(connection)))
 }
 
 struct Plain(Connection);
@@ -138,7 +142,7 @@ pub(super) fn append_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Rows of a relation, as SQL names it.
-pub fn count(connection: &Connection, relation: &str) -> Result<u64> {
+pub(super) fn count(connection: &Connection, relation: &str) -> Result<u64> {
     let mut statement = Statement::new(connection, &format!("SELECT count(*) FROM {relation}"))?;
     let counted = if statement.step()? { statement.cell(0).integer() } else { 0 };
     u64::try_from(counted).map_err(|_| Error::new(Kind::Internal, "a count below zero"))

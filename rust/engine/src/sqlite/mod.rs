@@ -17,6 +17,6 @@ mod write;
 #[cfg(test)]
 mod tests;
 
-pub use connect::{count, session};
+pub use connect::session;
 pub use read::snapshot;
 pub use write::{MAX_WRITERS, writer};

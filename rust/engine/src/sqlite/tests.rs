@@ -12,7 +12,7 @@ use super::*;
 use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
 use crate::copy::budget::Budget;
-use crate::error::{Error, Kind, Result};
+use crate::error::{Error, Kind, Result, Side};
 use crate::loss::Losses;
 use crate::plan::{ColumnPlan, Endpoint, Flight, Policy, Range, Sizes, TablePlan, Transfer};
 use crate::source::Reading;
@@ -36,7 +36,7 @@ impl Files {
     }
 
     fn run(&self, name: &str, sql: &str) -> Vec<Vec<Option<String>>> {
-        session(&self.endpoint(name), true, &Cancel::default()).unwrap().query(sql).unwrap()
+        session(&self.endpoint(name), Side::Target, &Cancel::default()).unwrap().query(sql).unwrap()
     }
 
     /// Reads a table of the file `a` and gives its batches.
@@ -414,7 +414,7 @@ fn a_locked_file_is_busy_and_a_cancelled_run_stops() {
     let error = files.write(&plan, vec![]).unwrap_err();
     assert!(error.kind().retryable() && error.kind() == Kind::Busy);
     let cancel = Cancel::default();
-    let mut endless = session(&files.endpoint("a"), true, &cancel).unwrap();
+    let mut endless = session(&files.endpoint("a"), Side::Target, &cancel).unwrap();
     let stopper = std::thread::spawn(move || {
         std::thread::sleep(std::time::Duration::from_millis(50));
         cancel.cancel();
@@ -434,7 +434,7 @@ fn plain_sql_gives_the_rows_of_the_last_statement_that_has_any() {
     );
     let row = [Some("0.1"), Some("a"), Some("0aff"), None].map(|text| text.map(str::to_owned));
     assert_eq!(rows, [row]);
-    let error = session(&files.endpoint("a"), false, &Cancel::default())
+    let error = session(&files.endpoint("a"), Side::Source, &Cancel::default())
         .unwrap()
         .query("CREATE TABLE u(c)")
         .unwrap_err();

@@ -34,4 +34,5 @@ pub mod session;
 pub mod source;
 pub mod sqlite;
 pub mod target;
+pub mod testing;
 pub mod wire;

@@ -68,7 +68,7 @@ impl<'a> Demand<'a> {
             // A text has at most as many characters as bytes.
             Self::Characters(max) | Self::Bytes(max) => {
                 let max = i32::try_from(*max).unwrap_or(i32::MAX);
-                offsets.windows(2).fold(true, |all, pair| all & (pair[1] - pair[0] <= max))
+                offsets.windows(2).fold(true, |all, pair| all && (pair[1] - pair[0] <= max))
             }
             Self::Number | Self::Integer { .. } | Self::Digits { .. } | Self::Labels(_) => false,
         }
@@ -92,7 +92,7 @@ impl<'a> Demand<'a> {
             Self::Bytes(max) => (text.len() > *max).then(|| Fault {
                 code: code::SIZE,
                 fact: "has more bytes than the target's column",
-                nearest: Some(text[..text.floor_char_boundary(*max)].to_owned()),
+                nearest: Some(cut(text, *max).to_owned()),
             }),
             Self::Labels(labels) => (!labels.contains(text)).then_some(Fault {
                 code: code::BAD_ENUM,
@@ -151,10 +151,11 @@ pub(super) fn check(
     }
     let mut built = StringBuilder::with_capacity(texts.len(), texts.value_data().len());
     for (row, text) in texts.iter().enumerate() {
-        match text {
-            Some(text) => built.append_option(demand.settle(text, row, guard)?),
-            None => built.append_null(),
-        }
+        let settled = match text {
+            Some(text) => demand.settle(text, row, guard)?,
+            None => None,
+        };
+        built.append_option(settled);
     }
     Ok(Some(Arc::new(built.finish())))
 }
@@ -246,6 +247,12 @@ pub(super) fn check_binary(
     Ok(Some(Arc::new(built.finish())))
 }
 
+/// The longest beginning of at most so many bytes that is still whole characters.
+fn cut(text: &str, max: usize) -> &str {
+    let end = (0..=max.min(text.len())).rev().find(|end| text.is_char_boundary(*end));
+    &text[..end.unwrap_or(0)]
+}
+
 fn size(max: u64) -> usize {
     usize::try_from(max).unwrap_or(usize::MAX)
 }
@@ -279,13 +286,11 @@ fn digits_fault(text: &str, precision: u8, scale: i8) -> Option<Fault> {
     let Some(number) = Number::parse(text) else { return Some(no_number()) };
     // Digits that may stand before the point; below 0 so many zeros must follow it.
     let before = isize::from(precision) - isize::from(scale);
-    let too_great = match usize::try_from(before) {
-        Ok(before) => number.whole.len() > before,
-        Err(_) => {
-            let zeros = number.fraction.len() - number.fraction.trim_start_matches('0').len();
-            !number.whole.is_empty()
-                || (!number.fraction.is_empty() && zeros < before.unsigned_abs())
-        }
+    let too_great = if let Ok(before) = usize::try_from(before) {
+        number.whole.len() > before
+    } else {
+        let zeros = number.fraction.len() - number.fraction.trim_start_matches('0').len();
+        !number.whole.is_empty() || (!number.fraction.is_empty() && zeros < before.unsigned_abs())
     };
     if too_great {
         return Some(Fault {
@@ -294,13 +299,11 @@ fn digits_fault(text: &str, precision: u8, scale: i8) -> Option<Fault> {
             nearest: Some(number::greatest(number.negative, precision, scale)),
         });
     }
-    let too_fine = match usize::try_from(scale) {
-        Ok(after) => number.fraction.len() > after,
-        Err(_) => {
-            let zeros = usize::from(scale.unsigned_abs());
-            !number.fraction.is_empty()
-                || (!number.whole.is_empty() && number.whole_zeros() < zeros)
-        }
+    let too_fine = if let Ok(after) = usize::try_from(scale) {
+        number.fraction.len() > after
+    } else {
+        let zeros = usize::from(scale.unsigned_abs());
+        !number.fraction.is_empty() || (!number.whole.is_empty() && number.whole_zeros() < zeros)
     };
     too_fine.then(|| Fault {
         code: code::SCALE,

@@ -109,7 +109,7 @@ where
     T::Native: PartialOrd,
 {
     let Bounds { low, high } = bounds;
-    let outside = |value: T::Native| (value < low) | (value > high);
+    let outside = |value: T::Native| (value < low) || (value > high);
     each::<T>(array, outside, |row, value| {
         let refused = Refused { code: rule.code, row, fact: rule.fact };
         let nearest = if value < low { low } else { high };

@@ -1,0 +1,473 @@
+//! Values with a class of their own to Arrow columns: the first loop over values.
+//!
+//! Each column's decoder is chosen once, with its class rules inside; a value of another class, or a text
+//! that isn't what the column holds, is judged by the column's guard and becomes nothing else in silence.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{
+    BinaryBuilder, BooleanBuilder, FixedSizeBinaryBuilder, PrimitiveBuilder, StringBuilder,
+};
+use arrow_array::types::{
+    Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType, Float64Type, Int64Type,
+    Time64MicrosecondType, TimestampMicrosecondType,
+};
+use arrow_array::{ArrowPrimitiveType, RecordBatch};
+use arrow_buffer::i256;
+use arrow_schema::Schema;
+use serde::Deserialize;
+
+use super::column::{Column, Fault, Refusal, Taken, TakenBytes, bytes, fixed, mixed, refuse};
+use super::connect::{append_hex, real_text};
+use super::statement::{Cell, Class, Statement};
+use crate::calendar::{self, Flaw};
+use crate::convert::number::{Number, rounded};
+use crate::error::{Error, Kind, Result};
+use crate::loss::{Guard, Losses, code};
+use crate::plan::{ColumnPlan, Flight, TablePlan, named};
+
+/// The decoders, by the names that plans use.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Read {
+    Integer,
+    Real,
+    Bool,
+    Decimal,
+    Text,
+    Blob,
+    Number,
+    Uuid,
+    Date,
+    Timestamp,
+    Instant,
+    Time,
+    Span,
+    UnixSeconds,
+    UnixMilliseconds,
+    UnixMicroseconds,
+    Any,
+}
+
+/// The columns of a range, batch after batch.
+pub(super) struct Columns<'a> {
+    columns: Vec<(Box<dyn Column>, Guard<'a>)>,
+    schema: Arc<Schema>,
+    rows: usize,
+    earlier: usize,
+}
+
+impl<'a> Columns<'a> {
+    pub fn new(table: &'a TablePlan, losses: &'a Losses) -> Result<Self> {
+        let columns = table
+            .columns
+            .iter()
+            .map(|plan| Ok((column(plan)?, Guard::new(&table.name, plan, losses))));
+        Ok(Self {
+            columns: columns.collect::<Result<_>>()?,
+            schema: table.schema(),
+            rows: 0,
+            earlier: 0,
+        })
+    }
+
+    /// Rows since the last batch.
+    pub fn rows(&self) -> usize {
+        self.rows
+    }
+
+    pub fn push(&mut self, statement: &Statement<'_>) -> Result<()> {
+        let row = self.earlier + self.rows;
+        for (index, (column, guard)) in self.columns.iter_mut().enumerate() {
+            column.push(statement.cell(index), row, guard)?;
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    pub fn finish(&mut self) -> Result<RecordBatch> {
+        self.earlier += std::mem::take(&mut self.rows);
+        let arrays = self.columns.iter_mut().map(|(column, _)| column.finish()).collect();
+        RecordBatch::try_new(Arc::clone(&self.schema), arrays)
+            .map_err(|error| Error::new(Kind::Internal, error.to_string()))
+    }
+}
+
+fn builder<T: ArrowPrimitiveType>(plan: &ColumnPlan) -> PrimitiveBuilder<T> {
+    PrimitiveBuilder::new().with_data_type(plan.flight.arrow())
+}
+
+/// The decoder of a column.
+fn column(plan: &ColumnPlan) -> Result<Box<dyn Column>> {
+    let read: Read = named("decoder", &plan.read, &plan.name)?;
+    Ok(match (read, plan.flight) {
+        (Read::Integer, Flight::Int64) => {
+            fixed(builder::<Int64Type>(plan), integer, |text| text.parse().ok())
+        }
+        (Read::Real, Flight::Float64) => {
+            fixed(builder::<Float64Type>(plan), real, |text| text.parse().ok())
+        }
+        (Read::Bool, Flight::Bool) => {
+            fixed(BooleanBuilder::new(), boolean, |text| parse_boolean(text.as_bytes()))
+        }
+        (Read::Decimal, Flight::Decimal { precision, scale }) => {
+            let after = usize::from(scale.unsigned_abs());
+            if precision <= 38 {
+                decimal::<Decimal128Type>(plan, precision, after)
+            } else {
+                decimal::<Decimal256Type>(plan, precision, after)
+            }
+        }
+        (Read::Date, Flight::Date) => moment(builder::<Date32Type>(plan), "date", parse_date),
+        (Read::Timestamp, Flight::Timestamp) => moment(
+            builder::<TimestampMicrosecondType>(plan),
+            "timestamp",
+            calendar::parse_timestamp,
+        ),
+        (Read::Instant, Flight::Instant) => moment(
+            builder::<TimestampMicrosecondType>(plan),
+            "timestamp with its offset",
+            calendar::parse_instant,
+        ),
+        (Read::Time, Flight::Time) => {
+            moment(builder::<Time64MicrosecondType>(plan), "time of day", calendar::parse_time)
+        }
+        (Read::Span, Flight::Span) => {
+            moment(builder::<DurationMicrosecondType>(plan), "span of time", calendar::parse_span)
+        }
+        (Read::UnixSeconds, Flight::Instant) => unix(plan, 1_000_000),
+        (Read::UnixMilliseconds, Flight::Instant) => unix(plan, 1_000),
+        (Read::UnixMicroseconds, Flight::Instant) => unix(plan, 1),
+        (Read::Text, Flight::Text) => bytes(StringBuilder::new(), |cell, _| match cell.class() {
+            Class::Text => Ok(cell.bytes()?),
+            Class::Null | Class::Integer | Class::Real | Class::Blob => mixed(cell, "text"),
+        }),
+        (Read::Blob, Flight::Binary) => bytes(BinaryBuilder::new(), |cell, _| match cell.class() {
+            Class::Blob => Ok(cell.bytes()?),
+            Class::Null | Class::Integer | Class::Real | Class::Text => mixed(cell, "blob"),
+        }),
+        (Read::Uuid, Flight::Uuid) => bytes(FixedSizeBinaryBuilder::new(16), uuid),
+        (Read::Number, Flight::Text) => bytes(StringBuilder::new(), number_text),
+        (Read::Any, Flight::Text) => bytes(StringBuilder::new(), any_text),
+        (read, flight) => {
+            return Err(Error::new(
+                Kind::Internal,
+                format!("the decoder {read:?} doesn't give a column that flies as {flight:?}"),
+            )
+            .in_column(&plan.name));
+        }
+    })
+}
+
+fn integer(cell: Cell<'_>) -> Taken<i64> {
+    match cell.class() {
+        Class::Integer => Ok(cell.integer()),
+        Class::Null | Class::Real | Class::Text | Class::Blob => mixed(cell, "integer"),
+    }
+}
+
+fn real(cell: Cell<'_>) -> Taken<f64> {
+    match cell.class() {
+        Class::Real => Ok(cell.real()),
+        Class::Integer if cell.integer().unsigned_abs() <= 1 << 53 =>
+        {
+            #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
+            Ok(cell.integer() as f64)
+        }
+        Class::Integer => refuse(code::RANGE, "is an integer that no float holds exactly"),
+        Class::Null | Class::Text | Class::Blob => mixed(cell, "number"),
+    }
+}
+
+fn boolean(cell: Cell<'_>) -> Taken<bool> {
+    match cell.class() {
+        Class::Integer => match cell.integer() {
+            0 => Ok(false),
+            1 => Ok(true),
+            _other => refuse(code::RANGE, "is an integer other than 0 and 1"),
+        },
+        Class::Text => match parse_boolean(cell.bytes()?) {
+            Some(value) => Ok(value),
+            None => refuse(code::MIXED, "is a text that doesn't mean true or false"),
+        },
+        Class::Null | Class::Real | Class::Blob => mixed(cell, "boolean"),
+    }
+}
+
+fn parse_boolean(text: &[u8]) -> Option<bool> {
+    let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word.as_bytes()));
+    if is(&["t", "true", "yes", "1"]) {
+        Some(true)
+    } else {
+        is(&["f", "false", "no", "0"]).then_some(false)
+    }
+}
+
+/// The two widths of a decimal.
+trait Wide: Copy + PartialOrd + std::str::FromStr {
+    fn of(value: i128) -> Self;
+    fn negated(self) -> Self;
+}
+
+impl Wide for i128 {
+    fn of(value: i128) -> Self {
+        value
+    }
+    fn negated(self) -> Self {
+        -self
+    }
+}
+
+impl Wide for i256 {
+    fn of(value: i128) -> Self {
+        i256::from_i128(value)
+    }
+    fn negated(self) -> Self {
+        self.wrapping_neg()
+    }
+}
+
+/// A decimal's own limits.
+#[derive(Clone, Copy)]
+struct Digits<N> {
+    most: N,
+    after: usize,
+}
+
+impl<N: Wide> Digits<N> {
+    fn take(&self, number: &Number<'_>) -> Taken<N> {
+        if number.fraction.len() > self.after {
+            let scale = i8::try_from(self.after).unwrap_or(i8::MAX);
+            let near = rounded(number, scale);
+            let nearest = Number::parse(&near).and_then(|near| near.scaled(self.after));
+            let fact = "has more digits after the point than the column's scale".to_owned();
+            let fault =
+                Fault { code: code::SCALE, fact, nearest: nearest.filter(|it| self.fits(*it)) };
+            return Err(Refusal::Fault(fault));
+        }
+        let value = match small(number, self.after) {
+            Some(value) => Some(N::of(value)),
+            None => number.scaled(self.after),
+        };
+        if let Some(value) = value.filter(|value| self.fits(*value)) {
+            Ok(value)
+        } else {
+            let end = if number.negative { self.most.negated() } else { self.most };
+            let fact = "has more digits than the column's precision".to_owned();
+            Err(Refusal::Fault(Fault { code: code::RANGE, fact, nearest: Some(end) }))
+        }
+    }
+
+    fn fits(&self, value: N) -> bool {
+        self.most.negated() <= value && value <= self.most
+    }
+}
+
+/// The way for numbers up to 18 digits, without an allocation.
+fn small(number: &Number<'_>, after: usize) -> Option<i128> {
+    if number.whole.len() + after > 18 {
+        return None;
+    }
+    let digits = number.whole.bytes().chain(number.fraction.bytes());
+    let mut value = digits.fold(0_i64, |value, digit| value * 10 + i64::from(digit - b'0'));
+    for _ in number.fraction.len()..after {
+        value *= 10;
+    }
+    Some(i128::from(if number.negative { -value } else { value }))
+}
+
+fn decimal<T: ArrowPrimitiveType>(plan: &ColumnPlan, precision: u8, after: usize) -> Box<dyn Column>
+where
+    T::Native: Wide,
+{
+    let most = "9".repeat(usize::from(precision)).parse().unwrap_or(T::Native::of(i128::MAX));
+    let digits = Digits { most, after };
+    let take = move |cell: Cell<'_>| match cell.class() {
+        Class::Integer => {
+            let mut buffer = itoa::Buffer::new();
+            number_of(buffer.format(cell.integer())).and_then(|number| digits.take(&number))
+        }
+        Class::Real if cell.real().is_finite() => {
+            // The standard formatter gives the shortest text that reads back, without an exponent.
+            let text = cell.real().to_string();
+            number_of(&text).and_then(|number| digits.take(&number))
+        }
+        Class::Real => refuse(code::NAN, "is infinite"),
+        Class::Text => {
+            let plain = plain_number(cell.bytes()?);
+            match plain.as_deref().and_then(Number::parse) {
+                Some(number) => digits.take(&number),
+                None => refuse(code::MIXED, "is a text and no number"),
+            }
+        }
+        Class::Null | Class::Blob => mixed(cell, "number"),
+    };
+    let parse = move |text: &str| digits.take(&Number::parse(text)?).ok();
+    fixed(builder::<T>(plan), take, parse)
+}
+
+fn number_of<N>(text: &str) -> Result<Number<'_>, Refusal<N>> {
+    Number::parse(text)
+        .ok_or_else(|| Error::new(Kind::Internal, "a number's own text isn't a number").into())
+}
+
+/// A number's text without exponent, plus sign and leading zeros; digits after the point stay as they are.
+fn plain_number(text: &[u8]) -> Option<String> {
+    /// Numbers with more zeros than this are no decimals that any column holds.
+    const FARTHEST: i32 = 20_000;
+    let text = std::str::from_utf8(text).ok()?;
+    let (mantissa, exponent) = match text.find(['e', 'E']) {
+        Some(at) => (&text[..at], text[at + 1..].parse::<i32>().ok()?),
+        None => (text, 0),
+    };
+    if exponent.abs() > FARTHEST {
+        return None;
+    }
+    let number = Number::parse(mantissa)?;
+    let unsigned = mantissa.trim_start_matches(['-', '+']);
+    let (whole, fraction) = unsigned.split_once('.').unwrap_or((unsigned, ""));
+    let mut digits = [whole, fraction].concat();
+    let mut point = i64::try_from(whole.len()).ok()? + i64::from(exponent);
+    while point < 0 {
+        digits.insert(0, '0');
+        point += 1;
+    }
+    let point = usize::try_from(point).ok()?;
+    while digits.len() < point {
+        digits.push('0');
+    }
+    let (whole, fraction) = digits.split_at(point);
+    let whole = whole.trim_start_matches('0');
+    let zero = number.whole.is_empty() && number.fraction.is_empty();
+    let sign = if number.negative && !zero { "-" } else { "" };
+    let whole = if whole.is_empty() { "0" } else { whole };
+    Some(if fraction.is_empty() {
+        format!("{sign}{whole}")
+    } else {
+        format!("{sign}{whole}.{fraction}")
+    })
+}
+
+fn moment<T: ArrowPrimitiveType>(
+    built: PrimitiveBuilder<T>,
+    wanted: &'static str,
+    parse: impl Fn(&[u8]) -> Result<i64, Flaw> + Copy + 'static,
+) -> Box<dyn Column>
+where
+    T::Native: TryFrom<i64>,
+{
+    let native = |value: i64| T::Native::try_from(value).ok();
+    let take = move |cell: Cell<'_>| match cell.class() {
+        Class::Text => {
+            let text = cell.bytes()?;
+            match parse(text) {
+                Ok(value) => native(value).map_or_else(|| beyond(wanted), Ok),
+                Err(Flaw::Outside) => beyond(wanted),
+                Err(Flaw::Finer(value)) => Err(Refusal::Fault(Fault {
+                    code: code::SCALE,
+                    fact: "is finer than a microsecond".to_owned(),
+                    nearest: native(value),
+                })),
+                Err(Flaw::Malformed) if text.starts_with(b"0000-00-00") => {
+                    refuse(code::ZERO_DATE, "is a zero date")
+                }
+                Err(Flaw::Malformed) => refuse(code::MIXED, format!("is a text and no {wanted}")),
+            }
+        }
+        Class::Null | Class::Integer | Class::Real | Class::Blob => mixed(cell, wanted),
+    };
+    fixed(built, take, move |text| native(parse(text.as_bytes()).ok()?))
+}
+
+fn beyond<N>(wanted: &str) -> Taken<N> {
+    refuse(code::TIME_RANGE, format!("is a {wanted} too far away to be carried"))
+}
+
+fn parse_date(text: &[u8]) -> Result<i64, Flaw> {
+    calendar::parse_date(text).map(i64::from)
+}
+
+fn unix(plan: &ColumnPlan, micros: i64) -> Box<dyn Column> {
+    let take = move |cell: Cell<'_>| match cell.class() {
+        Class::Integer => match cell.integer().checked_mul(micros) {
+            Some(value) => Ok(value),
+            None => beyond("moment"),
+        },
+        Class::Null | Class::Real | Class::Text | Class::Blob => mixed(cell, "integer"),
+    };
+    fixed(builder::<TimestampMicrosecondType>(plan), take, |text| {
+        calendar::parse_instant(text.as_bytes()).ok()
+    })
+}
+
+fn uuid<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
+    match cell.class() {
+        Class::Blob if cell.bytes()?.len() == 16 => Ok(cell.bytes()?),
+        Class::Text => match parse_uuid(cell.bytes()?) {
+            Some(uuid) => {
+                scratch.extend_from_slice(&uuid);
+                Ok(scratch)
+            }
+            None => refuse(code::MIXED, "is a text and no UUID"),
+        },
+        Class::Null | Class::Integer | Class::Real | Class::Blob => mixed(cell, "UUID"),
+    }
+}
+
+/// Reads 32 hexadecimal digits, or 36 characters with dashes at their places.
+pub(super) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
+    let dashed = match text.len() {
+        32 => false,
+        36 => true,
+        _other => return None,
+    };
+    let mut uuid = [0; 16];
+    let mut digits = 0;
+    for (index, byte) in text.iter().enumerate() {
+        if dashed && matches!(index, 8 | 13 | 18 | 23) {
+            if *byte != b'-' {
+                return None;
+            }
+            continue;
+        }
+        let digit = u8::try_from(char::from(*byte).to_digit(16)?).ok()?;
+        uuid[digits / 2] = uuid[digits / 2] << 4 | digit;
+        digits += 1;
+    }
+    (digits == 32).then_some(uuid)
+}
+
+fn number_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
+    match cell.class() {
+        Class::Integer => {
+            scratch.extend_from_slice(itoa::Buffer::new().format(cell.integer()).as_bytes());
+        }
+        Class::Real if cell.real().is_finite() => {
+            let text = cell.real().to_string();
+            scratch.extend_from_slice(if text == "-0" { b"0" } else { text.as_bytes() });
+        }
+        Class::Real => scratch.extend_from_slice(real_text(cell.real()).as_bytes()),
+        Class::Text => match plain_number(cell.bytes()?) {
+            Some(text) => scratch.extend_from_slice(text.as_bytes()),
+            None => return refuse(code::MIXED, "is a text and no number"),
+        },
+        Class::Null | Class::Blob => return mixed(cell, "number"),
+    }
+    Ok(scratch)
+}
+
+fn any_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
+    match cell.class() {
+        Class::Null => {}
+        Class::Integer => {
+            scratch.extend_from_slice(itoa::Buffer::new().format(cell.integer()).as_bytes());
+        }
+        Class::Real => scratch.extend_from_slice(real_text(cell.real()).as_bytes()),
+        Class::Text => return Ok(cell.bytes()?),
+        Class::Blob => {
+            scratch.extend_from_slice(b"\\x");
+            append_hex(scratch, cell.bytes()?);
+        }
+    }
+    Ok(scratch)
+}

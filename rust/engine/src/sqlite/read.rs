@@ -1,0 +1,238 @@
+//! Bulk out: one reader in one read transaction.
+//!
+//! The first look at the file fixes what the transaction sees: in WAL mode others go on writing beside
+//! it, in the older journal modes they wait. Between two files (`Transfer::Raw`) a block is
+//! whole rows of values, each `tag u8, length u32 little endian, bytes`: tag 0 NULL (length 0), 1 integer
+//! and 2 real (8 bytes, little endian), 3 text, 4 blob, with the bytes exactly as they lie in the file.
+
+use rusqlite::Connection;
+
+use super::connect::{Access, count, open};
+use super::decode::Columns;
+use super::statement::{Class, Statement};
+use super::{error, ranges};
+use crate::block::{Block, Rows};
+use crate::cancel::Cancel;
+use crate::copy::budget::{LARGE, Permit};
+use crate::error::{Error, Kind, Result, Side};
+use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
+use crate::source::{Reader, Reading, Snapshot};
+
+/// Bytes after which a raw block is closed.
+const RAW_BLOCK: usize = 256 << 10;
+
+/// Opens the file and fixes the point that is read.
+pub fn snapshot(endpoint: &Endpoint, cancel: &Cancel) -> Result<Snapshot> {
+    let connection =
+        open(endpoint, Access::Read, cancel).map_err(|error| error.at(Side::Source))?;
+    connection
+        .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
+        .map_err(|cause| error::from_rusqlite(cause).at(Side::Source))?;
+    Ok(Snapshot {
+        method: "one read transaction".to_owned(),
+        readers: vec![Box::new(FileReader { connection })],
+        keeper: None,
+    })
+}
+
+struct FileReader {
+    connection: Connection,
+}
+
+impl Reader for FileReader {
+    fn ranges(&mut self, table: &TablePlan, sizes: &Sizes) -> Result<Vec<Range>> {
+        ranges::cut(&self.connection, table, sizes).map_err(|error| placed(error, table))
+    }
+
+    fn read(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        reading: &Reading<'_>,
+        emit: &mut dyn FnMut(Block) -> Result<()>,
+    ) -> Result<()> {
+        // What `emit` fails with is another's error, and is passed on as it came.
+        let mut theirs = false;
+        let mut emit = |block: Block| emit(block).inspect_err(|_| theirs = true);
+        let run = Run { connection: &self.connection, table, range, reading };
+        let done = match table.transfer {
+            Transfer::Arrow => run.arrow(&mut emit),
+            Transfer::Raw => run.raw(&mut emit),
+            Transfer::RawBinary => {
+                Err(Error::new(Kind::Unsupported, "`SQLite` has no binary form for COPY"))
+            }
+        };
+        match done {
+            Err(error) if !theirs => Err(placed(error, table).in_range(&range.label())),
+            done => done,
+        }
+    }
+
+    fn count(&mut self, table: &TablePlan) -> Result<u64> {
+        count(&self.connection, &table.source).map_err(|error| placed(error, table))
+    }
+}
+
+fn placed(error: Error, table: &TablePlan) -> Error {
+    error.on(Engine::Sqlite).at(Side::Source).in_table(&table.name)
+}
+
+type Emit<'a> = &'a mut dyn FnMut(Block) -> Result<()>;
+
+struct Run<'a> {
+    connection: &'a Connection,
+    table: &'a TablePlan,
+    range: &'a Range,
+    reading: &'a Reading<'a>,
+}
+
+impl Run<'_> {
+    fn statement(&self) -> Result<Statement<'_>> {
+        let expressions: Vec<&str> =
+            self.table.columns.iter().map(|column| column.expression.as_str()).collect();
+        let statement = Statement::new(
+            self.connection,
+            &self.range.select(self.table, &expressions.join(", ")),
+        )?;
+        if statement.width() == self.table.columns.len() && statement.width() > 0 {
+            Ok(statement)
+        } else {
+            Err(Error::new(Kind::Internal, "the result has other columns than the plan"))
+        }
+    }
+
+    fn arrow(&self, emit: Emit<'_>) -> Result<()> {
+        let sizes = &self.reading.sizes;
+        let mut columns = Columns::new(self.table, self.reading.losses)?;
+        let mut statement = self.statement()?;
+        let mut bytes = 0;
+        while statement.step()? {
+            let row = measure(&statement)?;
+            if row.large > 0 {
+                self.flush(&mut columns, &mut bytes, None, emit)?;
+                let permit = self.permit(row.large)?;
+                columns.push(&statement)?;
+                bytes = row.bytes;
+                self.flush(&mut columns, &mut bytes, Some(permit), emit)?;
+                continue;
+            }
+            columns.push(&statement)?;
+            bytes += row.bytes;
+            if columns.rows() >= sizes.batch_rows.max(1) || bytes >= sizes.batch_bytes {
+                self.flush(&mut columns, &mut bytes, None, emit)?;
+            }
+        }
+        self.flush(&mut columns, &mut bytes, None, emit)
+    }
+
+    fn flush(
+        &self,
+        columns: &mut Columns<'_>,
+        bytes: &mut usize,
+        permit: Option<Permit>,
+        emit: Emit<'_>,
+    ) -> Result<()> {
+        self.reading.cancel.check()?;
+        if columns.rows() == 0 {
+            return Ok(());
+        }
+        let wire_bytes = std::mem::take(bytes) as u64;
+        emit(Block { rows: Rows::Arrow(columns.finish()?), wire_bytes, permit })
+    }
+
+    fn raw(&self, emit: Emit<'_>) -> Result<()> {
+        let mut statement = self.statement()?;
+        let mut block = Vec::new();
+        let mut count = 0;
+        while statement.step()? {
+            let row = measure(&statement)?;
+            if row.large > 0 {
+                self.flush_raw(&mut block, &mut count, None, emit)?;
+                let permit = self.permit(row.large)?;
+                append_raw(&mut block, &statement)?;
+                count = 1;
+                self.flush_raw(&mut block, &mut count, Some(permit), emit)?;
+                continue;
+            }
+            append_raw(&mut block, &statement)?;
+            count += 1;
+            let full = block.len() >= RAW_BLOCK.min(self.reading.sizes.batch_bytes);
+            if full || count >= self.reading.sizes.batch_rows as u64 {
+                self.flush_raw(&mut block, &mut count, None, emit)?;
+            }
+        }
+        self.flush_raw(&mut block, &mut count, None, emit)
+    }
+
+    fn flush_raw(
+        &self,
+        block: &mut Vec<u8>,
+        count: &mut u64,
+        permit: Option<Permit>,
+        emit: Emit<'_>,
+    ) -> Result<()> {
+        self.reading.cancel.check()?;
+        if *count == 0 {
+            return Ok(());
+        }
+        let next = Vec::with_capacity(if permit.is_some() { 0 } else { block.len() });
+        let bytes = std::mem::replace(block, next);
+        let wire_bytes = bytes.len() as u64;
+        emit(Block { rows: Rows::Raw { bytes, count: std::mem::take(count) }, wire_bytes, permit })
+    }
+
+    fn permit(&self, bytes: usize) -> Result<Permit> {
+        self.reading.budget.acquire(bytes as u64, self.reading.cancel)
+    }
+}
+
+/// Sizes of the current row, known before any of it is copied.
+struct Measure {
+    bytes: usize,
+    /// Bytes of its large values.
+    large: usize,
+}
+
+fn measure(statement: &Statement<'_>) -> Result<Measure> {
+    let mut row = Measure { bytes: 0, large: 0 };
+    for column in 0..statement.width() {
+        let size = statement.cell(column).size()?;
+        row.bytes += size;
+        if size >= LARGE {
+            row.large += size;
+        }
+    }
+    Ok(row)
+}
+
+/// The tags of raw values; what they mean is told at the head of this file.
+pub(super) mod tag {
+    pub const NULL: u8 = 0;
+    pub const INTEGER: u8 = 1;
+    pub const REAL: u8 = 2;
+    pub const TEXT: u8 = 3;
+    pub const BLOB: u8 = 4;
+}
+
+fn append_raw(out: &mut Vec<u8>, statement: &Statement<'_>) -> Result<()> {
+    for column in 0..statement.width() {
+        let cell = statement.cell(column);
+        match cell.class() {
+            Class::Null => append_value(out, tag::NULL, &[])?,
+            Class::Integer => append_value(out, tag::INTEGER, &cell.integer().to_le_bytes())?,
+            Class::Real => append_value(out, tag::REAL, &cell.real().to_le_bytes())?,
+            Class::Text => append_value(out, tag::TEXT, cell.bytes()?)?,
+            Class::Blob => append_value(out, tag::BLOB, cell.bytes()?)?,
+        }
+    }
+    Ok(())
+}
+
+fn append_value(out: &mut Vec<u8>, tag: u8, bytes: &[u8]) -> Result<()> {
+    let length = u32::try_from(bytes.len())
+        .map_err(|_| Error::new(Kind::Internal, "a value is larger than `SQLite` allows"))?;
+    out.push(tag);
+    out.extend_from_slice(&length.to_le_bytes());
+    out.extend_from_slice(bytes);
+    Ok(())
+}

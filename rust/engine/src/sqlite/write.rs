@@ -1,0 +1,130 @@
+//! Bulk in: one writer, one transaction per range.
+//!
+//! The file keeps the journal mode it has. Without a journal, or with one in memory, a killed process would
+//! leave a damaged file behind, and the file may hold more than what is loaded now; with one commit per range
+//! the journal's cost is small. `synchronous` is NORMAL, which in WAL mode can lose the last commits when
+//! the power fails but never damages the file. These settings belong to the session and end with it.
+
+use rusqlite::Connection;
+
+use super::connect::{Access, count, open};
+use super::statement::Statement;
+use super::{encode, error};
+use crate::block::{Block, Rows};
+use crate::cancel::Cancel;
+use crate::error::{Error, Result, Side};
+use crate::plan::{Endpoint, Engine, Range, TablePlan};
+use crate::target::{Writer, Written};
+
+/// `SQLite` has one writer at a time; a second would only wait for the first.
+pub const MAX_WRITERS: usize = 1;
+
+/// 64 MiB of pages stay in memory: enough for a range to be written once, with its indexes' inner pages.
+const SETTINGS: &str = "PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL; \
+    PRAGMA cache_size = -65536; PRAGMA recursive_triggers = OFF;";
+
+pub fn writer(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Writer>> {
+    let connection =
+        open(endpoint, Access::Write, cancel).map_err(|error| error.at(Side::Target))?;
+    connection
+        .execute_batch(SETTINGS)
+        .map_err(|cause| error::from_rusqlite(cause).at(Side::Target))?;
+    Ok(Box::new(FileWriter { connection, cancel: cancel.clone() }))
+}
+
+struct FileWriter {
+    connection: Connection,
+    cancel: Cancel,
+}
+
+impl Writer for FileWriter {
+    fn write(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        blocks: &mut dyn Iterator<Item = Result<Block>>,
+    ) -> Result<Written> {
+        let placed = |error: Error| {
+            error.on(Engine::Sqlite).at(Side::Target).in_table(&table.name).in_range(&range.label())
+        };
+        self.run("BEGIN IMMEDIATE").map_err(placed)?;
+        let done = self.insert(table, blocks).and_then(|written| {
+            self.run("COMMIT").map_err(Failed::Own)?;
+            Ok(written)
+        });
+        done.map_err(|failed| {
+            // An error such as a full disk may have rolled back already.
+            let undone =
+                if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") };
+            let error = match failed {
+                Failed::Own(error) => placed(error),
+                Failed::Theirs(error) => error,
+            };
+            match undone {
+                Ok(()) => error,
+                Err(undone) => error.with_detail(format!("the rollback failed as well: {undone}")),
+            }
+        })
+    }
+
+    fn count(&mut self, table: &TablePlan) -> Result<u64> {
+        count(&self.connection, &table.target)
+            .map_err(|error| error.on(Engine::Sqlite).at(Side::Target).in_table(&table.name))
+    }
+}
+
+/// Whose error it is: the reader's keeps its own place.
+enum Failed {
+    Own(Error),
+    Theirs(Error),
+}
+
+impl From<Error> for Failed {
+    fn from(error: Error) -> Self {
+        Self::Own(error)
+    }
+}
+
+impl FileWriter {
+    fn run(&self, sql: &str) -> Result<()> {
+        self.connection.execute_batch(sql).map_err(error::from_rusqlite)
+    }
+
+    fn insert(
+        &self,
+        table: &TablePlan,
+        blocks: &mut dyn Iterator<Item = Result<Block>>,
+    ) -> Result<Written, Failed> {
+        let mut statement = Statement::new(&self.connection, &insert_sql(table))?;
+        let mut written = Written::default();
+        for block in blocks {
+            let block = block.map_err(Failed::Theirs)?;
+            self.cancel.check()?;
+            let count = block.count();
+            match &block.rows {
+                Rows::Arrow(batch) => {
+                    encode::insert(&mut statement, table, batch, written.rows)?;
+                    written.bytes += batch.get_array_memory_size() as u64;
+                }
+                Rows::Raw { bytes, count } => {
+                    let rows = written.rows..written.rows + count;
+                    encode::insert_raw(&mut statement, table.columns.len(), bytes, rows)?;
+                    written.bytes += bytes.len() as u64;
+                }
+            }
+            written.rows += count;
+        }
+        Ok(written)
+    }
+}
+
+/// `OR ABORT` overrules what the table's own constraints may say, such as to skip a row in silence.
+fn insert_sql(table: &TablePlan) -> String {
+    let names: Vec<String> = table.columns.iter().map(|column| quoted(&column.target)).collect();
+    let marks = vec!["?"; names.len()].join(", ");
+    format!("INSERT OR ABORT INTO {} ({}) VALUES ({marks})", table.target, names.join(", "))
+}
+
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

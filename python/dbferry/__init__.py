@@ -20,7 +20,7 @@ from dbferry.task import Prepare, Task
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
-    from dbferry.plan import Plan
+    from dbferry.items import Plan
     from dbferry.progress import ProgressCallback
 
 __all__ = ["DbferryError", "Plan", "Progress", "Report", "Task", "migrate", "plan"]
@@ -36,7 +36,7 @@ if _native.build_profile() == "debug":
 
 def __getattr__(name: str) -> object:
     if name == "Plan":
-        from dbferry.plan import Plan
+        from dbferry.items import Plan
 
         return Plan
     raise AttributeError(name)

@@ -20,7 +20,8 @@ from dbferry.engines import engine
 from dbferry.engines.duckdb.load import load
 from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.errors import DbferryError, Interrupted, MismatchError, RequestError, from_fields
-from dbferry.plan import Plan, TableItem, make_plan
+from dbferry.items import Plan, TableItem
+from dbferry.plan import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.report import Report, TableReport, Warning_
 from dbferry.selection import Options, Prepare
@@ -69,8 +70,8 @@ class _Run:
             tables=task.tables, exclude=task.exclude, schemas=task.schemas,
             prepare=Prepare(task.prepare), on_loss=task.on_loss,
         )  # fmt: skip
-        one = _read_catalog(source, reading, "source")
-        other = _read_catalog(target, writing, "target")
+        one = _read_catalog(source, reading, "source", list(task.schemas))
+        other = _read_catalog(target, writing, "target", list(task.schemas.values()))
         return cls(task, source, target, writing, make_plan(one, other, options, reading, writing))
 
     def run(self, progress: ProgressCallback | None) -> Report:
@@ -224,9 +225,11 @@ def _check_pair(source: Endpoint, target: Endpoint) -> None:
         )
 
 
-def _read_catalog(endpoint: Endpoint, session: OpenSession, side: str) -> Catalog:
+def _read_catalog(
+    endpoint: Endpoint, session: OpenSession, side: str, schemas: Sequence[str]
+) -> Catalog:
     try:
-        return engine(endpoint.engine).read_catalog(session)
+        return engine(endpoint.engine).read_catalog(session, schemas)
     except DbferryError as error:
         error.side = error.side or side
         raise

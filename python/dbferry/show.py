@@ -12,7 +12,7 @@ from dbferry.errors import format_error
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from dbferry.plan import Plan
+    from dbferry.items import Plan
     from dbferry.report import Report, TableReport
 
 STATES = {

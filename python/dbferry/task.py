@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dbferry.errors import RequestError
 
 if TYPE_CHECKING:
-    from dbferry.plan import Plan
+    from dbferry.items import Plan
     from dbferry.report import Report
     from dbferry.run import ProgressCallback
 

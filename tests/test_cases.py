@@ -184,6 +184,9 @@ class Moved:
 def yard(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Yard]:
+    # The servers first, so that they outlive what lies on them.
+    for server in ("postgres", "mysql", "mariadb"):
+        request.getfixturevalue(server)
     with ExitStack() as stack:
 
         def make(engine: str) -> Database:

@@ -42,7 +42,9 @@ Passwords: in the URL, PGPASSWORD, ~/.pgpass, MYSQL_PWD or ~/.my.cnf.
 Exit codes: 0 done, 1 failed, 2 the request is wrong (nothing was touched), 3 moved but not equal,
 130 interrupted."""
 
-Source = Annotated[str, typer.Argument(help="URL of the source, or a task file", show_default=False)]
+Source = Annotated[
+    str, typer.Argument(help="URL of the source, or a task file", show_default=False)
+]
 Target = Annotated[str | None, typer.Argument(help="URL of the target", show_default=False)]
 Tables = Annotated[
     list[str] | None,
@@ -70,7 +72,9 @@ OnLoss = Annotated[
 Workers = Annotated[int | None, typer.Option(help="Sessions on each side at most")]
 BatchRows = Annotated[int | None, typer.Option(help="Rows in a batch at most")]
 RangeMb = Annotated[int | None, typer.Option(help="Megabytes of source data per transaction")]
-RangeRows = Annotated[int | None, typer.Option(help="Key values (or pages) per transaction instead")]
+RangeRows = Annotated[
+    int | None, typer.Option(help="Key values (or pages) per transaction instead")
+]
 LargeValuesMb = Annotated[
     int | None, typer.Option(help="Megabytes of large values that may be in flight at once")
 ]
@@ -78,8 +82,9 @@ Json = Annotated[bool, typer.Option("--json", help="Print one JSON result on std
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary")]
 
 
-@app.callback()
+@app.callback(invoke_without_command=True)
 def root(
+    context: typer.Context,
     version: Annotated[
         bool, typer.Option("--version", help="Print the version and exit", is_eager=True)
     ] = False,
@@ -87,6 +92,9 @@ def root(
     if version:
         sys.stdout.write(f"dbferry {dbferry.__version__}\n")
         raise typer.Exit
+    if context.invoked_subcommand is None:
+        sys.stdout.write(context.get_help() + "\n")
+        raise typer.Exit(2)
 
 
 @app.command(epilog=MIGRATE_EPILOG)

@@ -35,9 +35,46 @@ CREATE TABLE review (id INTEGER PRIMARY KEY, product_id INTEGER NOT NULL, custom
 CREATE TABLE page_view (seen TIMESTAMP NOT NULL, path TEXT NOT NULL, customer_id INTEGER, millis INTEGER);
 """
 
-NAMES = ("Ana", "Böhm", "Çelik", "Dvořák", "Eze", "Føroyar", "Γιώργος", "Hà", "Иван", "José", "木村", "🦊 Lindqvist")
-CITIES = ("København", "Łódź", "São Paulo", "München", "東京", "Αθήνα", "Reykjavík", "Zürich", "Bengaluru", "Oaxaca")
-WORDS = ("amber", "bolt", "cedar", "dune", "ember", "fjord", "grove", "harbour", "iris", "juniper", "kelp", "lumen")
+NAMES = (
+    "Ana",
+    "Böhm",
+    "Çelik",
+    "Dvořák",
+    "Eze",
+    "Føroyar",
+    "Γιώργος",
+    "Hà",
+    "Иван",
+    "José",
+    "木村",
+    "🦊 Lindqvist",
+)
+CITIES = (
+    "København",
+    "Łódź",
+    "São Paulo",
+    "München",
+    "東京",
+    "Αθήνα",
+    "Reykjavík",
+    "Zürich",
+    "Bengaluru",
+    "Oaxaca",
+)
+WORDS = (
+    "amber",
+    "bolt",
+    "cedar",
+    "dune",
+    "ember",
+    "fjord",
+    "grove",
+    "harbour",
+    "iris",
+    "juniper",
+    "kelp",
+    "lumen",
+)
 STATUS = ("new", "paid", "sent", "returned")
 START = datetime(2019, 1, 1, tzinfo=UTC)
 
@@ -64,12 +101,22 @@ def _contents(rows: int, random: Random) -> Iterator[tuple[str, int, Iterator[tu
     yield "address", 5, _addresses(customers, random)
     yield "category", 3, ((i, i // 4 or None, f"{WORDS[i % 12]} {i}") for i in range(1, 61))
     yield "product", 8, _products(products, random)
-    yield "product_tag", 2, ((p, WORDS[(p + k) % 12]) for p in range(1, products + 1) for k in range(3))
+    yield (
+        "product_tag",
+        2,
+        ((p, WORDS[(p + k) % 12]) for p in range(1, products + 1) for k in range(3)),
+    )
     yield "order", 6, _orders(orders, customers, random)
     yield "order_line", 6, _lines(orders, products, random)
     yield "payment", 5, _payments(orders, random)
-    yield "StockLevel", 3, (
-        (p, place, random.randrange(500)) for p in range(1, products + 1) for place in ("Nord", "Süd")
+    yield (
+        "StockLevel",
+        3,
+        (
+            (p, place, random.randrange(500))
+            for p in range(1, products + 1)
+            for place in ("Nord", "Süd")
+        ),
     )
     yield "review", 5, _reviews(rows // 25, products, customers, random)
     yield "page_view", 4, _views(views, customers, random)
@@ -141,13 +188,27 @@ def _lines(orders: int, products: int, random: Random) -> Iterator[tuple[Any, ..
 def _payments(orders: int, random: Random) -> Iterator[tuple[Any, ...]]:
     for i in range(1, orders + 1):
         paid = _moment(random) if i % 8 else None
-        yield i, i, paid, ("card", "transfer", "cash")[i % 3], _money(random.randrange(500, 500_000))
+        yield (
+            i,
+            i,
+            paid,
+            ("card", "transfer", "cash")[i % 3],
+            _money(random.randrange(500, 500_000)),
+        )
 
 
-def _reviews(count: int, products: int, customers: int, random: Random) -> Iterator[tuple[Any, ...]]:
+def _reviews(
+    count: int, products: int, customers: int, random: Random
+) -> Iterator[tuple[Any, ...]]:
     for i in range(1, count + 1):
         text = " ".join(random.choices(WORDS, k=random.randrange(4, 30))) if i % 3 else None
-        yield i, random.randrange(1, products + 1), random.randrange(1, customers + 1), i % 5 + 1, text
+        yield (
+            i,
+            random.randrange(1, products + 1),
+            random.randrange(1, customers + 1),
+            i % 5 + 1,
+            text,
+        )
 
 
 def _views(count: int, customers: int, random: Random) -> Iterator[tuple[Any, ...]]:

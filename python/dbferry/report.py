@@ -59,9 +59,10 @@ class Report:
     @property
     def state(self) -> State:
         states = {table.state for table in self.tables}
-        for state in ("failed", "unfinished", "different"):
+        order: tuple[State, ...] = ("failed", "unfinished", "different")
+        for state in order:
             if state in states:
-                return state  # type: ignore[return-value]
+                return state
         return "done"
 
     def to_dict(self) -> dict[str, Any]:

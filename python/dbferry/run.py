@@ -290,4 +290,3 @@ def _mismatch(different: Sequence[TableReport]) -> MismatchError:
         f"the counts differ: {named}",
         hint="something else wrote to the target during the run; run again with --prepare truncate",
     )
-

@@ -64,13 +64,12 @@ def select(source: Catalog, options: Options) -> tuple[list[Table], list[Dbferry
                     else ("write it as table or schema.table; * and ? stand for any characters"),
                 )
             )
-    for schema in options.schemas:
-        if schema not in {*source.schemas, source.default_schema}:
-            faults.append(
-                RequestError(
-                    f"the source has no schema `{schema}`", side="source", engine=source.engine
-                )
-            )
+    present = {*source.schemas, source.default_schema}
+    faults += [
+        RequestError(f"the source has no schema `{schema}`", side="source", engine=source.engine)
+        for schema in options.schemas
+        if schema not in present
+    ]
     included = [pattern(text) for text in options.tables or ["*"]]
     excluded = [pattern(text) for text in options.exclude]
     return [

@@ -15,8 +15,8 @@ from dbferry.errors import RequestError
 
 if TYPE_CHECKING:
     from dbferry.items import Plan
+    from dbferry.progress import ProgressCallback
     from dbferry.report import Report
-    from dbferry.run import ProgressCallback
 
 Prepare = Literal["create", "truncate", "drop", "append"]
 
@@ -36,7 +36,9 @@ class Task(BaseModel):
     target: Annotated[str, Field(description="URL of the database to write", repr=False)]
     tables: Annotated[
         list[str],
-        Field(description="Tables to move, as `table` or `schema.table` with * and ?; all by default"),
+        Field(
+            description="Tables to move, as `table` or `schema.table` with * and ?; all by default"
+        ),
     ] = []
     exclude: Annotated[list[str], Field(description="Tables to leave out, same patterns")] = []
     schemas: Annotated[
@@ -56,9 +58,9 @@ class Task(BaseModel):
             "* and ?; POLICY is error, null, clamp, replace:VALUE or text"
         ),
     ] = []
-    workers: Annotated[
-        int, Field(ge=1, le=256, description="Sessions on each side at most")
-    ] = Field(default_factory=lambda: min(8, max(2, os.cpu_count() or 2)))
+    workers: Annotated[int, Field(ge=1, le=256, description="Sessions on each side at most")] = (
+        Field(default_factory=lambda: min(8, max(2, os.cpu_count() or 2)))
+    )
     batch_rows: Annotated[int, Field(ge=1, description="Rows in a batch at most")] = 16_384
     range_mb: Annotated[
         int, Field(ge=1, description="Megabytes of source data in a range, the unit of commit")

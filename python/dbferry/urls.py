@@ -380,7 +380,7 @@ def _pgpass(endpoint: Endpoint) -> str | None:
     if endpoint.socket:
         places = [
             ("localhost", endpoint.socket.rpartition(".")[2]),
-            (os.path.dirname(endpoint.socket), endpoint.socket.rpartition(".")[2]),
+            (str(Path(endpoint.socket).parent), endpoint.socket.rpartition(".")[2]),
         ]
     for line in lines:
         fields = [

@@ -22,11 +22,17 @@ def pg_table(pg_db: Database) -> Database:
     return pg_db
 
 
-@pytest.mark.parametrize("mode", ["disable", "allow", "prefer", "require", "verify-ca", "verify-full"])
-@pytest.mark.parametrize("user", ["ferry", "md5user"])
+@pytest.mark.parametrize(
+    ("user", "mode"),
+    [
+        *(("ferry", mode) for mode in ("disable", "allow", "prefer", "require")),
+        *(("ferry", mode) for mode in ("verify-ca", "verify-full")),
+        *(("md5user", mode) for mode in ("disable", "require")),
+    ],
+)
 def test_postgresql_takes_scram_and_md5_in_every_tls_mode(
     dbferry: Command, postgres: PostgresServer, pg_table: Database, sqlite_db: SqliteDatabase,
-    mode: str, user: str,
+    user: str, mode: str,
 ) -> None:  # fmt: skip
     url = postgres.url(pg_table.name, user=user, sslmode=mode, sslrootcert=postgres.ca)
     moved(dbferry.migrate(url, sqlite_db))

@@ -2,11 +2,12 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import pytest
 
 from command import Command, Result, moved, refused
+from dbferry.selection import read_rules
 from servers.database import Database
 
 Make = Callable[[str], Database]
@@ -26,8 +27,6 @@ class Fault:
     asked: tuple[str, str]
     exit: int = 2
     target_setup: str = ""
-    good: int = 1
-    options: tuple[str, ...] = field(default=())
 
 
 LAX = "SET SESSION sql_mode = ''; "
@@ -208,21 +207,10 @@ def ends(fault: Fault, database: Make) -> tuple[Database, Database]:
     return source, target
 
 
-def test_the_value_is_refused_by_name_and_code_and_nothing_is_called_done(
+def test_the_value_is_refused_and_moves_only_as_a_policy_says(
     dbferry: Command, fault: Fault, ends: tuple[Database, Database]
 ) -> None:
-    result = dbferry.migrate(*ends, "--json")
-    refused(result, fault.exit, f"[{fault.code}]", table_of(fault), "`v`", "--on-loss")
-    error = cause(result)
-    assert error["code"] == fault.code
-    assert error["column"] == "v"
-    assert all(table["state"] != "done" for table in result.json.get("tables", ()))
-    assert standing_rows(ends[1]) in (None, 0)
-
-
-def test_the_value_moves_as_the_policy_says_and_is_counted(
-    dbferry: Command, fault: Fault, ends: tuple[Database, Database]
-) -> None:
+    check_refusal(fault, dbferry.migrate(*ends, "--json"), ends[1])
     policy, becomes = fault.asked
     result = moved(dbferry.migrate(*ends, "--on-loss", f"t.v:{fault.code}={policy}", "--json"))
     target = ends[1]
@@ -234,16 +222,15 @@ def test_the_value_moves_as_the_policy_says_and_is_counted(
         assert counted == [1]
 
 
-def test_the_hint_names_a_rule_that_is_understood(
-    dbferry: Command, fault: Fault, ends: tuple[Database, Database]
-) -> None:
-    said = dbferry.migrate(*ends).err
-    [rule] = set(re.findall(r"--on-loss '([^']*)'", said))
-    assert dbferry.migrate(*ends, "--on-loss", rule, "--prepare", "truncate").code == 0
-
-
-def table_of(fault: Fault) -> str:
-    return "t`"
+def check_refusal(fault: Fault, result: Result, target: Database) -> None:
+    """By name and code; nothing is called done, and the hint is a rule that the next run takes."""
+    refused(result, fault.exit, f"[{fault.code}]", "t`", "`v`", f"t.v:{fault.code}=")
+    error = cause(result)
+    assert (error["code"], error["column"]) == (fault.code, "v")
+    assert all(table["state"] != "done" for table in result.json.get("tables", ()))
+    assert standing_rows(target) in (None, 0)
+    for rule in re.findall(r"--on-loss '([^']*)'", result.err):
+        assert read_rules([rule])[1] == []
 
 
 def cause(result: Result) -> dict[str, str]:

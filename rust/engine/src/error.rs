@@ -140,6 +140,13 @@ impl Error {
         self
     }
 
+    /// Names the address that was talked to, unless the error has a detail already.
+    #[must_use]
+    pub fn from_address(mut self, address: impl fmt::Display) -> Self {
+        self.0.detail.get_or_insert_with(|| format!("talking to `{address}`"));
+        self
+    }
+
     #[must_use]
     pub fn with_hint(mut self, hint: impl Into<String>) -> Self {
         self.0.hint = Some(hint.into());
@@ -227,6 +234,10 @@ impl From<std::io::Error> for Error {
             Io::InvalidData => Kind::Protocol,
             _ => Kind::Lost,
         };
+        if kind == Kind::Timeout {
+            return Self::new(kind, "no answer came within the time allowed")
+                .with_hint("check that the host and port are right, or raise connect_timeout");
+        }
         Self::new(kind, error.to_string().to_lowercase())
     }
 }

@@ -38,7 +38,9 @@ def translate(error: Exception) -> DbferryError:
     kind = next((kind for cls, kind in kinds.items() if isinstance(error, cls)), "unsupported")
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     message = text.split(": ", 1)[-1]
-    return from_fields({"kind": kind, "engine": "duckdb", "message": message[:1].lower() + message[1:]})
+    return from_fields(
+        {"kind": kind, "engine": "duckdb", "message": message[:1].lower() + message[1:]}
+    )
 
 
 class DuckdbSession:

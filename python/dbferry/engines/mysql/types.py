@@ -370,7 +370,7 @@ def _key_text(context: Context, assumed: int | None = None) -> NativeType | None
         return None
     room = KEY_CHARACTERS // context.key_columns
     longest = context.facts.get("characters", assumed or 0)
-    length = room if longest <= room else longest
+    length = max(room, longest)
     return words("varchar", f"varchar({length})", length=length)
 
 

@@ -49,7 +49,7 @@ pub fn connect(endpoint: &Endpoint, cancel: &Cancel) -> Result<Connection> {
         match open(endpoint, address, cancel) {
             Ok(session) => return Ok(session),
             // Another host won't know another password; only an unreachable one makes way for the next.
-            Err(error) if error.kind().retryable() => failure = error,
+            Err(error) if error.kind().retryable() => failure = error.from_address(address),
             Err(error) => return Err(error.on(Engine::Postgresql)),
         }
         cancel.check()?;

@@ -19,11 +19,14 @@
 //! `decode`, `write`, `encode`, `error` (server code to [`error::Kind`]).
 
 pub mod block;
+pub mod calendar;
 pub mod cancel;
 pub mod convert;
 pub mod copy;
 pub mod error;
 pub mod loss;
+pub mod mysql;
+pub mod net;
 pub mod plan;
 pub mod session;
 pub mod source;

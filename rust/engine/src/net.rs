@@ -1,0 +1,473 @@
+//! A byte stream to a server: TCP or a unix socket, plain or under TLS.
+//!
+//! All is blocking. Until [`Stream::set_timeout`] says otherwise a read or write may take as long as the endpoint's
+//! connect timeout allows, so that a silent server can't hold a login for ever; a copy then waits
+//! without a limit, and [`Cancel`] wakes it by shutting the socket down.
+//!
+//! Whom TLS trusts depends on its mode: `prefer` and `require` take any certificate (but still check that
+//! the server holds its key, or channel binding would prove nothing), `verify_ca` wants one from a trusted
+//! authority, `verify_full` also the host's name on it. A certificate that is itself in the file of
+//! authorities is trusted as it stands, so a self-signed one can be named directly.
+
+use std::io::{Read, Write};
+use std::net::{SocketAddr, ToSocketAddrs};
+use std::sync::Arc;
+use std::time::Duration;
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::client::{
+    ClientConfig, ClientConnection, verify_server_cert_signed_by_trust_anchor, verify_server_name,
+};
+use rustls::crypto::{CryptoProvider, ring, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, ServerName, UnixTime};
+use rustls::server::ParsedCertificate;
+use rustls::{
+    CertificateError, DigitallySignedStruct, RootCertStore, SignatureScheme, StreamOwned,
+};
+use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Endpoint, Host, Tls, TlsMode};
+
+/// Kernel buffers: below this a fast server waits for us between reads, above nothing is won.
+const SOCKET_BUFFER: usize = 256 << 10;
+/// A peer that vanished without a word is noticed after about two minutes.
+const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
+const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+
+/// Where a server listens.
+#[derive(Debug, Clone, Copy)]
+pub enum Address<'a> {
+    Host(&'a Host),
+    /// Path of a unix socket.
+    Socket(&'a str),
+}
+
+impl<'a> Address<'a> {
+    /// The addresses of an endpoint in the order they are tried.
+    pub fn of(endpoint: &'a Endpoint) -> Vec<Address<'a>> {
+        match &endpoint.socket {
+            Some(path) => vec![Address::Socket(path)],
+            None => endpoint.hosts.iter().map(Address::Host).collect(),
+        }
+    }
+
+    /// What TLS expects on the certificate; nothing for a unix socket.
+    pub fn host(self) -> Option<&'a str> {
+        match self {
+            Address::Host(host) => Some(&host.name),
+            Address::Socket(_) => None,
+        }
+    }
+}
+
+impl std::fmt::Display for Address<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Address::Host(host) => write!(f, "{}:{}", host.name, host.port),
+            Address::Socket(path) => f.write_str(path),
+        }
+    }
+}
+
+/// The socket itself, shared with the cancel hook that shuts it down.
+#[derive(Debug, Clone)]
+struct Wire(Arc<Socket>);
+
+impl Read for Wire {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        (&*self.0).read(buffer)
+    }
+}
+
+impl Write for Wire {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        (&*self.0).write(bytes)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+/// A connected stream.
+pub struct Stream {
+    wire: Wire,
+    tls: Option<Box<StreamOwned<ClientConnection, Wire>>>,
+    local: bool,
+}
+
+impl Stream {
+    /// Connects within the endpoint's timeout, which also bounds each read and write until `set_timeout`.
+    pub fn connect(endpoint: &Endpoint, address: Address<'_>, cancel: &Cancel) -> Result<Self> {
+        cancel.check()?;
+        let timeout = Duration::from_secs(endpoint.connect_timeout_seconds.max(1));
+        let socket = match address {
+            Address::Host(host) => connect_tcp(host, timeout)?,
+            Address::Socket(path) => connect_unix(path)?,
+        };
+        let wire = Wire(Arc::new(socket));
+        let weak = Arc::downgrade(&wire.0);
+        cancel.on_cancel(move || {
+            if let Some(socket) = weak.upgrade() {
+                // Fails only when the peer has closed already, which wakes the reader just as well.
+                let _ = socket.shutdown(std::net::Shutdown::Both);
+            }
+        });
+        let stream = Self { wire, tls: None, local: matches!(address, Address::Socket(_)) };
+        stream.set_timeout(Some(timeout))?;
+        Ok(stream)
+    }
+
+    /// Bounds each read and write from now on; `None` waits as long as it takes.
+    pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
+        self.wire.0.set_read_timeout(timeout)?;
+        self.wire.0.set_write_timeout(timeout)?;
+        Ok(())
+    }
+
+    /// Starts TLS and finishes its handshake; `host` is the name the certificate should bear.
+    pub fn upgrade(self, tls: &Tls, host: &str) -> Result<Self> {
+        let name = ServerName::try_from(host.to_owned()).map_err(|_| {
+            Error::new(Kind::Tls, format!("`{host}` is not a host name that TLS can use"))
+        })?;
+        let config = Arc::new(client_config(tls)?);
+        let session =
+            ClientConnection::new(config, name).map_err(|error| tls_error(&error, tls, host))?;
+        let mut stream = StreamOwned::new(session, self.wire.clone());
+        while stream.conn.is_handshaking() {
+            stream
+                .conn
+                .complete_io(&mut stream.sock)
+                .map_err(|error| handshake_error(error, tls, host))?;
+        }
+        Ok(Self { tls: Some(Box::new(stream)), ..self })
+    }
+
+    pub fn is_tls(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// True when nobody on a network can listen: TLS or a unix socket.
+    pub fn is_private(&self) -> bool {
+        self.is_tls() || self.local
+    }
+
+    /// The server's certificate (DER), for channel binding; nothing without TLS.
+    pub fn peer_certificate(&self) -> Option<Vec<u8>> {
+        let certificates = self.tls.as_ref()?.conn.peer_certificates()?;
+        certificates.first().map(|certificate| certificate.to_vec())
+    }
+}
+
+impl Read for Stream {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => tls.read(buffer),
+            None => self.wire.read(buffer),
+        }
+    }
+}
+
+impl Write for Stream {
+    fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
+        match &mut self.tls {
+            Some(tls) => tls.write(bytes),
+            None => self.wire.write(bytes),
+        }
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        match &mut self.tls {
+            Some(tls) => tls.flush(),
+            None => Ok(()),
+        }
+    }
+}
+
+fn connect_tcp(host: &Host, timeout: Duration) -> Result<Socket> {
+    let place = Address::Host(host);
+    let addresses = (host.name.as_str(), host.port).to_socket_addrs().map_err(|error| {
+        Error::new(Kind::Connect, format!("the name `{}` can't be resolved", host.name))
+            .with_detail(error.to_string())
+    })?;
+    let mut failure = None;
+    for address in addresses {
+        match open_tcp(address, timeout) {
+            Ok(socket) => return Ok(socket),
+            Err(error) => failure = Some(error),
+        }
+    }
+    let detail = failure.map_or_else(|| "the name has no address".to_owned(), |e| e.to_string());
+    Err(Error::new(Kind::Connect, format!("can't connect to `{place}`"))
+        .with_detail(detail)
+        .with_hint("check that the server runs, listens on this host and port, and that no firewall is between"))
+}
+
+fn open_tcp(address: SocketAddr, timeout: Duration) -> std::io::Result<Socket> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+    // Before connecting, or the window that TCP announces is too small for it.
+    set_buffers(&socket);
+    socket.connect_timeout(&address.into(), timeout)?;
+    socket.set_tcp_nodelay(true)?;
+    let keepalive = TcpKeepalive::new().with_time(KEEPALIVE_IDLE).with_interval(KEEPALIVE_INTERVAL);
+    socket.set_tcp_keepalive(&keepalive)?;
+    Ok(socket)
+}
+
+fn connect_unix(path: &str) -> Result<Socket> {
+    let open = || -> std::io::Result<Socket> {
+        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+        set_buffers(&socket);
+        socket.connect(&SockAddr::unix(path)?)?;
+        Ok(socket)
+    };
+    open().map_err(|error| {
+        Error::new(Kind::Connect, format!("can't connect to the socket `{path}`"))
+            .with_detail(error.to_string())
+            .with_hint("check that the server runs and that this is the path of its socket")
+    })
+}
+
+/// A kernel may grant less; that costs speed only.
+fn set_buffers(socket: &Socket) {
+    let socket = SockRef::from(socket);
+    let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
+    let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
+}
+
+fn client_config(tls: &Tls) -> Result<ClientConfig> {
+    let provider = Arc::new(ring::default_provider());
+    let verifier = Verifier { trust: Trust::of(tls)?, provider: Arc::clone(&provider) };
+    let builder = ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .map_err(|error| Error::new(Kind::Tls, error.to_string()))?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(verifier));
+    match (&tls.certificate, &tls.key) {
+        (None, None) => Ok(builder.with_no_client_auth()),
+        (Some(certificate), Some(key)) => {
+            let chain = read_certificates(certificate)?;
+            let key = PrivateKeyDer::from_pem_file(key).map_err(|error| {
+                Error::new(Kind::Tls, format!("can't read a private key from `{key}`"))
+                    .with_detail(error.to_string())
+                    .with_hint("the file must be PEM and its key not encrypted")
+            })?;
+            builder.with_client_auth_cert(chain, key).map_err(|error| {
+                Error::new(Kind::Tls, "the client's certificate and key can't be used")
+                    .with_detail(error.to_string())
+            })
+        }
+        (Some(_), None) => Err(Error::new(Kind::Request, "a client certificate needs its key")),
+        (None, Some(_)) => Err(Error::new(Kind::Request, "a client key needs its certificate")),
+    }
+}
+
+fn read_certificates(path: &str) -> Result<Vec<CertificateDer<'static>>> {
+    let unreadable = |detail: String| {
+        Error::new(Kind::Tls, format!("can't read certificates from `{path}`")).with_detail(detail)
+    };
+    let certificates = CertificateDer::pem_file_iter(path)
+        .and_then(Iterator::collect::<Result<Vec<_>, _>>)
+        .map_err(|error| unreadable(error.to_string()))?;
+    if certificates.is_empty() {
+        return Err(unreadable("the file holds no PEM certificate".to_owned()));
+    }
+    Ok(certificates)
+}
+
+/// Whose certificates are taken.
+#[derive(Debug)]
+enum Trust {
+    Anyone,
+    Authorities {
+        roots: RootCertStore,
+        /// The file's certificates as they stand; one of them may be the server's own.
+        named: Vec<CertificateDer<'static>>,
+        name: NameCheck,
+    },
+}
+
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum NameCheck {
+    Ignored,
+    Demanded,
+}
+
+impl Trust {
+    fn of(tls: &Tls) -> Result<Self> {
+        let name = match tls.mode {
+            TlsMode::Disable | TlsMode::Prefer | TlsMode::Require => return Ok(Trust::Anyone),
+            TlsMode::VerifyCa => NameCheck::Ignored,
+            TlsMode::VerifyFull => NameCheck::Demanded,
+        };
+        let named = match &tls.ca {
+            Some(path) => read_certificates(path)?,
+            None => rustls_native_certs::load_native_certs().certs,
+        };
+        let mut roots = RootCertStore::empty();
+        // One that can't be parsed can't vouch for anyone; it may still be compared as it stands.
+        roots.add_parsable_certificates(named.iter().cloned());
+        if named.is_empty() {
+            return Err(Error::new(Kind::Tls, "the system has no trusted authorities")
+                .with_hint("name a file of authorities (sslrootcert, ssl-ca)"));
+        }
+        let named = if tls.ca.is_some() { named } else { Vec::new() };
+        Ok(Trust::Authorities { roots, named, name })
+    }
+}
+
+#[derive(Debug)]
+struct Verifier {
+    trust: Trust,
+    provider: Arc<CryptoProvider>,
+}
+
+impl ServerCertVerifier for Verifier {
+    fn verify_server_cert(
+        &self,
+        end_entity: &CertificateDer<'_>,
+        intermediates: &[CertificateDer<'_>],
+        server_name: &ServerName<'_>,
+        _ocsp_response: &[u8],
+        now: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        let Trust::Authorities { roots, named, name } = &self.trust else {
+            return Ok(ServerCertVerified::assertion());
+        };
+        let certificate = ParsedCertificate::try_from(end_entity)?;
+        if !named.iter().any(|one| one.as_ref() == end_entity.as_ref()) {
+            let algorithms = self.provider.signature_verification_algorithms.all;
+            verify_server_cert_signed_by_trust_anchor(
+                &certificate,
+                roots,
+                intermediates,
+                now,
+                algorithms,
+            )?;
+        }
+        match name {
+            NameCheck::Demanded => verify_server_name(&certificate, server_name)?,
+            NameCheck::Ignored => {}
+        }
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.provider.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.provider.signature_verification_algorithms.supported_schemes()
+    }
+}
+
+fn handshake_error(error: std::io::Error, tls: &Tls, host: &str) -> Error {
+    match error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(inner) => tls_error(inner, tls, host),
+        None => error.into(),
+    }
+}
+
+fn tls_error(error: &rustls::Error, tls: &Tls, host: &str) -> Error {
+    let fault = |message: String| Error::new(Kind::Tls, message).with_detail(error.to_string());
+    match error {
+        // `Other` is what a self-signed certificate ends in.
+        rustls::Error::InvalidCertificate(
+            CertificateError::UnknownIssuer
+            | CertificateError::BadSignature
+            | CertificateError::Other(_),
+        ) => fault(format!("the certificate of `{host}` is not from a trusted authority")).with_hint(
+            match tls.ca {
+                Some(_) => "check that the file of authorities (sslrootcert, ssl-ca) holds the one that signed it",
+                None => "name the file of the authority that signed it (sslrootcert, ssl-ca)",
+            },
+        ),
+        rustls::Error::InvalidCertificate(
+            CertificateError::NotValidForName | CertificateError::NotValidForNameContext { .. },
+        ) => fault(format!("the certificate of the server is not for the name `{host}`")).with_hint(
+            "connect by a name that the certificate lists as subject alternative name, or check the authority only (verify-ca)",
+        ),
+        rustls::Error::InvalidCertificate(
+            CertificateError::Expired | CertificateError::ExpiredContext { .. },
+        ) => fault(format!("the certificate of `{host}` has expired")),
+        rustls::Error::InvalidCertificate(_) => {
+            fault(format!("the certificate of `{host}` can't be accepted"))
+        }
+        rustls::Error::AlertReceived(_) => fault(format!("`{host}` refused the TLS handshake")).with_hint(
+            match tls.certificate {
+                Some(_) => "check that the server trusts the client's certificate",
+                None => "the server may want a client certificate (sslcert and sslkey, ssl-cert and ssl-key)",
+            },
+        ),
+        _ => fault(format!("the TLS handshake with `{host}` failed")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::net::TcpListener;
+
+    use super::*;
+
+    fn endpoint(port: u16) -> Endpoint {
+        let json = format!(
+            r#"{{"engine":"postgresql","hosts":[{{"name":"127.0.0.1","port":{port}}}],"connect_timeout_seconds":1}}"#
+        );
+        serde_json::from_str(&json).unwrap()
+    }
+
+    #[test]
+    fn cancel_wakes_a_blocked_read() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = endpoint(listener.local_addr().unwrap().port());
+        let cancel = Cancel::default();
+        let mut stream = Stream::connect(&endpoint, Address::of(&endpoint)[0], &cancel).unwrap();
+        stream.set_timeout(None).unwrap();
+        let reader = std::thread::spawn(move || stream.read(&mut [0; 8]));
+        cancel.cancel();
+        assert_eq!(reader.join().unwrap().unwrap(), 0);
+    }
+
+    #[test]
+    fn a_silent_server_times_out() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = endpoint(listener.local_addr().unwrap().port());
+        let mut stream =
+            Stream::connect(&endpoint, Address::of(&endpoint)[0], &Cancel::default()).unwrap();
+        let error = Error::from(stream.read(&mut [0; 8]).unwrap_err());
+        assert_eq!(error.kind(), Kind::Timeout);
+    }
+
+    #[test]
+    fn a_closed_port_is_a_connect_error() {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let endpoint = endpoint(listener.local_addr().unwrap().port());
+        drop(listener);
+        let error = Stream::connect(&endpoint, Address::of(&endpoint)[0], &Cancel::default())
+            .err()
+            .unwrap();
+        assert_eq!(error.kind(), Kind::Connect);
+        assert!(error.kind().retryable());
+    }
+}

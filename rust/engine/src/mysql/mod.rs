@@ -1,0 +1,70 @@
+//! `MySQL` and `MariaDB`: both ends of a migration over their common protocol.
+//!
+//! Rows are read with prepared statements, whose binary rows carry floats and dates exactly, and written with
+//! `LOAD DATA LOCAL INFILE` from memory. Between two of this family rows travel as the fields of
+//! LOAD DATA from the text protocol to the target, without Arrow.
+
+mod auth;
+mod command;
+mod connect;
+mod decode;
+mod encode;
+mod error;
+mod packet;
+mod ranges;
+mod read;
+mod snapshot;
+mod write;
+
+pub use connect::{Connection, connect};
+pub use decode::Read;
+pub use encode::Write;
+pub use snapshot::{snapshot, snapshot_method};
+pub use write::writer;
+
+use crate::plan::Engine;
+
+/// Which of the two servers answers.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Flavour {
+    MySql,
+    MariaDb,
+}
+
+impl Flavour {
+    fn of(version: &str) -> Self {
+        if version.to_ascii_lowercase().contains("mariadb") {
+            Flavour::MariaDb
+        } else {
+            Flavour::MySql
+        }
+    }
+
+    pub fn engine(self) -> Engine {
+        match self {
+            Flavour::MySql => Engine::Mysql,
+            Flavour::MariaDb => Engine::Mariadb,
+        }
+    }
+}
+
+/// An identifier, quoted.
+pub fn quote(name: &str) -> String {
+    format!("`{}`", name.replace('`', "``"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn backticks_in_names_are_doubled() {
+        assert_eq!(quote("a`b"), "`a``b`");
+    }
+
+    #[test]
+    fn the_version_tells_the_flavour() {
+        assert_eq!(Flavour::of("10.11.6-MariaDB-0+deb12u1"), Flavour::MariaDb);
+        assert_eq!(Flavour::of("9.7.0"), Flavour::MySql);
+    }
+}

@@ -1,0 +1,133 @@
+//! One consistent view on several sessions, without write access and with as little locking as the server allows.
+//!
+//! Each session opens its own InnoDB snapshot; the art is to open all at the same moment.
+//!
+//! - `MariaDB` with a binary log tells each snapshot's position in the log (`Binlog_snapshot_%`): snapshots are opened until
+//!   all tell the same. No lock, no privilege; a server that never stops writing may not let it succeed.
+//! - With the privilege for it, FLUSH TABLES WITH READ LOCK stops all writers while the snapshots are opened.
+//! - Otherwise one session reads alone, which is consistent by itself.
+//!
+//! Tables of engines without transactions (`MyISAM`) are read as they are at the time.
+
+use crate::cancel::Cancel;
+use crate::error::{Error, Kind, Result};
+use crate::plan::{Endpoint, Sizes};
+use crate::session::Session;
+use crate::source::{Reader, Snapshot};
+
+use super::connect::{Connection, Role};
+use super::read::RowReader;
+
+pub const BY_LOCK: &str = "flush tables with read lock";
+pub const BY_POSITION: &str = "equal binlog positions";
+pub const ALONE: &str = "single session";
+
+/// On a busy server two snapshots milliseconds apart differ often, twenty pairs in a row hardly ever.
+const ATTEMPTS: usize = 20;
+/// Seconds to wait for the global lock: while we wait, everyone else's writes wait behind us.
+const LOCK_WAIT: u32 = 10;
+
+const OPEN: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
+
+/// Opens `sizes.workers` sessions on one view, or one session where the server allows no more.
+pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot> {
+    open(endpoint, sizes, cancel).map_err(|error| error.on(endpoint.engine))
+}
+
+fn open(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot> {
+    let mut sessions = vec![session(endpoint, cancel)?];
+    if sizes.workers > 1 {
+        for _ in 1..sizes.workers {
+            sessions.push(session(endpoint, cancel)?);
+        }
+        if tells_positions(&mut sessions[0])? && meet(&mut sessions, cancel)? {
+            return Ok(of(BY_POSITION, sessions, cancel));
+        }
+        if lock(endpoint, &mut sessions, cancel)? {
+            return Ok(of(BY_LOCK, sessions, cancel));
+        }
+        sessions.truncate(1);
+    }
+    sessions[0].run("ROLLBACK")?;
+    sessions[0].run(OPEN)?;
+    Ok(of(ALONE, sessions, cancel))
+}
+
+/// Which way `snapshot` would take with more than one worker; takes no lock. Which of them succeeds in the end also depends on
+/// the writes and locks of that moment.
+pub fn snapshot_method(session: &mut dyn Session) -> Result<&'static str> {
+    if tells_positions(session)? {
+        return Ok(BY_POSITION);
+    }
+    // A flush of a table that doesn't exist needs the same privilege as the lock and does nothing else.
+    match session.query("FLUSH NO_WRITE_TO_BINLOG TABLES `dbferry`.` no such table`") {
+        Ok(_) => Ok(BY_LOCK),
+        Err(error) => match error.kind() {
+            Kind::Missing | Kind::Request => Ok(BY_LOCK),
+            Kind::Permission | Kind::Auth => Ok(ALONE),
+            _ => Err(error),
+        },
+    }
+}
+
+fn of(method: &str, sessions: Vec<Connection>, cancel: &Cancel) -> Snapshot {
+    let readers = sessions
+        .into_iter()
+        .map(|connection| Box::new(RowReader::new(connection, cancel)) as Box<dyn Reader>);
+    Snapshot { method: method.to_owned(), readers: readers.collect(), keeper: None }
+}
+
+fn session(endpoint: &Endpoint, cancel: &Cancel) -> Result<Connection> {
+    let mut connection = Connection::open(endpoint, Role::Reader, cancel)?;
+    connection.run("SET SESSION TRANSACTION ISOLATION LEVEL REPEATABLE READ")?;
+    Ok(connection)
+}
+
+fn tells_positions(session: &mut dyn Session) -> Result<bool> {
+    let rows = session.query("SHOW STATUS LIKE 'Binlog_snapshot_file'")?;
+    Ok(rows.iter().any(|row| matches!(row.as_slice(), [_, Some(file)] if !file.is_empty())))
+}
+
+/// Opens all snapshots until they tell the same position.
+fn meet(sessions: &mut [Connection], cancel: &Cancel) -> Result<bool> {
+    for _ in 0..ATTEMPTS {
+        cancel.check()?;
+        for session in &mut *sessions {
+            session.run("ROLLBACK")?;
+        }
+        for session in &mut *sessions {
+            session.run(OPEN)?;
+        }
+        let mut positions = Vec::new();
+        for session in &mut *sessions {
+            positions.push(session.query("SHOW STATUS LIKE 'Binlog_snapshot_%'")?);
+        }
+        if positions.windows(2).all(|pair| pair[0] == pair[1]) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Opens all snapshots while a session of its own holds the global lock; false when that isn't allowed or takes too long.
+fn lock(endpoint: &Endpoint, sessions: &mut [Connection], cancel: &Cancel) -> Result<bool> {
+    let mut coordinator = Connection::open(endpoint, Role::Reader, cancel)?;
+    coordinator.run(&format!("SET SESSION lock_wait_timeout = {LOCK_WAIT}"))?;
+    if let Err(error) = coordinator.run("FLUSH TABLES WITH READ LOCK") {
+        return if falls_back(&error) { Ok(false) } else { Err(error) };
+    }
+    let opened = sessions.iter_mut().try_for_each(|session| {
+        session.run("ROLLBACK")?;
+        session.run(OPEN).map(drop)
+    });
+    coordinator.run("UNLOCK TABLES")?;
+    opened.map(|()| true)
+}
+
+/// Not allowed (managed servers answer with an access error), or the lock was not to be had.
+fn falls_back(error: &Error) -> bool {
+    matches!(
+        error.kind(),
+        Kind::Permission | Kind::Auth | Kind::Busy | Kind::Unsupported | Kind::Request
+    )
+}

@@ -131,7 +131,7 @@ def test_a_type_that_no_column_of_the_target_takes_is_named(
     dbferry: Command, pg_db: Database, maria_db: Database
 ) -> None:
     pg_db.sql("CREATE TABLE t (id int PRIMARY KEY, n numeric(100, 50))")
-    pg_db.sql("INSERT INTO t VALUES (1, 1e49)")
+    pg_db.sql("INSERT INTO t VALUES (1, 1e49 + 1e-50)")
     result = dbferry.migrate(pg_db, maria_db)
     refused(result, 2, "public.t", "`n`", "N-RANGE", "--on-loss")
     assert no_tables(maria_db)
@@ -192,10 +192,23 @@ def test_a_target_file_in_a_missing_folder_is_named(
         refused(dbferry.migrate(shop, f"{scheme}:///{path}"), 1, str(path), f"{scheme} target")
 
 
-def test_one_database_as_source_and_target_is_refused(
+def test_one_file_as_source_and_target_is_refused(
     dbferry: Command, shop: SqliteDatabase
 ) -> None:
-    refused(dbferry.migrate(shop, shop), 2, "source and target")
+    refused(dbferry.migrate(shop, shop), 2, "the source and the target are the same file")
+    assert shop.rows("SELECT count(*) FROM orders") == [(2,)]
+
+
+@pytest.mark.parametrize("engine", SERVERS)
+@pytest.mark.parametrize("prepare", ["create", "drop"])
+def test_one_database_of_a_server_as_source_and_target_is_refused(
+    dbferry: Command, database: Make, engine: str, prepare: str
+) -> None:
+    db = database(engine)
+    db.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    db.sql("INSERT INTO t VALUES (1)")
+    refused(dbferry.migrate(db, db, "--prepare", prepare), 2, "the source and the target are")
+    assert db.rows("SELECT * FROM t") == [(1,)]
 
 
 def test_duckdb_as_a_source_is_refused(

@@ -36,7 +36,11 @@ impl ArrowStream {
         let stream = stream.ok_or_else(|| {
             pyo3::exceptions::PyValueError::new_err("the stream was already taken")
         })?;
-        PyCapsule::new_with_value(py, FFI_ArrowArrayStream::new(Box::new(stream)), c"arrow_array_stream")
+        PyCapsule::new_with_value(
+            py,
+            FFI_ArrowArrayStream::new(Box::new(stream)),
+            c"arrow_array_stream",
+        )
     }
 
     /// Rows, bytes, ranges and ranges done, so far.

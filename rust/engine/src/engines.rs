@@ -12,7 +12,9 @@ use crate::{mysql, postgres, sqlite};
 pub fn session(endpoint: &Endpoint, side: Side, cancel: &Cancel) -> Result<Box<dyn Session>> {
     let session: Result<Box<dyn Session>> = match endpoint.engine {
         Engine::Postgresql => postgres::connect(endpoint, cancel).map(|s| Box::new(s) as _),
-        Engine::Mysql | Engine::Mariadb => mysql::connect(endpoint, cancel).map(|s| Box::new(s) as _),
+        Engine::Mysql | Engine::Mariadb => {
+            mysql::connect(endpoint, cancel).map(|s| Box::new(s) as _)
+        }
         Engine::Sqlite => sqlite::session(endpoint, side, cancel),
     };
     session.map_err(|error| error.on(endpoint.engine).at(side))

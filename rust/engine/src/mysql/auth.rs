@@ -72,9 +72,9 @@ impl<'a> Login<'a> {
         if matches!(wanted, AuthPlugin::MysqlClearPassword) && transport != Transport::Tls {
             return Err(Error::new(
                 Kind::Auth,
-                "the server asks for the password in clear on a connection without tls",
+                "the server asks for the password in clear on a connection without TLS",
             )
-            .with_hint("require tls for this connection"));
+            .with_hint("require TLS for this connection"));
         }
         let plugin = AuthProc::init(&wanted).map_err(|_| refused())?;
         // The zero byte that ends the challenge in a handshake or switch isn't part of it.

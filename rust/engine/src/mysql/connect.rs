@@ -62,7 +62,7 @@ impl Connection {
         for address in Address::of(endpoint) {
             match Self::open_at(endpoint, address, role, cancel) {
                 Ok(connection) => return Ok(connection),
-                Err(error) if error.kind().retryable() => failure = error,
+                Err(error) if error.kind().retryable() => failure = error.from_address(address),
                 Err(error) => return Err(error.on(endpoint.engine)),
             }
         }
@@ -152,7 +152,7 @@ impl Connection {
         self.run("SET NAMES utf8mb4")?;
         self.run(&format!(
             "SET SESSION time_zone = '+00:00', sql_mode = '{mode}', foreign_key_checks = {keys}, \
-             unique_checks = 1, autocommit = 1, sql_notes = 1, max_error_count = 64, \
+             unique_checks = 1, autocommit = 1, sql_notes = 1, \
              sql_select_limit = 18446744073709551615, net_write_timeout = {PATIENCE}, \
              net_read_timeout = {PATIENCE}, wait_timeout = {PATIENCE}, {limit} = 0"
         ))?;
@@ -224,8 +224,8 @@ fn tls_host<'a>(tls: &Tls, address: Address<'a>, server: Capabilities) -> Result
         (TlsMode::Prefer, Some(_)) if !offered => Ok(None),
         (_, Some(host)) if offered => Ok(Some(host)),
         (_, Some(_)) => {
-            Err(Error::new(Kind::Tls, format!("the server at `{address}` offers no tls"))
-                .with_hint("set up a certificate on the server, or don't require tls"))
+            Err(Error::new(Kind::Tls, format!("the server at `{address}` offers no TLS"))
+                .with_hint("set up a certificate on the server, or don't require TLS"))
         }
     }
 }

@@ -8,10 +8,11 @@ import contextlib
 import re
 import sqlite3
 import struct
-from collections.abc import Callable
-from typing import NamedTuple
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
-from servers.database import Database, SqliteDatabase
+from servers.database import Database, ServerDatabase, SqliteDatabase
+from servers.server import Row
 
 Text = str | None
 
@@ -78,9 +79,11 @@ def tables(db: Database) -> set[str]:
     return {row[0] for row in db.rows(query)}
 
 
-def texts(db: Database, table: str, order: str = "id") -> list[tuple[Text, ...]]:
+def texts(
+    db: Database, table: str, order: str = "id", *, known: list[Column] | None = None
+) -> list[tuple[Text, ...]]:
     """All rows, every value as text, ordered by a column (or by the whole row when `order` is empty)."""
-    known = columns(db, table)
+    known = known or columns(db, table)
     wanted = ", ".join(_expression(db.engine, quote(db, c.name), c.type) for c in known)
     ending = f" ORDER BY {quote(db, order)}" if order else ""
     query = f"SELECT {wanted} FROM {quote(db, table)}{ending}"
@@ -95,6 +98,35 @@ def classes(db: Database, table: str, column: str) -> set[str]:
     name = quote(db, column)
     rows = db.rows(f"SELECT DISTINCT typeof({name}) FROM {quote(db, table)} WHERE {name} IS NOT NULL")
     return {row[0] for row in rows}
+
+
+class Kept(Database):
+    """A database of a server whose queries share one connection."""
+
+    def __init__(self, db: ServerDatabase, connection: Any) -> None:
+        self.engine, self.name, self.url = db.engine, db.name, db.url
+        self._db, self._connection = db, connection
+
+    def sql(self, text: str) -> None:
+        self._db.sql(text)
+
+    def drop(self) -> None:
+        self._db.drop()
+
+    def rows(self, query: str) -> list[Row]:
+        with contextlib.closing(self._connection.cursor()) as cursor:
+            cursor.execute(query)
+            return list(cursor.fetchall())
+
+
+@contextlib.contextmanager
+def keeping(db: Database) -> Iterator[Database]:
+    """For many small questions to one database of a server: a connection that stays open."""
+    if not isinstance(db, ServerDatabase):
+        yield db
+        return
+    with contextlib.closing(db.server.connect(db.name)) as connection:
+        yield Kept(db, connection)
 
 
 # --- the catalogs ---

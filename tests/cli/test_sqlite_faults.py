@@ -21,11 +21,10 @@ def wide(sqlite_db: SqliteDatabase) -> SqliteDatabase:
     return sqlite_db
 
 
-@pytest.mark.parametrize("content", [b"not a database, but a text of some length\n" * 100, b"x"])
 def test_a_file_that_is_no_database_is_refused(
-    dbferry: Command, tmp_path: Path, pg_db: Database, content: bytes
+    dbferry: Command, tmp_path: Path, pg_db: Database
 ) -> None:
-    path = tmp_path / "letter.txt"
+    path, content = tmp_path / "letter.txt", b"a text of some length\n" * 100
     path.write_bytes(content)
     refused(dbferry.migrate(f"sqlite:///{path}", pg_db), 1, "not a database", "sqlite source")
     assert path.read_bytes() == content
@@ -38,7 +37,8 @@ def test_an_empty_file_has_no_tables(dbferry: Command, tmp_path: Path, pg_db: Da
 
 
 def test_a_folder_is_no_database(dbferry: Command, tmp_path: Path, pg_db: Database) -> None:
-    refused(dbferry.migrate(f"sqlite:///{tmp_path}", pg_db), 1, str(tmp_path), "sqlite source")
+    result = dbferry.migrate(f"sqlite:///{tmp_path}", pg_db)
+    refused(result, 2, f"`{tmp_path}` is a directory", "sqlite source")
 
 
 def test_a_target_file_that_is_no_database_is_left_alone(

@@ -68,7 +68,7 @@ impl<'a> Demand<'a> {
             // A text has at most as many characters as bytes.
             Self::Characters(max) | Self::Bytes(max) => {
                 let max = i32::try_from(*max).unwrap_or(i32::MAX);
-                offsets.windows(2).fold(true, |all, pair| all && (pair[1] - pair[0] <= max))
+                offsets.windows(2).all(|pair| pair[1] - pair[0] <= max)
             }
             Self::Number | Self::Integer { .. } | Self::Digits { .. } | Self::Labels(_) => false,
         }

@@ -117,7 +117,7 @@ pub fn copy(
                 let (deliver, deliveries) = sync_channel::<Delivery>(1);
                 let (queue, tallies, budget) = (&queue, &tallies, &budget);
                 scope.spawn(move || {
-                    read_units(run, reader.as_mut(), queue, tallies, budget, &deliver)
+                    read_units(run, reader.as_mut(), queue, tallies, budget, &deliver);
                 });
                 scope.spawn(move || write_units(run, writer.as_mut(), &deliveries, tallies));
             }

@@ -1,6 +1,8 @@
 //! Proving who we are: the plugins a server may name, and what each is told.
 
-use mysql_common::auth::plugins::{AuthProc, ChallengeResponsePlugin, Context, Response};
+use mysql_common::auth::plugins::{
+    AuthProc, ChallengeResponsePlugin, Context, MysqlClearPassword, Response,
+};
 use mysql_common::packets::AuthPlugin;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
@@ -107,7 +109,7 @@ impl<'a> Login<'a> {
 
     fn run(&mut self, challenge: &[u8]) -> Result<Option<Vec<u8>>> {
         let mut plugin =
-            std::mem::replace(&mut self.plugin, AuthProc::MysqlClearPassword(Default::default()));
+            std::mem::replace(&mut self.plugin, AuthProc::MysqlClearPassword(MysqlClearPassword::default()));
         let answer = plugin.run(Known(self), challenge);
         self.plugin = plugin;
         match answer {

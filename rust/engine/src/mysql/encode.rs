@@ -186,7 +186,7 @@ pub fn encode(
     Ok(())
 }
 
-fn choose<'a>(write: Write, flight: Flight, array: &'a dyn Array) -> Option<Box<Encode<'a>>> {
+fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Box<Encode<'_>>> {
     if array.data_type() != &flight.arrow() {
         return None;
     }
@@ -355,7 +355,7 @@ fn put_clock(micros: u64, text: &mut Vec<u8>) {
     put_digits(seconds / 60 % 60, 2, text);
     text.push(b':');
     put_digits(seconds % 60, 2, text);
-    if micros % SECOND != 0 {
+    if !micros.is_multiple_of(SECOND) {
         text.push(b'.');
         put_digits(micros % SECOND, 6, text);
     }

@@ -363,7 +363,7 @@ fn lines(
             sent.and(encoded)
         }
         (Rows::Raw { bytes, .. }, Transfer::Raw) => bytes.chunks(PIECE).try_for_each(send),
-        (Rows::Arrow(_), _) | (Rows::Raw { .. }, _) => {
+        (Rows::Arrow(_) | Rows::Raw { .. }, _) => {
             Err(Error::new(Kind::Internal, "a block came in another form than its plan says"))
         }
     }

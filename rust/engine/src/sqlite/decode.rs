@@ -51,7 +51,7 @@ pub(super) enum Read {
 
 /// The columns of a range, batch after batch.
 pub(super) struct Columns<'a> {
-    columns: Vec<(Box<dyn Column>, Guard<'a>)>,
+    builders: Vec<(Box<dyn Column>, Guard<'a>)>,
     schema: Arc<Schema>,
     rows: usize,
     earlier: usize,
@@ -59,12 +59,12 @@ pub(super) struct Columns<'a> {
 
 impl<'a> Columns<'a> {
     pub fn new(table: &'a TablePlan, losses: &'a Losses) -> Result<Self> {
-        let columns = table
+        let builders = table
             .columns
             .iter()
             .map(|plan| Ok((column(plan)?, Guard::new(&table.name, plan, losses))));
         Ok(Self {
-            columns: columns.collect::<Result<_>>()?,
+            builders: builders.collect::<Result<_>>()?,
             schema: table.schema(),
             rows: 0,
             earlier: 0,
@@ -78,7 +78,7 @@ impl<'a> Columns<'a> {
 
     pub fn push(&mut self, statement: &Statement<'_>) -> Result<()> {
         let row = self.earlier + self.rows;
-        for (index, (column, guard)) in self.columns.iter_mut().enumerate() {
+        for (index, (column, guard)) in self.builders.iter_mut().enumerate() {
             column.push(statement.cell(index), row, guard)?;
         }
         self.rows += 1;
@@ -87,7 +87,7 @@ impl<'a> Columns<'a> {
 
     pub fn finish(&mut self) -> Result<RecordBatch> {
         self.earlier += std::mem::take(&mut self.rows);
-        let arrays = self.columns.iter_mut().map(|(column, _)| column.finish()).collect();
+        let arrays = self.builders.iter_mut().map(|(column, _)| column.finish()).collect();
         RecordBatch::try_new(Arc::clone(&self.schema), arrays)
             .map_err(|error| Error::new(Kind::Internal, error.to_string()))
     }

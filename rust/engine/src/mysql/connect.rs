@@ -138,7 +138,7 @@ impl Connection {
         }
     }
 
-    /// Settings that results depend on; none is left to the server's configuration.
+    /// Settings that results depend on, among those that every user may set.
     fn settle(&mut self, role: Role) -> Result<()> {
         let (mode, keys) = match role {
             Role::Plain => ("STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO", 1),
@@ -152,7 +152,7 @@ impl Connection {
         self.run("SET NAMES utf8mb4")?;
         self.run(&format!(
             "SET SESSION time_zone = '+00:00', sql_mode = '{mode}', foreign_key_checks = {keys}, \
-             unique_checks = 1, autocommit = 1, sql_notes = 1, max_error_count = 64, \
+             unique_checks = 1, autocommit = 1, sql_notes = 1, \
              sql_select_limit = 18446744073709551615, net_write_timeout = {PATIENCE}, \
              net_read_timeout = {PATIENCE}, wait_timeout = {PATIENCE}, {limit} = 0"
         ))?;

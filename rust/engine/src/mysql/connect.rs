@@ -138,7 +138,7 @@ impl Connection {
         }
     }
 
-    /// Settings that results depend on; none is left to the server's configuration.
+    /// Settings that results depend on, among those that every user may set.
     fn settle(&mut self, role: Role) -> Result<()> {
         let (mode, keys) = match role {
             Role::Plain => ("STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO", 1),

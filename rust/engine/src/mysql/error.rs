@@ -97,6 +97,12 @@ impl Fault {
                 Error::new(kind, format!("{fact}{place}"))
             }
             (None, Words::Repeat) => Error::new(kind, lower_first(&self.text)),
+            // What these tell is about objects and never about rows.
+            (None, Words::Withhold)
+                if matches!(kind, Kind::Missing | Kind::Permission | Kind::Busy | Kind::Space) =>
+            {
+                Error::new(kind, lower_first(&self.text))
+            }
             (None, Words::Withhold) => {
                 Error::new(kind, format!("the server refused the rows with error {}", self.code))
             }

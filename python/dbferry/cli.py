@@ -14,6 +14,7 @@ from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from typer.exceptions import Abort, TyperException
 
 import dbferry
 from dbferry import show
@@ -226,7 +227,13 @@ def _print_json(value: object) -> None:
 def main() -> NoReturn:
     """The entry point: every error becomes its message and its exit code."""
     try:
-        app(standalone_mode=True)
+        code = app(standalone_mode=False)
+    except TyperException as error:
+        sys.stderr.write(f"error: {_usage(error)}\nhint: dbferry --help tells how it is called\n")
+        sys.exit(RequestError.exit_code)
+    except Abort:
+        sys.stderr.write("error: interrupted\n")
+        sys.exit(Interrupted.exit_code)
     except DbferryError as error:
         report = getattr(error, "report", None)
         if report is not None and "--json" in sys.argv[1:]:
@@ -244,4 +251,18 @@ def main() -> NoReturn:
         # The reader of our output is gone; nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
-    sys.exit(0)
+    sys.exit(code if isinstance(code, int) else 0)
+
+
+def _usage(error: TyperException) -> str:
+    """What is wrong with the call. What was given is not repeated: a URL may hold a password."""
+    option = getattr(error, "option_name", None)
+    if isinstance(option, str):
+        near = getattr(error, "possibilities", None)
+        return f"there is no option {option}" + (
+            f" (did you mean {', '.join(near)}?)" if near else ""
+        )
+    parameter = getattr(error, "param", None)
+    if parameter is not None:
+        return f"{parameter.opts[-1]} is missing or of the wrong kind"
+    return "the command or its arguments are not known"

@@ -1,8 +1,7 @@
 //! Proving who we are: the plugins a server may name, and what each is told.
 
-use mysql_common::auth::plugins::{
-    AuthProc, ChallengeResponsePlugin, Context, MysqlClearPassword, Response,
-};
+use mysql_common::auth::plugins::mysql_clear_password::MysqlClearPassword;
+use mysql_common::auth::plugins::{AuthProc, ChallengeResponsePlugin, Context, Response};
 use mysql_common::packets::AuthPlugin;
 use x509_parser::prelude::FromDer;
 use x509_parser::public_key::PublicKey;
@@ -108,8 +107,10 @@ impl<'a> Login<'a> {
     }
 
     fn run(&mut self, challenge: &[u8]) -> Result<Option<Vec<u8>>> {
-        let mut plugin =
-            std::mem::replace(&mut self.plugin, AuthProc::MysqlClearPassword(MysqlClearPassword::default()));
+        let mut plugin = std::mem::replace(
+            &mut self.plugin,
+            AuthProc::MysqlClearPassword(MysqlClearPassword::default()),
+        );
         let answer = plugin.run(Known(self), challenge);
         self.plugin = plugin;
         match answer {

@@ -420,7 +420,11 @@ mod tests {
     }
 
     fn hex(bytes: &[u8]) -> String {
-        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+        bytes
+            .iter()
+            .flat_map(|byte| [byte >> 4, byte & 15])
+            .map(|d| char::from(b"0123456789abcdef"[usize::from(d)]))
+            .collect()
     }
 
     // SELECT encode(numeric_send('…'), 'hex')

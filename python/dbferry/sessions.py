@@ -41,6 +41,7 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
         yield session
     except DbferryError as error:
         error.engine = error.engine or endpoint.engine
+        error.side = error.side or side
         raise
     finally:
         session.close()

@@ -30,8 +30,7 @@ INTEGER_NAMES: Mapping[tuple[Kind, int], str] = {
 NAMES: Mapping[Kind, str] = {
     Kind.BOOL: "BOOLEAN", Kind.BINARY: "BLOB", Kind.DATE: "DATE", Kind.TIME: "TIME",
     Kind.TIMESTAMP: "TIMESTAMP", Kind.INSTANT: "TIMESTAMP WITH TIME ZONE", Kind.SPAN: "INTERVAL",
-    Kind.SET: "VARCHAR[]", Kind.TEXT: "VARCHAR", Kind.XML: "VARCHAR", Kind.OPAQUE: "VARCHAR",
-    Kind.TIMETZ: "VARCHAR", Kind.INTERVAL: "VARCHAR", Kind.NETWORK: "VARCHAR",
+    Kind.SET: "VARCHAR[]", Kind.OPAQUE: "VARCHAR", Kind.TIMETZ: "VARCHAR", Kind.INTERVAL: "VARCHAR",
 }  # fmt: skip
 MOST_DIGITS = 38
 
@@ -57,22 +56,24 @@ def declare(reading: Reading, context: Context) -> Declared:
             )
         case Kind.ENUM:
             return Declared(native=native("VARCHAR"))
+        case Kind.TEXT if kind.ignore_case:
+            return _note("VARCHAR", "C-CI-LOST", "comparisons become case-sensitive")
+        case Kind.TEXT:
+            return Declared(native=native("VARCHAR"))
+        case Kind.XML:
+            return _note("VARCHAR", "X-XML", "a document is its text")
+        case Kind.NETWORK:
+            return _note("VARCHAR", "X-ADDRESS", "an address is its text")
         case Kind.BITS:
-            return Declared(
-                native=native("VARCHAR"),
-                verdict=Verdict.NOTE,
-                code="X-BITS",
-                note="bits are text of 0 and 1",
-            )
+            return _note("VARCHAR", "X-BITS", "bits are text of 0 and 1")
         case Kind.GEOMETRY:
-            return Declared(
-                native=native("BLOB"),
-                verdict=Verdict.NOTE,
-                code="G-TYPE",
-                note="geometry as well-known binary",
-            )
+            return _note("BLOB", "G-TYPE", "geometry as well-known binary")
         case _:
             return Declared(native=native(NAMES[kind.kind]))
+
+
+def _note(declared: str, code: str, note: str) -> Declared:
+    return Declared(native=native(declared), verdict=Verdict.NOTE, code=code, note=note)
 
 
 def _decimal(kind: Canonical) -> Declared:

@@ -193,7 +193,12 @@ def _integer(native: NativeType, facts: Facts) -> Reading:
 
 def _bits(length: int) -> Reading:
     if length == 1:
-        return _reading(Kind.BOOL, "bit", "bool")
+        return replace(
+            _reading(Kind.BOOL, "bit", "bool"),
+            verdict=Verdict.NOTE,
+            code="N-BOOL",
+            note="a single bit is a boolean",
+        )
     digits = f"LPAD(BIN({{c}} + 0), {length}, '0')"
     return Reading(
         canonical=Canonical(kind=Kind.BITS, length=length, fixed=True),
@@ -212,6 +217,10 @@ def words(
     name: str, text: str | None = None, *, charset: str = "utf8mb4", **more: Any
 ) -> NativeType:
     return NativeType(name=name, text=text or name, charset=charset, **more)
+
+
+def _varchar(length: int, collation: str | None = None) -> NativeType:
+    return words("varchar", f"varchar({length})", length=length, collation=collation)
 
 
 def _lossy(
@@ -271,11 +280,15 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
             )
         case Kind.ARRAY:
             return Declared(native=simple("json"))
-        case Kind.XML | Kind.OPAQUE:
+        case Kind.XML:
+            return _lossy(words("longtext"), "X-XML", "a document is its text", Verdict.NOTE)
+        case Kind.OPAQUE:
             return Declared(native=_key_text(context, 64) or words("longtext"))
-        case Kind.TIMETZ | Kind.INTERVAL | Kind.NETWORK:
-            length = kind.length or 64
-            return Declared(native=words("varchar", f"varchar({length})", length=length))
+        case Kind.TIMETZ | Kind.INTERVAL:
+            return Declared(native=_varchar(kind.length or 64))
+        case Kind.NETWORK:
+            native = _varchar(kind.length or 64)
+            return _lossy(native, "X-ADDRESS", "an address is its text", Verdict.NOTE)
         case Kind.DATE:
             return Declared(native=simple("date"), verdict=_outside(context), code=_range(context))
         case Kind.TIME | Kind.SPAN:
@@ -305,8 +318,7 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
                 return Declared(native=simple("bit", f"bit({kind.length})", length=kind.length))
             if not kind.length or kind.length > VARCHAR_CHARACTERS:
                 return _lossy(words("longtext"), "X-BITS", "bits become text of 0 and 1")
-            native = words("varchar", f"varchar({kind.length})", length=kind.length)
-            return _lossy(native, "X-BITS", "bits become text of 0 and 1")
+            return _lossy(_varchar(kind.length), "X-BITS", "bits become text of 0 and 1")
         case Kind.GEOMETRY:
             return Declared(native=simple("geometry"))
 
@@ -371,7 +383,7 @@ def _key_text(context: Context, assumed: int | None = None) -> NativeType | None
     room = KEY_CHARACTERS // context.key_columns
     longest = context.facts.get("characters", assumed or 0)
     length = max(room, longest)
-    return words("varchar", f"varchar({length})", length=length)
+    return _varchar(length)
 
 
 def _text(kind: Canonical, context: Context, flavour: str) -> Declared:
@@ -404,9 +416,7 @@ def _text(kind: Canonical, context: Context, flavour: str) -> Declared:
     if kind.fixed and kind.length is not None and 0 < kind.length <= 255:
         native = words("char", f"char({kind.length})", length=kind.length, collation=collation)
     elif kind.length is not None and kind.length <= VARCHAR_CHARACTERS:
-        native = words(
-            "varchar", f"varchar({kind.length})", length=kind.length, collation=collation
-        )
+        native = _varchar(kind.length, collation)
     else:
         native = words("longtext", collation=collation)
     return Declared(native=native, verdict=verdict, code=code, note=note)
@@ -438,7 +448,7 @@ def _enum(kind: Canonical) -> Declared:
         return Declared(native=words("enum", text, labels=kind.labels))
     longest = max((len(label) for label in kind.labels), default=64)
     return _lossy(
-        words("varchar", f"varchar({longest})", length=longest),
+        _varchar(longest),
         "E-LABEL",
         "labels that an ENUM can't tell apart: text",
         Verdict.NOTE,

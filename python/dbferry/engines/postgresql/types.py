@@ -150,8 +150,17 @@ def _sized(native: NativeType, facts: Facts) -> Reading | None:
             return _reading(Kind.TEXT, "text", "text", length=native.length)
         case "bpchar":
             # Blank padding is no part of the value; a cast to text removes it too.
-            return _reading(
-                Kind.TEXT, "bpchar", "text", length=native.length, fixed=native.length is not None
+            return replace(
+                _reading(
+                    Kind.TEXT,
+                    "bpchar",
+                    "text",
+                    length=native.length,
+                    fixed=native.length is not None,
+                ),
+                verdict=Verdict.NOTE,
+                code="S-PAD",
+                note="the blanks that fill a value up to its length are not carried",
             )
         case "bit" | "varbit":
             return _reading(

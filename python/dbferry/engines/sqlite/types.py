@@ -200,7 +200,7 @@ def declare(reading: Reading, context: Context) -> Declared:
     kind = reading.canonical
     match kind.kind:
         case Kind.BOOL:
-            return Declared(native=native("BOOLEAN"))
+            return _note("BOOLEAN", "N-BOOL", "a boolean is 0 or 1")
         case Kind.UINT if kind.bits == 64:
             return _unsigned(context)
         case Kind.INT | Kind.UINT | Kind.YEAR:
@@ -242,7 +242,11 @@ def declare(reading: Reading, context: Context) -> Declared:
             return _note("TEXT", "X-SET", "a set is text, its labels parted by commas")
         case Kind.BITS:
             return _note("TEXT", "X-BITS", "bits are text of 0 and 1")
-        case Kind.XML | Kind.TIMETZ | Kind.INTERVAL | Kind.NETWORK | Kind.OPAQUE:
+        case Kind.XML:
+            return _note("TEXT", "X-XML", "a document is its text")
+        case Kind.NETWORK:
+            return _note("TEXT", "X-ADDRESS", "an address is its text")
+        case Kind.TIMETZ | Kind.INTERVAL | Kind.OPAQUE:
             # A declaration such as INTERVAL or POINT holds INT, and would make numbers of its text.
             return Declared(native=native("TEXT"))
 

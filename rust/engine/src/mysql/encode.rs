@@ -44,8 +44,11 @@ pub enum Write {
     UuidBinary,
     Set,
     Geometry,
+    Year,
     /// Raw transfer only: the source already sent hexadecimal digits.
     Hex,
+    /// Raw transfer only: the source sent an ENUM's index, which tells the error value from a label `''`.
+    Index,
 }
 
 impl Write {
@@ -59,6 +62,7 @@ impl Write {
             Write::Binary | Write::UuidBinary | Write::Hex => Some(("UNHEX(", ")")),
             Write::Geometry => Some(("ST_GeomFromWKB(UNHEX(", "))")),
             Write::Bit => Some(("CAST(", " AS UNSIGNED)")),
+            Write::Index => Some(("", " + 0")),
             Write::Int
             | Write::Decimal
             | Write::Float
@@ -70,7 +74,8 @@ impl Write {
             | Write::Time
             | Write::Json
             | Write::Uuid
-            | Write::Set => None,
+            | Write::Set
+            | Write::Year => None,
         }
     }
 }
@@ -203,6 +208,10 @@ fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Box<Encode<
         (Write::Int | Write::Decimal | Write::Bit, Flight::UInt16) => integers::<UInt16Type>(array),
         (Write::Int | Write::Decimal | Write::Bit, Flight::UInt32) => integers::<UInt32Type>(array),
         (Write::Int | Write::Decimal | Write::Bit, Flight::UInt64) => integers::<UInt64Type>(array),
+        (Write::Year, Flight::Int16) => {
+            let array = array.as_primitive::<Int16Type>();
+            Box::new(move |row, out| put_year(array.value(row), out))
+        }
         (Write::Decimal, Flight::Decimal { precision, scale }) if precision <= 38 => {
             decimals::<Decimal128Type>(array, scale)
         }
@@ -296,6 +305,14 @@ fn put_decimal(digits: &str, scale: i8, out: &mut Out<'_>) -> Result<()> {
 
 fn unfit(code: &'static str, fact: &str) -> Error {
     Error::new(Kind::Data, format!("the value {fact}")).with_code(code)
+}
+
+/// Four digits: the server takes `0` for the year 2000.
+fn put_year(year: i16, out: &mut Out<'_>) -> Result<()> {
+    let year = u64::try_from(year).map_err(|_| unfit(code::RANGE, "is not a year"))?;
+    let mut digits = Vec::with_capacity(4);
+    put_digits(year, 4, &mut digits);
+    out.put(&digits)
 }
 
 fn put_float(value: f64, out: &mut Out<'_>) -> Result<()> {

@@ -7,7 +7,7 @@
 use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
-use crate::plan::{Endpoint, Range, TablePlan, Transfer};
+use crate::plan::{ColumnPlan, Endpoint, Range, TablePlan, Transfer};
 use crate::target::{Writer, Written};
 
 use super::command::{Answer, Outcome};
@@ -122,10 +122,14 @@ impl<'a> Target<'a> {
     fn of(table: &'a TablePlan) -> Result<Self> {
         let writes = match table.transfer {
             Transfer::Arrow => table.columns.iter().map(Write::of).collect::<Result<Vec<_>>>()?,
-            // Only `hex` means something here.
+            // Every other field is text that is stored as it stands.
             Transfer::Raw => {
-                let write = |hex| if hex { Write::Hex } else { Write::Text };
-                table.columns.iter().map(|column| write(column.write == "hex")).collect()
+                let write = |column: &ColumnPlan| match column.write.as_str() {
+                    "hex" => Write::Hex,
+                    "index" => Write::Index,
+                    _ => Write::Text,
+                };
+                table.columns.iter().map(write).collect()
             }
             Transfer::RawBinary => {
                 return Err(Error::new(

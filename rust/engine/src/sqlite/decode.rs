@@ -71,6 +71,11 @@ impl<'a> Columns<'a> {
         })
     }
 
+    /// Rows of the batches before.
+    pub fn earlier(&self) -> u64 {
+        self.earlier as u64
+    }
+
     /// Rows since the last batch.
     pub fn rows(&self) -> usize {
         self.rows

@@ -13,6 +13,7 @@ use super::statement::{Class, Statement};
 use super::{error, ranges};
 use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
+use crate::convert;
 use crate::copy::budget::{LARGE, Permit};
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
@@ -137,7 +138,10 @@ impl Run<'_> {
             return Ok(());
         }
         let wire_bytes = std::mem::take(bytes) as u64;
-        emit(Block { rows: Rows::Arrow(columns.finish()?), wire_bytes, permit })
+        let earlier = columns.earlier();
+        let batch = convert::apply(self.table, columns.finish()?, self.reading.losses)
+            .map_err(|error| error.after_rows(earlier))?;
+        emit(Block { rows: Rows::Arrow(batch), wire_bytes, permit })
     }
 
     fn raw(&self, emit: Emit<'_>) -> Result<()> {

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from typing import Protocol
 
 from dbferry import _native
-from dbferry.errors import DbferryError
+from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.urls import Endpoint
 
 Row = tuple[str | None, ...]
@@ -25,23 +25,13 @@ class OpenSession(Protocol):
 
 @contextmanager
 def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
-    """Opens a session and closes it; errors name the side."""
-    session: _native.Session
-    try:
-        if endpoint.engine == "duckdb":
-            from dbferry.engines.duckdb.session import DuckdbSession
-
-            session = DuckdbSession(endpoint)  # type: ignore[assignment]
-        else:
-            session = _native.connect(json.dumps(endpoint.native()), side)
-    except DbferryError as error:
-        error.side = error.side or side
-        raise
+    """Opens a session and closes it; its errors name engine and side."""
+    session: _native.Session | DuckdbSession
+    if endpoint.engine == "duckdb":
+        session = DuckdbSession(endpoint)
+    else:
+        session = _native.connect(json.dumps(endpoint.native()), side)
     try:
         yield session
-    except DbferryError as error:
-        error.engine = error.engine or endpoint.engine
-        error.side = error.side or side
-        raise
     finally:
         session.close()

@@ -5,7 +5,7 @@ use std::sync::{Mutex, PoisonError};
 use dbferry::cancel::Cancel;
 use dbferry::engines;
 use dbferry::error::Side;
-use dbferry::plan::{self, Endpoint};
+use dbferry::plan::{self, Endpoint, Engine};
 use pyo3::prelude::*;
 use pyo3::types::PyTuple;
 
@@ -18,6 +18,8 @@ pub struct Session {
     inner: Mutex<Option<Box<dyn dbferry::session::Session>>>,
     #[pyo3(get)]
     version: String,
+    engine: Engine,
+    side: Side,
     cancel: Cancel,
     owner: Owner,
 }
@@ -32,7 +34,14 @@ pub fn connect(py: Python<'_>, endpoint: &str, side: &str) -> PyResult<Session> 
     let inner = supervise(py, &cancel, || engines::session(&endpoint, side, &cancel), |_| Ok(()))?
         .map_err(|error| errors::raise(py, &error))?;
     let version = inner.version().to_owned();
-    Ok(Session { inner: Mutex::new(Some(inner)), version, cancel, owner: Owner::here() })
+    Ok(Session {
+        inner: Mutex::new(Some(inner)),
+        version,
+        engine: endpoint.engine,
+        side,
+        cancel,
+        owner: Owner::here(),
+    })
 }
 
 #[pymethods]
@@ -47,7 +56,7 @@ impl Session {
         let closed = || pyo3::exceptions::PyValueError::new_err("the session is closed");
         supervise(py, &self.cancel, run, |_| Ok(()))?
             .ok_or_else(closed)?
-            .map_err(|error| errors::raise(py, &error))?
+            .map_err(|error| errors::raise(py, &error.on(self.engine).at(self.side)))?
             .into_iter()
             .map(|row| PyTuple::new(py, row))
             .collect()

@@ -142,7 +142,12 @@ impl Fault {
         let rest = &self.text[start..];
         let rest = rest.rfind(" at row ").map_or(rest, |end| &rest[..end]);
         match rest.as_bytes().first()? {
-            b'\'' => Some(rest[1..].split('\'').next()?.to_owned()),
+            b'\'' => {
+                let name = rest[1..].split('\'').next()?;
+                // A refused JSON text is told with its table: `t.c`.
+                let bare = if self.code == 3140 { name.split_once('.') } else { None };
+                Some(bare.map_or(name, |(_, column)| column).to_owned())
+            }
             b'`' => {
                 let inner = rest.trim_end().strip_suffix('`')?;
                 inner.rsplit('`').next().map(str::to_owned)

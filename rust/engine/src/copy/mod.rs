@@ -8,3 +8,6 @@ pub mod budget;
 pub mod progress;
 pub mod runner;
 pub mod stream;
+
+#[cfg(test)]
+mod tests;

@@ -19,7 +19,7 @@ from typer.exceptions import Abort, TyperException
 import dbferry
 from dbferry import show
 from dbferry.errors import DbferryError, Interrupted, RequestError, format_error
-from dbferry.progress import Display, Lines, Live_, Silent
+from dbferry.progress import Bar, Display, Lines
 from dbferry.task import Task
 
 app = typer.Typer(
@@ -186,7 +186,8 @@ def schema() -> None:
 def move(task: Task, *, as_json: bool, quiet: bool) -> None:
     """Runs a task with the display that fits, prints its report, and exits with its code."""
     talk = Console(stderr=True)
-    with _display(talk, quiet=quiet) as display:
+    display = _display(talk, quiet=quiet)
+    with display:
         report = task.run(progress=display)
     if as_json:
         _print_json(report.to_dict())
@@ -196,9 +197,9 @@ def move(task: Task, *, as_json: bool, quiet: bool) -> None:
 
 def _display(talk: Console, *, quiet: bool) -> Display:
     if quiet:
-        return Silent()
+        return Display()
     if talk.is_terminal:
-        return Live_(talk)
+        return Bar(talk)
     return Lines(lambda line: talk.print(line, highlight=False, markup=False, soft_wrap=True))
 
 

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from types import TracebackType
-from typing import Protocol, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -33,17 +32,14 @@ class Progress:
 ProgressCallback = Callable[[Progress], None]
 
 
-class Display(Protocol):
-    """Shows progress between `with` and its end."""
+class Display(AbstractContextManager[None]):
+    """Shows nothing; the others show what they are given between `with` and its end."""
 
-    def __enter__(self) -> Self: ...
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None: ...
-    def __call__(self, progress: Progress) -> None: ...
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __call__(self, progress: Progress) -> None:
+        return None
 
 
 class Rate:
@@ -64,24 +60,18 @@ class Rate:
         return (progress.rows - rows) / passed, (progress.bytes - size) / passed
 
 
-class Live_:
+class Bar(Display):
     """One line that is drawn anew, for a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(Text(""), console=console, transient=True, refresh_per_second=10)
         self._rate = Rate()
 
-    def __enter__(self) -> Self:
-        self._live.__enter__()
-        return self
+    def __enter__(self) -> None:
+        self._live.start()
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._live.__exit__(kind, error, trace)
+    def __exit__(self, *_: object) -> None:
+        self._live.stop()
 
     def __call__(self, progress: Progress) -> None:
         rows, size = self._rate.add(progress)
@@ -93,7 +83,7 @@ class Live_:
         self._live.update(line)
 
 
-class Lines:
+class Lines(Display):
     """A plain line now and then, for logs."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
@@ -101,40 +91,11 @@ class Lines:
         self._rate = Rate()
         self._next = time.monotonic() + LINE_EVERY_SECONDS
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
-
     def __call__(self, progress: Progress) -> None:
         rows, size = self._rate.add(progress)
         if time.monotonic() >= self._next:
             self._next = time.monotonic() + LINE_EVERY_SECONDS
             self._write(describe(progress, rows, size))
-
-
-class Silent:
-    """Nothing."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        return None
-
-    def __call__(self, progress: Progress) -> None:
-        return None
 
 
 def describe(progress: Progress, rows_per_second: float, bytes_per_second: float) -> str:

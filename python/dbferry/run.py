@@ -176,7 +176,8 @@ class _Run:
             snapshot=method,
             seconds=time.monotonic() - started,
             tables=tuple(tables),
-            notes=self.plan.notes,
+            # How the source is read is a forecast in the plan and a fact in the report.
+            notes=tuple(n for n in self.plan.notes if not n.startswith("source read under")),
         )
 
     def _clean_up(self, report: Report) -> str:

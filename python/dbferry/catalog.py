@@ -157,6 +157,8 @@ class Catalog:
     skipped: tuple[str, ...] = ()
     """What was seen and is not carried, one phrase each."""
     extensions: frozenset[str] = frozenset()
+    collations: frozenset[str] = frozenset()
+    """The names it knows; MySQL and MariaDB only."""
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, schema: str, name: str) -> Table | None:

@@ -175,6 +175,15 @@ class Writing:
     checks: tuple[dict[str, Any], ...] = ()
 
 
+@dataclass(frozen=True, kw_only=True)
+class Verbatim:
+    """A column between two of one family: its type in the target, and how its bytes get there."""
+
+    declared: Declared
+    expression: str = "{c}"
+    write: str = "text"
+
+
 CHECK_CODES: Mapping[str, tuple[str, ...]] = {
     "no_nul": ("S-NUL",),
     "finite": ("N-NAN",),

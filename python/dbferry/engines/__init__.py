@@ -8,7 +8,7 @@ from typing import Protocol
 
 from dbferry.catalog import Catalog, Column, Identity, NativeType, Session, Table, UserType
 from dbferry.errors import RequestError
-from dbferry.types import Context, Declared, Facts, Flight, Reading, Writing
+from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +59,14 @@ class Engine(Protocol):
     def read_text(self, column: Column) -> Reading: ...
     def declare(self, reading: Reading, context: Context) -> Declared: ...
     def accept(self, native: NativeType, flight: Flight) -> Writing | None: ...
-    def verbatim(self, column: Column, target: Catalog) -> Declared: ...
-    def raw_transfer(self, table: Table) -> str: ...
-    def raw_column(self, column: Column) -> tuple[str, str]: ...
+    def verbatim(self, column: Column, source: Catalog, target: Catalog) -> Verbatim:
+        """A column of this family, as this target takes it."""
+
+    def raw_transfer(self, session: Session, table: Table) -> str | None:
+        """How the engine's own bytes travel; nothing when some values of the table can't."""
+
+    def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
+        """What a plan says about reading this source as a whole."""
 
     def quote(self, name: str) -> str: ...
     def relation(self, schema: str | None, name: str) -> str: ...

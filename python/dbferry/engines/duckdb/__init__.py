@@ -8,7 +8,7 @@ from dbferry.catalog import Catalog, Column, Identity, Session, Table, UserType
 from dbferry.engines import NewTable
 from dbferry.engines.duckdb import catalog, ddl, types
 from dbferry.errors import InternalError, RequestError
-from dbferry.types import Declared, Facts, Reading
+from dbferry.types import Facts, Reading, Verbatim
 
 
 class Duckdb:
@@ -45,13 +45,13 @@ class Duckdb:
     def read_text(self, column: Column) -> Reading:
         raise self._no_source()
 
-    def verbatim(self, column: Column, target: Catalog) -> Declared:
+    def verbatim(self, column: Column, source: Catalog, target: Catalog) -> Verbatim:
         raise self._no_source()
 
-    def raw_transfer(self, table: Table) -> str:
+    def raw_transfer(self, session: Session, table: Table) -> str | None:
         raise self._no_source()
 
-    def raw_column(self, column: Column) -> tuple[str, str]:
+    def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
         raise self._no_source()
 
     def source_relation(self, table: Table) -> str:

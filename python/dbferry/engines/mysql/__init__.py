@@ -7,9 +7,9 @@ from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, NativeType, Session, Table, UserType
 from dbferry.engines import NewTable
-from dbferry.engines.mysql import catalog, ddl, probe, types
+from dbferry.engines.mysql import catalog, ddl, probe, twin, types
 from dbferry.errors import InternalError
-from dbferry.types import Context, Declared, Facts, Flight, Reading, Writing
+from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
 NAME_CHARACTERS = 64
 ROW_BYTES = 65_535
@@ -29,7 +29,6 @@ class Mysql:
     truncate_table = staticmethod(ddl.truncate_table)
     set_next = staticmethod(ddl.set_next)
     read_text = staticmethod(types.read_text)
-    raw_column = staticmethod(types.raw_column)
 
     def __init__(self, flavour: str) -> None:
         self.name = flavour
@@ -52,11 +51,19 @@ class Mysql:
     def accept(self, native: NativeType, flight: Flight) -> Writing | None:
         return types.accept(native, flight, self.name)
 
-    def verbatim(self, column: Column, target: Catalog) -> Declared:
-        return Declared(native=column.native)
+    def verbatim(self, column: Column, source: Catalog, target: Catalog) -> Verbatim:
+        if source.engine == target.engine:
+            return twin.same(column.native)
+        return twin.other(column.native, target)
 
-    def raw_transfer(self, table: Table) -> str:
-        return "raw"
+    def raw_transfer(self, session: Session, table: Table) -> str | None:
+        """An ENUM's error value is neither text nor a label: no bytes of its own load it again."""
+        return (
+            None if probe.has_error_labels(session, table, self.source_relation(table)) else "raw"
+        )
+
+    def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
+        return (f"source read under: {probe.snapshot_method(session)}",)
 
     def source_relation(self, table: Table) -> str:
         return ddl.relation(table.schema, table.name)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 
 from dbferry.catalog import (
     Catalog,
@@ -54,6 +55,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     for schema, table, column in session.query(KEYS.format(where=where)):
         keys[schema or "", table or ""].append(column or "")
     columns = _columns(session, where, mariadb)
+    _true_labels(session, columns)
     tables: list[Table] = []
     skipped: list[str] = []
     for row in session.query(TABLES.format(where=where)):
@@ -85,14 +87,38 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         tables=tuple(tables),
         folds_tables=folding != "0",
         skipped=tuple(skipped),
+        collations=frozenset(
+            row[0] or ""
+            for row in session.query("SELECT collation_name FROM information_schema.collations")
+        ),
     )
+
+
+def _true_labels(session: Session, columns: dict[tuple[str, str], list[Column]]) -> None:
+    """The catalog tells `?` for characters above U+FFFF; the rows tell the labels that they use."""
+    for (schema, table), found in columns.items():
+        for place, column in enumerate(found):
+            if column.native.name != "enum" or not any(
+                "?" in label for label in column.native.labels
+            ):
+                continue
+            name = ddl.quote(column.name)
+            used = session.query(
+                f"SELECT DISTINCT {name} + 0, {name} FROM {ddl.relation(schema, table)} "
+                f"WHERE {name} + 0 > 0"
+            )
+            told = {int(index or 0): label or "" for index, label in used}
+            labels = tuple(
+                told.get(index, label) for index, label in enumerate(column.native.labels, start=1)
+            )
+            text = f"enum({', '.join(map(ddl.literal, labels))})"
+            native = replace(column.native, labels=labels, text=text)
+            found[place] = replace(column, native=native)
 
 
 def _with_next(column: Column, following: str | None) -> Column:
     if column.identity is None:
         return column
-    from dataclasses import replace
-
     identity = replace(column.identity, next_value=int(following) if following else None)
     return replace(column, identity=identity)
 

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from dbferry.catalog import Column, Session, Table
 from dbferry.engines.mysql import ddl
+from dbferry.errors import AuthError, MissingError, PermissionError_, RequestError
 from dbferry.types import Facts
 
 FAMILY = ("mysql", "mariadb")
@@ -36,6 +37,30 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
         case _:
             pass
     return wanted
+
+
+def has_error_labels(session: Session, table: Table, relation: str) -> bool:
+    """True when an ENUM of the table holds index 0, which is shown as '' and is no label."""
+    names = [ddl.quote(column.name) for column in table.columns if column.native.name == "enum"]
+    if not names:
+        return False
+    found = " OR ".join(f"{name} + 0 = 0" for name in names)
+    return bool(session.query(f"SELECT 1 FROM {relation} WHERE {found} LIMIT 1"))
+
+
+def snapshot_method(session: Session) -> str:
+    """How this user may read many tables at one moment; in the order in which the engine tries."""
+    position = session.query("SHOW STATUS LIKE 'Binlog_snapshot_file'")
+    if any(row[1] for row in position):
+        return "equal binlog positions"
+    try:
+        # It needs the privilege of the global lock, and does nothing: there is no such table.
+        session.query("FLUSH NO_WRITE_TO_BINLOG TABLES `dbferry`.` no such table`")
+    except (PermissionError_, AuthError):
+        return "single session"
+    except (MissingError, RequestError):
+        pass
+    return "flush tables with read lock"
 
 
 def run(session: Session, table: Table, target: str, relation: str) -> Mapping[str, Facts]:

@@ -522,6 +522,9 @@ def _checks(native: NativeType, flight: Flight, flavour: str) -> list[dict[str, 
     match native.name:
         case name if name in BITS:
             return list(integer_checks(f"{'u' if native.unsigned else ''}int{BITS[name]}", flight))
+        case "year":
+            # A number below 100 is taken for a year of this or the last century.
+            return [{"rule": "integer", "min": "1901", "max": "2155"}]
         case "decimal":
             return list(decimal_checks(flight, native.precision, native.scale))
         case "float" | "double":
@@ -541,14 +544,3 @@ def _checks(native: NativeType, flight: Flight, flavour: str) -> list[dict[str, 
             return [{"rule": "bytes", "max": {**TEXT_BYTES, **BLOB_BYTES}[name]}]
         case _:
             return []
-
-
-def raw_column(column: Column) -> tuple[str, str]:
-    """Expression and `write` between two of one flavour; bytes, bits, shapes go as hex."""
-    name, native = ddl.quote(column.name), column.native
-    if native.name in BLOBS or native.name in GEOMETRIES or native.name in ("bit", "vector"):
-        return f"HEX({name})", "hex"
-    if native.name == "float":
-        # The text protocol prints six digits of a FLOAT, and all of a DOUBLE.
-        return f"({name} + 0e0)", "text"
-    return name, "text"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Catalog, Column, Session, Table
+from dbferry.catalog import Catalog, Column, NativeType, Session, Table
 from dbferry.engines import NewTable
 from dbferry.engines.postgresql import catalog, ddl, probe, types
-from dbferry.types import Declared, Facts, Verdict
+from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 NAME_BYTES = 63
@@ -40,9 +40,13 @@ class Postgresql:
     def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
         return probe.run(session, table, target, self.source_relation(table))
 
-    def verbatim(self, column: Column, target: Catalog) -> Declared:
+    def verbatim(self, column: Column, source: Catalog, target: Catalog) -> Verbatim:
         """The same type in another PostgreSQL; what it names must be there."""
-        native = column.native
+        return types.money(column.native, source, target) or Verbatim(
+            declared=self._own(column.native, target)
+        )
+
+    def _own(self, native: NativeType, target: Catalog) -> Declared:
         known = {(t.schema, t.name) for t in target.types}
         if native.domain and not any(
             native.domain == ddl.relation(schema, name) for schema, name in known
@@ -66,15 +70,15 @@ class Postgresql:
             hint="create the type, or the extension that has it, in the target first",
         )
 
-    def raw_transfer(self, table: Table) -> str:
+    def raw_transfer(self, session: Session, table: Table) -> str | None:
         return (
             "raw_binary"
             if all(c.native.binary and not c.native.domain for c in table.columns)
             else "raw"
         )
 
-    def raw_column(self, column: Column) -> tuple[str, str]:
-        return ddl.quote(column.name), "text"
+    def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
+        return ("source read under: exported snapshot",)
 
     def source_relation(self, table: Table) -> str:
         only = "ONLY " if table.kind == "parent" else ""

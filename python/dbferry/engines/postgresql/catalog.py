@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 
 from dbferry.catalog import (
     Catalog,
@@ -160,6 +161,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         tables=tuple(tables),
         types=types,
         skipped=tuple(skipped),
+        settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
         extensions=frozenset(
             row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")
         ),
@@ -221,19 +223,19 @@ def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[
                 generated=default if generated else None,
             )
         )
-    if any(c.native.name == "money" for found in columns.values() for c in found):
+    if any(
+        "money" in (c.native.name, c.native.element) for found in columns.values() for c in found
+    ):
         _money(session, columns)
     return columns
 
 
 def _money(session: Session, columns: dict[str, list[Column]]) -> None:
     """The digits after the point of money are a setting of the database."""
-    from dataclasses import replace
-
     digits = int(session.query("SELECT scale((0::money)::numeric)")[0][0] or 2)
     for found in columns.values():
         for place, column in enumerate(found):
-            if column.native.name == "money":
+            if "money" in (column.native.name, column.native.element):
                 found[place] = replace(column, native=replace(column.native, scale=digits))
 
 

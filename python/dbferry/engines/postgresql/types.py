@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from dbferry.catalog import Column, NativeType
+from dbferry.catalog import Catalog, Column, NativeType
 from dbferry.types import (
     INTEGERS,
     Canonical,
@@ -16,6 +16,7 @@ from dbferry.types import (
     Flight,
     Kind,
     Reading,
+    Verbatim,
     Verdict,
     Writing,
     decimal,
@@ -135,6 +136,34 @@ def read(column: Column, facts: Facts) -> Reading:
     sized = _sized(native, facts) if native.schema == "pg_catalog" else None
     return sized or _as_text(
         Kind.OPAQUE, f"type {native.text} travels as its text", verdict=Verdict.WARNING
+    )
+
+
+def money(native: NativeType, source: Catalog, target: Catalog) -> Verbatim | None:
+    """Money where the two sides read it by other rules: its text and its bytes name other sums."""
+    if "money" not in (native.name, native.element):
+        return None
+    here, there = (side.settings.get("lc_monetary") for side in (source, target))
+    if here == there:
+        return None
+    scale = native.scale if native.scale is not None else 2
+    is_array = native.element is not None
+    numeric = simple(
+        "_numeric" if is_array else "numeric",
+        f"numeric(19,{scale}){'[]' if is_array else ''}",
+        precision=19,
+        scale=scale,
+        kind="array" if is_array else "base",
+        element="numeric" if is_array else None,
+    )
+    return Verbatim(
+        declared=Declared(
+            native=numeric,
+            verdict=Verdict.NOTE,
+            code="X-MONEY",
+            note=f"money becomes a number: lc_monetary is `{here}` here and `{there}` there",
+        ),
+        expression=f"{{c}}::{'numeric[]' if is_array else 'numeric'}",
     )
 
 
@@ -269,6 +298,13 @@ def declare(reading: Reading, context: Context) -> Declared:
             return Declared(native=simple("numeric"))
         case Kind.TEXT:
             return _text(kind, context)
+        case Kind.BINARY if kind.fixed:
+            return Declared(
+                native=simple("bytea"),
+                verdict=Verdict.NOTE,
+                code="B-SIZE",
+                note="bytea has no length of its own",
+            )
         case Kind.BINARY:
             return Declared(native=simple("bytea"))
         case Kind.UUID:

@@ -8,7 +8,7 @@ from dbferry.catalog import Catalog, Column, Session, Table, UserType
 from dbferry.engines import NewTable
 from dbferry.engines.sqlite import catalog, ddl, probe, types
 from dbferry.errors import InternalError
-from dbferry.types import Declared, Facts
+from dbferry.types import Facts, Verbatim
 
 _FOLD = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1)})
 
@@ -37,14 +37,18 @@ class Sqlite:
         """Between two SQLite files values keep their class, and nothing needs to be known."""
         return {} if target == "sqlite" else probe.run(session, table)
 
-    def verbatim(self, column: Column, target: Catalog) -> Declared:
-        return Declared(native=column.native)
+    def verbatim(self, column: Column, source: Catalog, target: Catalog) -> Verbatim:
+        return Verbatim(declared=types.own(column.native))
 
-    def raw_transfer(self, table: Table) -> str:
+    def raw_transfer(self, session: Session, table: Table) -> str | None:
         return "raw"
 
-    def raw_column(self, column: Column) -> tuple[str, str]:
-        return ddl.quote(column.name), "text"
+    def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
+        notes = ["source read under: one read transaction"]
+        here, there = source.settings.get("encoding"), target.settings.get("encoding")
+        if there is not None and here != there:
+            notes.append(f"the source keeps text as {here}, the target as {there}")
+        return notes
 
     def source_relation(self, table: Table) -> str:
         return ddl.quote(table.name)

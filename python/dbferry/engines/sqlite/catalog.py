@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection
+from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, Identity, IdentityKind, NativeType, Session, Table
-from dbferry.engines.sqlite import ddl
+from dbferry.engines.sqlite import ddl, declaration
 
 TABLES = """
 SELECT l.name, l.type, l.wr, l.strict,
@@ -45,7 +46,8 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         )
         key = tuple(column for _, column in keys)
         rowid = without_rowid != "1" and len(key) == 1 and name not in indexed
-        autoincrement = rowid and re.search(r"\bAUTOINCREMENT\b", sql or "", re.IGNORECASE)
+        autoincrement = rowid and declaration.is_autoincrement(sql or "")
+        collations = declaration.collations(sql or "")
         identity = Identity(
             kind=IdentityKind.AUTO_INCREMENT if autoincrement else IdentityKind.ROWID,
             next_value=sequences.get(name or "", 0) + 1 if autoincrement else None,
@@ -63,6 +65,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                         key,
                         identity if rowid and row[2] == key[0] else None,
                         without_rowid == "1" or strict == "1",
+                        collations.get(row[2] or ""),
                     )
                     for row in found
                 ),
@@ -76,6 +79,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         tables=tuple(tables),
         folds_tables=True,
         skipped=tuple(skipped),
+        settings={"encoding": session.query("PRAGMA encoding")[0][0] or ""},
     )
 
 
@@ -87,14 +91,18 @@ def _sequences(session: Session) -> dict[str, int]:
 
 
 def _column(
-    row: tuple[str | None, ...], key: tuple[str, ...], identity: Identity | None, exact_keys: bool
+    row: tuple[str | None, ...],
+    key: tuple[str, ...],
+    identity: Identity | None,
+    exact_keys: bool,
+    collation: str | None,
 ) -> Column:
     _, position, name, declared, notnull, default, _, hidden = row
     never_null = notnull == "1" or identity is not None or (exact_keys and name in key)
     return Column(
         name=name or "",
         position=int(position or 0) + 1,
-        native=native(declared or ""),
+        native=replace(native(declared or ""), collation=collation),
         nullable=not never_null,
         default=default,
         identity=identity,

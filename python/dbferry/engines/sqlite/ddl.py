@@ -27,6 +27,8 @@ def _column(column: NewColumn, is_rowid: bool) -> str:
         parts[1:] = ["INTEGER PRIMARY KEY" + (" AUTOINCREMENT" if promise else "")]
     elif not column.nullable:
         parts.append("NOT NULL")
+    if column.native.collation is not None:
+        parts.append(f"COLLATE {quote(column.native.collation)}")
     return " ".join(part for part in parts if part)
 
 

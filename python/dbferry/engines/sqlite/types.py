@@ -37,6 +37,10 @@ EPOCHS = (
 )
 
 
+# Collations that every SQLite knows.
+BUILT_IN = frozenset({"BINARY", "NOCASE", "RTRIM"})
+
+
 def _reading(kind: Kind, read: str, flight: str, **more: Any) -> Reading:
     return Reading(
         canonical=Canonical(kind=kind, **more),
@@ -192,7 +196,27 @@ def _by_affinity(native: NativeType, facts: Facts) -> Reading:
 def _text(native: NativeType, facts: Facts) -> Reading:
     fits = native.length is not None and facts.get("characters", 0) <= native.length
     sized = native.length if fits and "char" in native.name else None
-    return _reading(Kind.TEXT, "text", "text", length=sized)
+    reading = _reading(Kind.TEXT, "text", "text", length=sized)
+    if native.collation in (None, "BINARY"):
+        return reading
+    return replace(
+        reading,
+        verdict=Verdict.NOTE,
+        code="C-CI-LOST",
+        note=f"collation {native.collation} is not carried: comparisons become exact",
+    )
+
+
+def own(native: NativeType) -> Declared:
+    """The type in another file; collations of an application are not there."""
+    if native.collation is None or native.collation in BUILT_IN:
+        return Declared(native=native)
+    return Declared(
+        native=replace(native, collation=None),
+        verdict=Verdict.NOTE,
+        code="C-CI-LOST",
+        note=f"collation {native.collation} is the application's own: comparisons become exact",
+    )
 
 
 def declare(reading: Reading, context: Context) -> Declared:

@@ -1,0 +1,401 @@
+"""How a column travels: as it is between two of one engine, else read, declared and written.
+
+The first step that says no names the code, the reason and what the user may choose instead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from typing import Any
+
+from dbferry.catalog import Column, NativeType, Table, UserType
+from dbferry.items import ColumnItem
+from dbferry.pair import Pair
+from dbferry.selection import Destination, map_schema
+from dbferry.types import (
+    CHECK_CODES,
+    Context,
+    Declared,
+    Facts,
+    Flight,
+    Kind,
+    Reading,
+    Verdict,
+    Writing,
+)
+
+# What a probe has found and a reader would refuse row by row.
+FOUND: Mapping[str, tuple[str, str]] = {
+    "zero_dates": ("T-ZERO", "zero dates or dates with a zero part"),
+    "error_labels": ("E-BADENUM", "values that are none of the labels"),
+}
+
+
+class Columns:
+    """Decides the columns of all tables; keeps the types that the target must be given."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.types: dict[tuple[str, str], UserType] = {}
+
+    def verbatim(self, table: Table, column: Column) -> ColumnItem:
+        """A column between two of one engine: its own type, its own bytes."""
+        one, other = self.pair.ends
+        native = column.native
+        if native.schema not in (None, "pg_catalog"):
+            native = self._user_type(native)
+        moved = other.verbatim(replace(column, native=native), self.pair.source, self.pair.target)
+        declared = moved.declared
+        notes = [declared.note] if declared.note else []
+        codes = [declared.code] if declared.code else []
+        verdict = declared.verdict
+        if column.generated is not None:
+            verdict, codes, notes = _generated(verdict, codes, notes)
+        item = ColumnItem(
+            name=column.name,
+            target=other.fit_name(column.name),
+            source_type=native.domain or native.text,
+            target_type=declared.native,
+            nullable=column.nullable,
+            verdict=verdict,
+            codes=tuple(codes),
+            notes=tuple(notes),
+            hint=declared.hint,
+            expression=moved.expression.replace("{c}", one.quote(column.name)),
+            read="text",
+            flight=Flight("text"),
+            write=moved.write,
+            identity=column.identity,
+            never_null_integer=self._is_integer_key(table, column, {}),
+        )
+        self._refuse(table, item)
+        return item
+
+    def crossing(
+        self, table: Table, column: Column, place: Destination, facts: Facts, standing: Table | None
+    ) -> ColumnItem:
+        """A column between engines, or into a table that stands already."""
+        one = self.pair.ends[0]
+        policy = self.pair.rules.policy(table, column.name, "N-NAN")
+        if isinstance(policy, dict) or policy in ("null", "clamp"):
+            facts = {name: value for name, value in facts.items() if name != "not_a_number"}
+        context = Context(
+            source=self.pair.source.engine,
+            schema=place.schema or "",
+            table=place.name,
+            column=column.name,
+            facts=facts,
+            version=self.pair.target.numbers,
+            identity=column.identity is not None,
+            key_columns=len(table.primary_key) if column.name in table.primary_key else 0,
+            extensions=self.pair.target.extensions,
+        )
+        reading = one.read(column, facts)
+        own = self._own(column) if standing is None else None
+        declared, writing, flown = self._write(reading, column, context, standing, own)
+        risks = _codes(reading, declared, writing)
+        policies = {
+            code: policy
+            for code in sorted(risks)
+            if (policy := self.pair.rules.policy(table, column.name, code)) is not None
+        }
+        if "text" in policies.values():
+            reading = one.read_text(column)
+            declared, writing, flown = self._write(reading, column, context, standing, None)
+            declared = replace(
+                declared,
+                verdict=max(declared.verdict, Verdict.WARNING, key=_weight),
+                note="moved as text, as asked",
+            )
+        native = declared.native
+        if standing is None and native.kind == "enum" and native.schema is not None:
+            self._want_type(
+                UserType(schema=native.schema, name=native.name, kind="enum", labels=native.labels)
+            )
+        if policies.get(declared.code or "") == "binary":
+            declared = replace(declared, verdict=Verdict.WARNING)
+        item = self._item(table, column, reading, declared, writing, flown, policies)
+        item = self._found(item, facts, policies, key=column.name in table.primary_key)
+        if facts.get("nulls") and column.name in table.primary_key:
+            item = replace(
+                item,
+                verdict=Verdict.ERROR,
+                codes=(*item.codes, "K-NULL"),
+                notes=("NULL in a primary key",),
+                hint="give those rows a key in the source, or exclude the table",
+            )
+        item = _nullable(table, item, facts)
+        self._refuse(table, item)
+        return replace(item, never_null_integer=self._is_integer_key(table, column, facts))
+
+    def _schema(self, schema: str) -> str:
+        pair = self.pair
+        return map_schema(schema, pair.source, pair.target, pair.ends, pair.options) or schema
+
+    def _user_type(self, native: NativeType) -> NativeType:
+        """Its name in the target's schema; an enum that isn't there is created."""
+        old, bare = native.schema or "", native.element or native.name
+        new = self._schema(old)
+        quote = self.pair.ends[1].quote
+        prefix = f"{quote(old)}."
+        text = f"{quote(new)}.{native.text.removeprefix(prefix)}"
+        wanted = next(
+            (
+                t
+                for t in self.pair.source.types
+                if t.schema == old and t.name.lower() == bare.lower() and t.kind == "enum"
+            ),
+            None,
+        )
+        if wanted is not None:
+            self._want_type(replace(wanted, schema=new))
+            native = replace(native, kind="enum")
+        return replace(native, schema=new, text=text)
+
+    def _want_type(self, wanted: UserType) -> None:
+        key = (wanted.schema, wanted.name)
+        standing = self.types.get(key) or next(
+            (t for t in self.pair.target.types if (t.schema, t.name) == key), wanted
+        )
+        if standing.labels != wanted.labels:
+            self.pair.fault(
+                f"type `{wanted.schema}.{wanted.name}` is in the target with other labels",
+                code="X-TYPE",
+                hint="drop or rename that type in the target",
+            )
+        self.types[key] = wanted
+
+    def _is_integer_key(self, table: Table, column: Column, facts: Facts) -> bool:
+        one = self.pair.ends[0]
+        if column.name not in table.primary_key or (column.nullable and not facts.get("rows")):
+            return False
+        sure = one.typed or table.strict or bool(column.identity) or bool(facts)
+        kind = one.read(column, facts).canonical.kind
+        return sure and not facts.get("nulls") and kind in (Kind.INT, Kind.UINT)
+
+    def _own(self, column: Column) -> Declared | None:
+        """The column's own type in a target of the same family."""
+        one, other = self.pair.ends
+        if one.family != other.family:
+            return None
+        return other.verbatim(column, self.pair.source, self.pair.target).declared
+
+    def _write(
+        self,
+        reading: Reading,
+        column: Column,
+        context: Context,
+        standing: Table | None,
+        own: Declared | None,
+    ) -> tuple[Declared, Writing, Flight]:
+        """What the target declares, or has; its encoder; the flight between."""
+        other = self.pair.ends[1]
+        fold = other.fold_column
+        if standing is not None:
+            theirs = next(
+                (c for c in standing.columns if fold(c.name) == fold(other.fit_name(column.name))),
+                None,
+            )
+            if theirs is None:
+                return (
+                    Declared(
+                        native=NativeType(name="", text=""),
+                        verdict=Verdict.ERROR,
+                        code="M-MISSING",
+                        note="the target table has no such column",
+                        hint="add the column, or choose --prepare drop",
+                    ),
+                    Writing(write=""),
+                    reading.flight,
+                )
+            return self._into(reading, theirs.native)
+        if own is not None:
+            kept, encoder, flight = self._into(reading, own.native)
+            if kept.verdict is not Verdict.ERROR:
+                return own, encoder, flight
+        declared = other.declare(reading, context)
+        if declared.native.kind == "enum" and declared.native.schema is None:
+            text = other.relation(context.schema, declared.native.name)
+            native = replace(declared.native, schema=context.schema, text=text)
+            declared = replace(declared, native=native)
+        flight = declared.flight or reading.flight
+        writing = other.accept(declared.native, flight)
+        if writing is None or reading.flown_as(flight) is None:
+            return (
+                replace(
+                    declared,
+                    verdict=Verdict.ERROR,
+                    code=declared.code or "X-TYPE",
+                    note=declared.note
+                    or f"{reading.canonical} can't go into {declared.native.text}",
+                    hint=declared.hint or "choose --on-loss '{column}:X-TYPE=text'",
+                ),
+                Writing(write=""),
+                flight,
+            )
+        return declared, writing, flight
+
+    def _into(self, reading: Reading, native: NativeType) -> tuple[Declared, Writing, Flight]:
+        """Into a column that stands: by the reading's own flight, or another that it can give."""
+        other = self.pair.ends[1]
+        offers = [reading.flight]
+        if "decimal" in reading.options and native.precision:
+            offers.append(Flight("decimal", min(native.precision, 76), native.scale or 0))
+        offers += [Flight(name) for name in reading.options if name not in ("decimal", "text")]
+        for flight in offers:
+            writing = other.accept(native, flight)
+            if writing is not None and _rounds(reading, native):
+                declared = Declared(
+                    native=native,
+                    verdict=Verdict.ERROR,
+                    code="T-SCALE",
+                    note=f"the target's {native.text} would round fractions of seconds",
+                    hint="choose --prepare drop, or widen the column in the target",
+                )
+                return declared, writing, flight
+            if writing is not None:
+                return Declared(native=native), writing, flight
+        declared = Declared(
+            native=native,
+            verdict=Verdict.ERROR,
+            code="X-TYPE",
+            note=f"{reading.canonical} can't go into the target's {native.text}",
+            hint="choose --prepare drop, or change the column in the target",
+        )
+        return declared, Writing(write=""), reading.flight
+
+    def _item(
+        self,
+        table: Table,
+        column: Column,
+        reading: Reading,
+        declared: Declared,
+        writing: Writing,
+        flight: Flight,
+        policies: Mapping[str, Any],
+    ) -> ColumnItem:
+        one, other = self.pair.ends
+        read, expression = reading.flown_as(flight) or (reading.read, reading.expression)
+        verdict = max(reading.verdict, declared.verdict, key=_weight)
+        notes = [note for note in (reading.note, declared.note) if note]
+        codes = [code for code in dict.fromkeys((reading.code, declared.code)) if code]
+        if column.generated is not None:
+            verdict, codes, notes = _generated(verdict, codes, notes)
+        in_key = column.name in table.primary_key
+        return ColumnItem(
+            name=column.name,
+            target=other.fit_name(column.name),
+            source_type=column.native.text,
+            target_type=declared.native,
+            nullable=column.nullable and not in_key,
+            verdict=verdict,
+            codes=tuple(codes),
+            notes=tuple(notes),
+            hint=declared.hint,
+            policies=policies,
+            expression=expression.replace("{c}", one.quote(column.name)),
+            read=read,
+            flight=flight,
+            write=writing.write,
+            checks=_merged(reading.checks, writing.checks),
+            extension=declared.extension,
+            identity=column.identity,
+        )
+
+    def _found(
+        self, item: ColumnItem, facts: Facts, policies: Mapping[str, Any], *, key: bool
+    ) -> ColumnItem:
+        for fact, (code, what) in FOUND.items():
+            count = facts.get(fact)
+            if not count:
+                continue
+            note = f"{count} {what}"
+            policy = policies.get(code, "error")
+            if policy == "error" or (policy == "null" and key):
+                item = replace(
+                    item,
+                    verdict=Verdict.ERROR,
+                    codes=(*item.codes, code),
+                    notes=(*item.notes, note),
+                    hint=f"choose --on-loss '{{column}}:{code}=null' or =text",
+                )
+            else:
+                item = replace(
+                    item,
+                    verdict=max(item.verdict, Verdict.WARNING, key=_weight),
+                    codes=(*item.codes, code),
+                    notes=(*item.notes, note),
+                )
+        return item
+
+    def _refuse(self, table: Table, item: ColumnItem) -> None:
+        if item.verdict is not Verdict.ERROR:
+            return
+        name = f"{table.name}.{item.name}"
+        hint = item.hint or f"choose --on-loss '{name}:{item.codes[0] if item.codes else '*'}=text'"
+        self.pair.fault(
+            "; ".join(item.notes) or f"type {item.source_type} can't be moved",
+            code=item.codes[-1] if item.codes else None,
+            table=table.label,
+            column=item.name,
+            side="source",
+            engine=self.pair.source.engine,
+            hint=hint.replace("{column}", name),
+        )
+
+
+def _rounds(reading: Reading, native: NativeType) -> bool:
+    """Servers round fractions that a column has no digits for, and say nothing."""
+    if reading.canonical.kind not in (Kind.TIME, Kind.TIMESTAMP, Kind.INSTANT, Kind.SPAN):
+        return False
+    wanted = 6 if reading.canonical.precision is None else reading.canonical.precision
+    return native.precision is not None and native.precision < wanted
+
+
+def _weight(verdict: Verdict) -> int:
+    return verdict.weight
+
+
+def _codes(reading: Reading, declared: Declared, writing: Writing) -> set[str]:
+    checks = (*reading.checks, *writing.checks)
+    codes = {code for check in checks for code in CHECK_CODES[check["rule"]]}
+    return codes | set(reading.risks) | {c for c in (reading.code, declared.code) if c}
+
+
+def _merged(*groups: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
+    merged: list[dict[str, Any]] = []
+    for check in (check for group in groups for check in group):
+        if check not in merged:
+            merged.append(check)
+    return tuple(merged)
+
+
+def _generated(
+    verdict: Verdict, codes: list[str], notes: list[str]
+) -> tuple[Verdict, list[str], list[str]]:
+    """A generated column becomes a plain one that holds the values."""
+    return (
+        max(verdict, Verdict.NOTE, key=_weight),
+        [*codes, "X-GEN"],
+        [*notes, "a generated column becomes a plain one"],
+    )
+
+
+def _nullable(table: Table, item: ColumnItem, facts: Facts) -> ColumnItem:
+    """Makes room for the NULLs that a policy asks for; a key has none."""
+    asked = [code for code, policy in item.policies.items() if policy == "null"]
+    if not asked or item.nullable:
+        return item
+    if item.name in table.primary_key:
+        kept = {code: policy for code, policy in item.policies.items() if policy != "null"}
+        return replace(
+            item, policies=kept, notes=(*item.notes, "a key has no NULL: such a value is an error")
+        )
+    # A probe that found none leaves NOT NULL alone: what comes later is refused by the target.
+    clean = {code for fact, (code, _) in FOUND.items() if facts.get("rows") and not facts.get(fact)}
+    if set(asked) <= clean:
+        return item
+    return replace(
+        item, nullable=True, notes=(*item.notes, "NOT NULL is dropped for policy `null`")
+    )

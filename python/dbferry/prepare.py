@@ -1,0 +1,139 @@
+"""What is done to a target table around its rows: made, emptied or kept; keys; next values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dbferry.catalog import Table
+from dbferry.engines import NewColumn, NewTable
+from dbferry.errors import TargetNotEmptyError
+from dbferry.items import ColumnItem
+from dbferry.pair import Pair
+from dbferry.selection import Destination, Prepare
+from dbferry.types import Verdict
+
+
+def action(pair: Pair, table: Table, existing: Table | None) -> str:
+    """`TableItem.action` for a table; a fault when rows stand in its way."""
+    prepare = pair.options.prepare
+    if existing is None:
+        return "create"
+    if prepare is not Prepare.CREATE:
+        return str(prepare)
+    relation = pair.ends[1].relation(existing.schema, existing.name)
+    if pair.target_session and pair.target_session.query(f"SELECT 1 FROM {relation} LIMIT 1"):
+        pair.faults.append(
+            TargetNotEmptyError(
+                f"the target table {relation} has rows",
+                table=table.label,
+                side="target",
+                engine=pair.target.engine,
+                hint="choose --prepare truncate, drop or append, or exclude the table",
+            )
+        )
+    return "keep"
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """The columns as the target table has them, and the statements before and after the load."""
+
+    columns: Sequence[ColumnItem]
+    before: Sequence[str]
+    after: Sequence[str]
+
+    @classmethod
+    def of(
+        cls,
+        pair: Pair,
+        table: Table,
+        place: Destination,
+        action: str,
+        columns: Sequence[ColumnItem],
+        standing: Table | None,
+    ) -> Preparation:
+        other = pair.ends[1]
+        key = tuple(other.fit_name(name) for name in table.primary_key)
+        columns = [
+            item
+            if item.identity is None or other.keeps_identity(item.target, key)
+            else _plain(item)
+            for item in columns
+        ]
+        if standing is None:
+            made = _created(pair, table, place, action, columns)
+        else:
+            made = _standing(pair, place, action, columns, standing)
+        name = standing.name if standing else place.name
+        following: list[str] = []
+        for item in made.columns:
+            there = standing.column(item.target) if standing else None
+            if item.identity is not None and (standing is None or (there and there.identity)):
+                following += other.set_next(place.schema, name, item.target, item.identity)
+        return replace(made, after=[*made.after, *following])
+
+
+def _created(
+    pair: Pair, table: Table, place: Destination, action: str, columns: Sequence[ColumnItem]
+) -> Preparation:
+    one, other = pair.ends
+    targets = {column.name: column.target for column in columns}
+    new = NewTable(
+        schema=place.schema,
+        name=place.name,
+        kind=table.kind,
+        strict=table.strict,
+        primary_key=tuple(targets[name] for name in table.primary_key),
+        exact_text=one.family != other.family,
+        columns=tuple(
+            NewColumn(name=c.target, native=c.target_type, nullable=c.nullable, identity=c.identity)
+            for c in columns
+        ),
+    )
+    new, notes = other.fit_rows(new)
+    columns = [
+        _fitted(item, made, notes.get(made.name))
+        for item, made in zip(columns, new.columns, strict=True)
+    ]
+    before = [other.drop_table(place.schema, place.name)] if action == "drop" else []
+    before.append(other.create_table(new, pair.target.numbers))
+    return Preparation(columns, before, other.finish_table(new))
+
+
+def _standing(
+    pair: Pair, place: Destination, action: str, columns: Sequence[ColumnItem], standing: Table
+) -> Preparation:
+    other = pair.ends[1]
+    names = {other.fold_column(column.name): column.name for column in standing.columns}
+    columns = [
+        replace(item, target=names.get(other.fold_column(item.target), item.target))
+        for item in columns
+    ]
+    before = [other.truncate_table(place.schema, standing.name)] if action == "truncate" else []
+    return Preparation(columns, before, ())
+
+
+def _plain(item: ColumnItem) -> ColumnItem:
+    """An identity that the target has no place for."""
+    return replace(
+        item,
+        identity=None,
+        codes=(*item.codes, "K-IDENTITY"),
+        verdict=max(item.verdict, Verdict.NOTE, key=lambda verdict: verdict.weight),
+        notes=(*item.notes, "the target gives no next value to this column"),
+    )
+
+
+def _fitted(item: ColumnItem, made: NewColumn, note: str | None) -> ColumnItem:
+    """A column redeclared to fit the row; its checks no longer bound its length."""
+    if note is None:
+        return item
+    checks = tuple(c for c in item.checks if c["rule"] not in ("characters", "bytes"))
+    return replace(
+        item,
+        target_type=made.native,
+        checks=checks,
+        notes=(*item.notes, note),
+        verdict=max(item.verdict, Verdict.NOTE, key=lambda verdict: verdict.weight),
+    )

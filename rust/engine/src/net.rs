@@ -46,6 +46,15 @@ pub enum Address<'a> {
 }
 
 impl<'a> Address<'a> {
+    /// An endpoint with this address alone, given up on soon: for a word to a server about a session of ours.
+    pub fn only(self, endpoint: &Endpoint) -> Endpoint {
+        let hosts = match self {
+            Address::Host(host) => vec![host.clone()],
+            Address::Socket(_) => Vec::new(),
+        };
+        Endpoint { hosts, connect_timeout_seconds: 2, ..endpoint.clone() }
+    }
+
     /// The addresses of an endpoint in the order they are tried.
     pub fn of(endpoint: &'a Endpoint) -> Vec<Address<'a>> {
         match &endpoint.socket {

@@ -45,6 +45,8 @@ pub struct Connection {
 #[derive(Debug)]
 struct Greeting {
     version: String,
+    /// The session's number in the server.
+    session: u32,
     capabilities: Capabilities,
     challenge: Vec<u8>,
     plugin: Vec<u8>,
@@ -53,6 +55,13 @@ struct Greeting {
 /// Opens a session for plain SQL.
 pub fn connect(endpoint: &Endpoint, cancel: &Cancel) -> Result<Connection> {
     Connection::open(endpoint, Role::Plain, cancel)
+}
+
+/// Ends a session of ours from another: one that waits for a lock doesn't notice that we have hung up.
+fn end(endpoint: &Endpoint, session: u32) -> Result<()> {
+    // Its own cancel is never raised, so this ends no further session.
+    let mut other = Connection::open(endpoint, Role::Plain, &Cancel::default())?;
+    other.run(&format!("KILL {session}")).map(drop)
 }
 
 impl Connection {
@@ -92,6 +101,14 @@ impl Connection {
         connection.login(endpoint, &greeting, transport)?;
         connection.packets.stream().set_timeout(None)?;
         connection.settle(role)?;
+        let (endpoint, session) = (address.only(endpoint), greeting.session);
+        // On a thread of its own: nobody waits for a server that may be gone.
+        cancel.on_cancel(move || {
+            drop(std::thread::spawn({
+                let endpoint = endpoint.clone();
+                move || end(&endpoint, session)
+            }));
+        });
         Ok(connection)
     }
 
@@ -294,7 +311,7 @@ impl Greeting {
             _ => return Err(Error::protocol("the server doesn't speak the protocol of mysql")),
         }
         let version = String::from_utf8_lossy(parse.until_nul()).into_owned();
-        let _thread = parse.u32()?;
+        let session = parse.u32()?;
         let mut challenge = parse.bytes(8)?.to_vec();
         parse.byte()?;
         let low = parse.u16()?;
@@ -314,6 +331,7 @@ impl Greeting {
         // Its first bit says "not MariaDB", and must not be lost for `MariaDB`'s other bits to stay off.
         Ok(Self {
             version,
+            session,
             capabilities: capabilities
                 | Capabilities::CLIENT_LONG_PASSWORD
                 | Capabilities::CLIENT_CONNECT_WITH_DB,

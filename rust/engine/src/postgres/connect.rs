@@ -38,6 +38,7 @@ pub struct Connection {
     output: BytesMut,
     cancel: Cancel,
     version: String,
+    backend: Option<Backend>,
     /// True once the protocol's state is unknown: nothing may be asked any more.
     broken: bool,
 }
@@ -64,14 +65,38 @@ fn open(endpoint: &Endpoint, address: Address<'_>, cancel: &Cancel) -> Result<Co
         output: BytesMut::new(),
         cancel: cancel.clone(),
         version: String::new(),
+        backend: None,
         // Until the login is through.
         broken: true,
     };
     session.log_in(endpoint)?;
     session.broken = false;
+    if let Some(backend) = session.backend {
+        let endpoint = address.only(endpoint);
+        // On a thread of its own: nobody waits for a server that may be gone.
+        cancel.on_cancel(move || {
+            drop(std::thread::spawn({
+                let endpoint = endpoint.clone();
+                move || interrupt(&endpoint, backend)
+            }));
+        });
+    }
     session.apply_settings()?;
     session.incoming.stream.set_timeout(None)?;
     Ok(session)
+}
+
+/// A backend's process and the key that proves that it is ours.
+type Backend = (i32, i32);
+
+/// Asks the server to stop what a backend does: one that waits for a lock doesn't notice that we have hung up.
+fn interrupt(endpoint: &Endpoint, (process, key): Backend) -> Result<()> {
+    let mut request = BytesMut::new();
+    frontend::cancel_request(process, key, &mut request);
+    for address in Address::of(endpoint) {
+        Stream::connect(endpoint, address, &Cancel::default())?.write_all(&request)?;
+    }
+    Ok(())
 }
 
 /// Asks for TLS as far as the endpoint wants it.
@@ -114,7 +139,10 @@ impl Connection {
                     let told = status.value()?;
                     told.split(' ').next().unwrap_or(told).clone_into(&mut self.version);
                 }
-                Message::ParameterStatus(_) | Message::BackendKeyData(_) => {}
+                Message::BackendKeyData(key) => {
+                    self.backend = Some((key.process_id(), key.secret_key()));
+                }
+                Message::ParameterStatus(_) => {}
                 _ => return Err(Error::protocol("the server left the login's protocol")),
             }
         }

@@ -47,6 +47,9 @@ def _loaded(declared: Declared) -> Verbatim:
     name = declared.native.name
     if name in BLOBS or name in GEOMETRIES or name in ("bit", "vector"):
         return Verbatim(declared=declared, expression="HEX({c})", write="hex")
+    if name == "enum":
+        # A label that is a number would be taken for the place of another one.
+        return Verbatim(declared=declared, expression="{c} + 0", write="index")
     return Verbatim(declared=declared, expression=FLOAT if name == "float" else "{c}")
 
 

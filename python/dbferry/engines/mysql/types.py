@@ -513,6 +513,8 @@ def accept(native: NativeType, flight: Flight, flavour: str) -> Writing | None:
         return Writing(write="uuid")
     if native.name in ("binary", "varbinary") and flight.type == "uuid":
         return Writing(write="uuid_binary")
+    if native.name == "year" and flight.type == "int16":
+        return Writing(write="year")
     if flight.type not in flights:
         return None
     return Writing(write=write, checks=tuple(_checks(native, flight, flavour)))

@@ -111,6 +111,8 @@ class Table:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     primary_key_name: str | None = None
+    key_prefixes: Mapping[str, int] = field(default_factory=dict)
+    """Key columns of which only so many characters or bytes count; MySQL and MariaDB only."""
     kind: str = "table"
     """`table`, `partitioned`, `parent` (read without its children) or `without_rowid`."""
     strict: bool = False

@@ -40,6 +40,7 @@ def check_tables(pair: Pair, tables: Sequence[Table], places: Mapping[str, Desti
                 f"the table has {len(table.columns)} columns, and {other.name} holds "
                 f"{other.columns_limit}",
                 table=table.label,
+                code="R-WIDE",
                 hint="exclude it",
             )
 

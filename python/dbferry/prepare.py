@@ -85,6 +85,9 @@ def _created(
         kind=table.kind,
         strict=table.strict,
         primary_key=tuple(targets[name] for name in table.primary_key),
+        key_prefixes={targets[name]: size for name, size in table.key_prefixes.items()}
+        if one.family == other.family
+        else {},
         exact_text=one.family != other.family,
         columns=tuple(
             NewColumn(name=c.target, native=c.target_type, nullable=c.nullable, identity=c.identity)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Protocol
 
 from dbferry.catalog import Catalog, Column, Identity, NativeType, Session, Table, UserType
@@ -29,6 +29,8 @@ class NewTable:
     name: str
     columns: tuple[NewColumn, ...]
     primary_key: tuple[str, ...] = ()
+    key_prefixes: Mapping[str, int] = field(default_factory=dict)
+    """As `Table.key_prefixes`, between two of one family."""
     exact_text: bool = False
     """True when the source compares text byte by byte, and so must the target's keys."""
     kind: str = "table"

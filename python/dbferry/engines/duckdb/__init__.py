@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, Identity, Session, Table, UserType
 from dbferry.engines import NewTable
@@ -78,7 +79,18 @@ class Duckdb:
         return None
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
-        return table, {}
+        """A key of spans or lists can't be declared; such a table has none."""
+        unfit = [
+            column
+            for column in table.columns
+            if column.name in table.primary_key and column.native.name in types.NO_KEY
+        ]
+        if not unfit:
+            return table, {}
+        return replace(table, primary_key=()), {
+            column.name: f"the table has no primary key: duckdb has none of {column.native.text}"
+            for column in unfit
+        }
 
     def create_type(self, wanted: UserType) -> str:
         raise InternalError("types are written in place here", engine=self.name)

@@ -39,7 +39,12 @@ def translate(error: Exception) -> DbferryError:
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     message = text.split(": ", 1)[-1]
     return from_fields(
-        {"kind": kind, "engine": "duckdb", "message": message[:1].lower() + message[1:]}
+        {
+            "kind": kind,
+            "engine": "duckdb",
+            "side": "target",
+            "message": message[:1].lower() + message[1:],
+        }
     )
 
 

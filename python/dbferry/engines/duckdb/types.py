@@ -33,6 +33,7 @@ NAMES: Mapping[Kind, str] = {
     Kind.SET: "VARCHAR[]", Kind.OPAQUE: "VARCHAR", Kind.TIMETZ: "VARCHAR", Kind.INTERVAL: "VARCHAR",
 }  # fmt: skip
 MOST_DIGITS = 38
+NO_KEY = frozenset({"interval", "varchar[]"})
 
 
 def declare(reading: Reading, context: Context) -> Declared:

@@ -28,12 +28,12 @@ FROM information_schema.tables WHERE {where} ORDER BY table_schema, table_name""
 COLUMNS = """
 SELECT table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
        data_type, column_type, character_maximum_length, numeric_precision, numeric_scale,
-       datetime_precision, character_set_name, collation_name, extra, generation_expression
+       datetime_precision, character_set_name, collation_name, extra, generation_expression, {srid}
 FROM information_schema.columns WHERE {where}
 ORDER BY table_schema, table_name, ordinal_position"""
 
 KEYS = """
-SELECT table_schema, table_name, column_name FROM information_schema.statistics
+SELECT table_schema, table_name, column_name, sub_part FROM information_schema.statistics
 WHERE index_name = 'PRIMARY' AND {where} ORDER BY table_schema, table_name, seq_in_index"""
 
 # MariaDB's JSON is LONGTEXT with this check; nothing else tells it apart.
@@ -52,8 +52,11 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     names = ", ".join(ddl.literal(name) for name in (wanted or SYSTEM))
     where = f"table_schema {'IN' if wanted else 'NOT IN'} ({names})"
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
-    for schema, table, column in session.query(KEYS.format(where=where)):
+    prefixes: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
+    for schema, table, column, size in session.query(KEYS.format(where=where)):
         keys[schema or "", table or ""].append(column or "")
+        if size is not None:
+            prefixes[schema or "", table or ""][column or ""] = int(size)
     columns = _columns(session, where, mariadb)
     _true_labels(session, columns)
     tables: list[Table] = []
@@ -70,6 +73,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 name=name,
                 columns=tuple(found),
                 primary_key=tuple(keys[schema, name]),
+                key_prefixes=prefixes[schema, name],
                 estimated_rows=int(row[3] or 0),
                 estimated_bytes=int(row[4] or 0),
                 comment=row[6] or None,
@@ -136,18 +140,20 @@ def _json_columns(session: Session, where: str) -> set[tuple[str, str, str]]:
 def _columns(session: Session, where: str, mariadb: bool) -> dict[tuple[str, str], list[Column]]:
     json = _json_columns(session, where) if mariadb else set()
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
-    for row in session.query(COLUMNS.format(where=where)):
+    srid = "NULL" if mariadb else "srs_id"
+    for row in session.query(COLUMNS.format(where=where, srid=srid)):
         schema, table, name = row[0] or "", row[1] or "", row[2] or ""
         extra = (row[14] or "").lower()
         identity = Identity(kind=IdentityKind.AUTO_INCREMENT) if "auto_increment" in extra else None
         is_json = (schema, table, name) in json
+        text = (row[7] or "") + (f" SRID {row[16]}" if row[16] else "")
         columns[schema, table].append(
             Column(
                 name=name,
                 position=int(row[3] or 0),
                 nullable=row[5] == "YES",
                 identity=identity,
-                native=native(row[6] or "", row[7] or "", row[8:14], is_json=is_json),
+                native=native(row[6] or "", text, row[8:14], is_json=is_json),
                 default=row[4],
                 generated=row[15] or None,
             )

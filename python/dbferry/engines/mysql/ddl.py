@@ -44,7 +44,9 @@ def create_table(table: NewTable, exact_collation: str) -> str:
     collation = exact_collation if table.exact_text else None
     lines = [_column(column, collation) for column in table.columns]
     if table.primary_key:
-        lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+        sizes = table.key_prefixes
+        parts = [quote(n) + (f"({sizes[n]})" if n in sizes else "") for n in table.primary_key]
+        lines.append(f"PRIMARY KEY ({', '.join(parts)})")
     # The one AUTO_INCREMENT column must lead a key.
     lead = table.primary_key[:1]
     lines += [f"KEY ({quote(c.name)})" for c in table.columns if c.identity and (c.name,) != lead]

@@ -70,7 +70,7 @@ def _json(target: Catalog) -> Declared:
 
 def _declared(native: NativeType, target: Catalog) -> Declared:
     """The type without the words of its own server; a collation that both know, or its nearest."""
-    text = re.sub(r"\s*/\*.*?\*/", "", native.text)
+    text = re.sub(r"\s*/\*.*?\*/| SRID \d+$", "", native.text)
     if native.name in BITS and text != "tinyint(1)" and "zerofill" not in text:
         text = re.sub(r"^(\w+)\(\d+\)", r"\1", text)
     if native.name == "year":

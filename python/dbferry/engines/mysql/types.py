@@ -262,7 +262,7 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
         case Kind.BINARY:
             return _binary(kind, context)
         case Kind.UUID:
-            if mariadb and context.version >= (10, 7):
+            if mariadb and context.version >= (10, 7) and not context.facts.get("odd_uuids"):
                 return Declared(native=simple("uuid"))
             return _lossy(
                 words("char", "char(36)", charset="ascii", collation="ascii_bin", length=36),

@@ -23,6 +23,12 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
         if native.precision is None or native.precision > 38:
             wanted["digits"] = f"max(length(trunc(abs({name}))::text)) FILTER (WHERE {finite})"
             wanted["scale"] = f"max(scale(trim_scale({name}))) FILTER (WHERE {finite})"
+    if target == "mariadb" and native.name == "uuid" and native.kind == "base":
+        wanted["odd_uuids"] = (
+            # MariaDB takes no version above 7 outside of the standard's variant.
+            f"count(*) FILTER (WHERE substr({name}::text, 15, 1) > '7' "
+            f"AND substr({name}::text, 20, 1) < '8')"
+        )
     if target in ("mysql", "mariadb") and column.name in table.primary_key:
         if native.name in ("text", "varchar", "citext") and (native.length or 1000) > 190:
             wanted["characters"] = f"max(length({name}::text))"

@@ -71,6 +71,9 @@ def questions(column: Column, table: Table) -> dict[str, str]:
             part = "[0-9a-fA-F]"
             shape = "-".join(part * n for n in (8, 4, 4, 4, 12))
             wanted["uuids"] = f"sum({text} AND {c} GLOB '{shape}')"
+            wanted["odd_uuids"] = (
+                f"sum({text} AND substr({c}, 15, 1) > '7' AND substr({c}, 20, 1) < '8')"
+            )
         case "json":
             wanted["misfits"] = f"sum({text} AND NOT json_valid({c}))"
         case "exact":

@@ -55,10 +55,10 @@ class Preparation:
     ) -> Preparation:
         other = pair.ends[1]
         key = tuple(other.fit_name(name) for name in table.primary_key)
+        identities = [item.target for item in columns if item.identity is not None]
+        kept = other.kept_identities(identities, key)
         columns = [
-            item
-            if item.identity is None or other.keeps_identity(item.target, key)
-            else _plain(item)
+            item if item.identity is None or item.target in kept else _plain(item)
             for item in columns
         ]
         if standing is None:

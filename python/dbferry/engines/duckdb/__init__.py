@@ -58,8 +58,10 @@ class Duckdb:
     def source_relation(self, table: Table) -> str:
         raise self._no_source()
 
-    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
-        return False
+    def kept_identities(
+        self, columns: Sequence[str], primary_key: tuple[str, ...]
+    ) -> Collection[str]:
+        return ()
 
     def cut_by_place(self, table: Table) -> bool:
         return False

@@ -68,8 +68,11 @@ class Mysql:
     def source_relation(self, table: Table) -> str:
         return ddl.relation(table.schema, table.name)
 
-    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
-        return True
+    def kept_identities(
+        self, columns: Sequence[str], primary_key: tuple[str, ...]
+    ) -> Collection[str]:
+        """One per table: that of the key, or the first."""
+        return [name for name in columns if name in primary_key[:1]] or columns[:1]
 
     def cut_by_place(self, table: Table) -> bool:
         return False

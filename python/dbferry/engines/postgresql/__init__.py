@@ -84,8 +84,10 @@ class Postgresql:
         only = "ONLY " if table.kind == "parent" else ""
         return only + ddl.relation(table.schema, table.name)
 
-    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
-        return True
+    def kept_identities(
+        self, columns: Sequence[str], primary_key: tuple[str, ...]
+    ) -> Collection[str]:
+        return columns
 
     def cut_by_place(self, table: Table) -> bool:
         return table.kind != "partitioned" or bool(table.leaves)

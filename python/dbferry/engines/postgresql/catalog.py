@@ -32,7 +32,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind,
        greatest(c.reltuples, 0)::bigint, pg_catalog.pg_total_relation_size(c.oid),
        pg_catalog.obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
+WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
   AND NOT {of_extension}
 ORDER BY n.nspname, c.relname"""
 
@@ -107,6 +107,7 @@ LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
 WHERE t.oid >= 16384 AND t.typcategory <> 'A'
 ORDER BY n.nspname, t.typname, e.enumsortorder"""
 
+SKIPPED = {"f": "foreign table", "v": "view", "m": "materialized view"}
 FIRST_USER_OID = 16384
 KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range"}
 
@@ -129,8 +130,8 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     skipped: list[str] = []
     for row in session.query(TABLES.format(where=where, of_extension=of_extension)):
         oid, schema, name, relkind, has_children, rows, size, comment = row
-        if relkind == "f":
-            skipped.append(f"foreign table {schema}.{name}")
+        if relkind in SKIPPED:
+            skipped.append(f"{SKIPPED[relkind]} {schema}.{name}")
             continue
         key = keys[oid or ""]
         parts = leaves[oid or ""]

@@ -53,8 +53,10 @@ class Sqlite:
     def source_relation(self, table: Table) -> str:
         return ddl.quote(table.name)
 
-    def keeps_identity(self, column: str, primary_key: tuple[str, ...]) -> bool:
-        return primary_key == (column,)
+    def kept_identities(
+        self, columns: Sequence[str], primary_key: tuple[str, ...]
+    ) -> Collection[str]:
+        return primary_key if len(primary_key) == 1 else ()
 
     def cut_by_place(self, table: Table) -> bool:
         return table.kind != "without_rowid"

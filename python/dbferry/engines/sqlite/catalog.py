@@ -27,6 +27,9 @@ SELECT l.name FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i
 WHERE l.schema = 'main' AND l.type = 'table' AND i.origin = 'pk'"""
 
 
+SKIPPED = {"virtual": "virtual table", "view": "view"}
+
+
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     indexed = {row[0] for row in session.query(KEY_INDEXES)}
     rows: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
@@ -36,8 +39,8 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     tables: list[Table] = []
     skipped: list[str] = []
     for name, kind, without_rowid, strict, sql in session.query(TABLES):
-        if kind == "virtual":
-            skipped.append(f"virtual table {name}")
+        if kind in SKIPPED:
+            skipped.append(f"{SKIPPED[kind]} {name}")
         if kind != "table":
             continue
         found = rows[name or ""]

@@ -4,6 +4,8 @@
 //! through UNHEX: the server reads the stream as `utf8mb4` and would stumble over bytes that aren't. Floats are
 //! written so that the server's correctly rounding parser gives the same bits back.
 
+use std::io::Write as _;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType,
@@ -11,18 +13,24 @@ use arrow_array::types::{
     TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, RecordBatch};
+use arrow_buffer::{NullBuffer, i256};
 use serde::Deserialize;
 
+use crate::calendar;
 use crate::error::{Error, Kind, Result};
 use crate::loss::code;
 use crate::plan::{ColumnPlan, Flight, named};
 
+use super::DAYS;
+
 /// Bytes sent in one piece: enough that the call costs little, and bounds what a large value is copied into.
 pub const PIECE: usize = 256 << 10;
 
-const SECOND: u64 = 1_000_000;
+/// Bytes that no number, date or UUID exceeds: a decimal has at most 127 digits after its point and 78 before.
+const SHORT: usize = 256;
+
 /// 838:59:59.999999, the most that a TIME holds.
-const LONGEST_TIME: u64 = (838 * 3600 + 59 * 60 + 59) * SECOND + 999_999;
+const LONGEST_TIME: u64 = (838 * 3600 + 59 * 60 + 59) * 1_000_000 + 999_999;
 
 /// What goes into a column, as the plan names it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -92,7 +100,17 @@ impl<'a> Out<'a> {
     }
 
     /// Appends bytes of any number.
-    pub fn put(&mut self, mut bytes: &[u8]) -> Result<()> {
+    #[inline]
+    pub fn put(&mut self, bytes: &[u8]) -> Result<()> {
+        if self.buffer.len() + bytes.len() < PIECE {
+            self.buffer.extend_from_slice(bytes);
+            return Ok(());
+        }
+        self.put_over_the_end(bytes)
+    }
+
+    #[cold]
+    fn put_over_the_end(&mut self, mut bytes: &[u8]) -> Result<()> {
         while self.buffer.len() + bytes.len() >= PIECE {
             let (now, later) = bytes.split_at(PIECE - self.buffer.len());
             self.buffer.extend_from_slice(now);
@@ -109,6 +127,15 @@ impl<'a> Out<'a> {
             self.buffer.clear();
         }
         Ok(())
+    }
+
+    /// The buffer itself, with room for `SHORT` bytes.
+    #[inline]
+    fn short(&mut self) -> Result<&mut Vec<u8>> {
+        if self.buffer.len() + SHORT > PIECE {
+            self.flush()?;
+        }
+        Ok(&mut self.buffer)
     }
 
     fn put_hex(&mut self, bytes: &[u8]) -> Result<()> {
@@ -144,7 +171,7 @@ type Encode<'a> = dyn Fn(usize, &mut Out<'_>) -> Result<()> + 'a;
 
 /// The encoder of one column, chosen per batch.
 struct Encoder<'a> {
-    array: &'a dyn Array,
+    nulls: Option<&'a NullBuffer>,
     encode: Box<Encode<'a>>,
 }
 
@@ -170,7 +197,7 @@ pub fn encode(
                 )
                 .in_column(&column.target)
             })?;
-            Ok(Encoder { array: array.as_ref(), encode })
+            Ok(Encoder { nulls: array.nulls(), encode })
         });
     let encoders = encoders.collect::<Result<Vec<_>>>()?;
     for row in 0..batch.num_rows() {
@@ -178,7 +205,7 @@ pub fn encode(
             if index > 0 {
                 out.put(b"\t")?;
             }
-            if encoder.array.is_null(row) {
+            if encoder.nulls.is_some_and(|nulls| nulls.is_null(row)) {
                 out.put(b"\\N")?;
             } else {
                 (encoder.encode)(row, out).map_err(|error| {
@@ -213,9 +240,13 @@ fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Box<Encode<
             Box::new(move |row, out| put_year(array.value(row), out))
         }
         (Write::Decimal, Flight::Decimal { precision, scale }) if precision <= 38 => {
-            decimals::<Decimal128Type>(array, scale)
+            let array = array.as_primitive::<Decimal128Type>();
+            Box::new(move |row, out| put_decimal(array.value(row), scale, out))
         }
-        (Write::Decimal, Flight::Decimal { scale, .. }) => decimals::<Decimal256Type>(array, scale),
+        (Write::Decimal, Flight::Decimal { scale, .. }) => {
+            let array = array.as_primitive::<Decimal256Type>();
+            Box::new(move |row, out| put_wide_decimal(array.value(row), scale, out))
+        }
         (Write::Decimal | Write::Text | Write::Json, Flight::Text) => {
             let array = array.as_string::<i32>();
             Box::new(move |row, out| escape(array.value(row).as_bytes(), |part| out.put(part)))
@@ -235,7 +266,7 @@ fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Box<Encode<
         }
         (Write::Date, Flight::Date) => {
             let array = array.as_primitive::<Date32Type>();
-            Box::new(move |row, out| put_date(i64::from(array.value(row)), out))
+            Box::new(move |row, out| put_date(array.value(row), out))
         }
         (Write::Datetime, Flight::Timestamp | Flight::Instant)
         | (Write::Timestamp, Flight::Instant) => {
@@ -276,30 +307,45 @@ where
     P::Native: itoa::Integer,
 {
     let array = array.as_primitive::<P>();
-    Box::new(move |row, out| out.put(itoa::Buffer::new().format(array.value(row)).as_bytes()))
+    Box::new(move |row, out| {
+        put_integer(array.value(row), out.short()?);
+        Ok(())
+    })
 }
 
-fn decimals<P>(array: &dyn Array, scale: i8) -> Box<Encode<'_>>
-where
-    P: ArrowPrimitiveType,
-    P::Native: std::fmt::Display,
-{
-    let array = array.as_primitive::<P>();
-    Box::new(move |row, out| put_decimal(&array.value(row).to_string(), scale, out))
+fn put_integer(number: impl itoa::Integer, buffer: &mut Vec<u8>) {
+    buffer.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
-/// Puts the point into an integer's digits.
-fn put_decimal(digits: &str, scale: i8, out: &mut Out<'_>) -> Result<()> {
-    let (sign, digits) = digits.strip_prefix('-').map_or(("", digits), |rest| ("-", rest));
-    let scale = usize::try_from(scale).map_err(|_| unfit(code::SCALE, "has a negative scale"))?;
-    let padded = format!("{digits:0>width$}", width = scale + 1);
-    let (whole, fraction) = padded.split_at(padded.len() - scale);
-    out.put(sign.as_bytes())?;
-    out.put(whole.as_bytes())?;
-    if scale > 0 {
-        out.put(b".")?;
-        out.put(fraction.as_bytes())?;
+fn put_decimal(number: i128, scale: i8, out: &mut Out<'_>) -> Result<()> {
+    let buffer = out.short()?;
+    let start = buffer.len();
+    put_integer(number, buffer);
+    put_point(start, scale, buffer)
+}
+
+fn put_wide_decimal(number: i256, scale: i8, out: &mut Out<'_>) -> Result<()> {
+    if let Some(number) = number.to_i128() {
+        return put_decimal(number, scale, out);
     }
+    let buffer = out.short()?;
+    let start = buffer.len();
+    write!(buffer, "{number}").map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
+    put_point(start, scale, buffer)
+}
+
+/// Puts the point into the integer that the buffer ends with.
+fn put_point(start: usize, scale: i8, buffer: &mut Vec<u8>) -> Result<()> {
+    let scale = usize::try_from(scale).map_err(|_| unfit(code::SCALE, "has a negative scale"))?;
+    if scale == 0 {
+        return Ok(());
+    }
+    let start = start + usize::from(buffer[start] == b'-');
+    let missing = (scale + 1).saturating_sub(buffer.len() - start);
+    if missing > 0 {
+        buffer.splice(start..start, std::iter::repeat_n(b'0', missing));
+    }
+    buffer.insert(buffer.len() - scale, b'.');
     Ok(())
 }
 
@@ -309,10 +355,15 @@ fn unfit(code: &'static str, fact: &str) -> Error {
 
 /// Four digits: the server takes `0` for the year 2000.
 fn put_year(year: i16, out: &mut Out<'_>) -> Result<()> {
-    let year = u64::try_from(year).map_err(|_| unfit(code::RANGE, "is not a year"))?;
-    let mut digits = Vec::with_capacity(4);
-    put_digits(year, 4, &mut digits);
-    out.put(&digits)
+    let year = u16::try_from(year).map_err(|_| unfit(code::RANGE, "is not a year"))?;
+    let buffer = out.short()?;
+    for bound in [1000, 100, 10] {
+        if year < bound {
+            buffer.push(b'0');
+        }
+    }
+    put_integer(year, buffer);
+    Ok(())
 }
 
 fn put_float(value: f64, out: &mut Out<'_>) -> Result<()> {
@@ -322,81 +373,32 @@ fn put_float(value: f64, out: &mut Out<'_>) -> Result<()> {
     out.put(zmij::Buffer::new().format_finite(value).as_bytes())
 }
 
-/// Appends `value` in decimal, at least `width` digits.
-fn put_digits(value: u64, width: usize, out: &mut Vec<u8>) {
-    let mut buffer = itoa::Buffer::new();
-    let digits = buffer.format(value).as_bytes();
-    out.extend(std::iter::repeat_n(b'0', width.saturating_sub(digits.len())));
-    out.extend_from_slice(digits);
-}
-
-/// Year, month and day of a day number since 1970-01-01; only years 0 to 9999 exist in these servers.
-fn civil(days: i64) -> Result<(u64, u64, u64)> {
-    const EPOCH: i64 = 719_468;
-    // Day 0 of the count below is 0000-03-01; two months of year 0 lie before it.
-    let beyond = || unfit(code::TIME_RANGE, "is outside the years 0 to 9999");
-    let shifted = days.checked_add(EPOCH).ok_or_else(beyond)?;
-    let (era, of_era) = (shifted.div_euclid(146_097), shifted.rem_euclid(146_097));
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * month + 2) / 5 + 1;
-    let (year, month) = if month < 10 { (0, month + 3) } else { (1, month - 9) };
-    let year = year + year_of_era + era * 400;
-    match (u64::try_from(year), u64::try_from(month), u64::try_from(day)) {
-        (Ok(year), Ok(month), Ok(day)) if year <= 9999 => Ok((year, month, day)),
-        _ => Err(beyond()),
+fn check_year(days: i32) -> Result<()> {
+    if DAYS.contains(&days) {
+        Ok(())
+    } else {
+        Err(unfit(code::TIME_RANGE, "is outside the years 0 to 9999"))
     }
 }
 
-fn date_text(days: i64) -> Result<Vec<u8>> {
-    let (year, month, day) = civil(days)?;
-    let mut text = Vec::with_capacity(26);
-    put_digits(year, 4, &mut text);
-    text.push(b'-');
-    put_digits(month, 2, &mut text);
-    text.push(b'-');
-    put_digits(day, 2, &mut text);
-    Ok(text)
-}
-
-fn put_date(days: i64, out: &mut Out<'_>) -> Result<()> {
-    out.put(&date_text(days)?)
-}
-
-/// `HH:MM:SS[.ffffff]`; hours may have three digits.
-fn put_clock(micros: u64, text: &mut Vec<u8>) {
-    let seconds = micros / SECOND;
-    put_digits(seconds / 3600, 2, text);
-    text.push(b':');
-    put_digits(seconds / 60 % 60, 2, text);
-    text.push(b':');
-    put_digits(seconds % 60, 2, text);
-    if !micros.is_multiple_of(SECOND) {
-        text.push(b'.');
-        put_digits(micros % SECOND, 6, text);
-    }
+fn put_date(days: i32, out: &mut Out<'_>) -> Result<()> {
+    check_year(days)?;
+    calendar::append_date(out.short()?, days);
+    Ok(())
 }
 
 fn put_timestamp(micros: i64, out: &mut Out<'_>) -> Result<()> {
-    const DAY: i64 = 86_400_000_000;
-    let mut text = date_text(micros.div_euclid(DAY))?;
-    text.push(b' ');
-    put_clock(micros.rem_euclid(DAY).unsigned_abs(), &mut text);
-    out.put(&text)
+    check_year(calendar::split_timestamp(micros).0)?;
+    calendar::append_timestamp(out.short()?, micros);
+    Ok(())
 }
 
 fn put_time(micros: i64, out: &mut Out<'_>) -> Result<()> {
-    let size = micros.unsigned_abs();
-    if size > LONGEST_TIME {
+    if micros.unsigned_abs() > LONGEST_TIME {
         return Err(unfit(code::SPAN, "is longer than 838:59:59.999999"));
     }
-    let mut text = Vec::with_capacity(17);
-    if micros < 0 {
-        text.push(b'-');
-    }
-    put_clock(size, &mut text);
-    out.put(&text)
+    calendar::append_time(out.short()?, micros);
+    Ok(())
 }
 
 /// A text of 0 and 1 as its number.
@@ -404,15 +406,15 @@ fn put_bits(text: &str, out: &mut Out<'_>) -> Result<()> {
     if text.is_empty() || !text.bytes().all(|digit| matches!(digit, b'0' | b'1')) {
         return Err(unfit(code::MIXED, "is not made of the digits 0 and 1"));
     }
-    match u64::from_str_radix(text, 2) {
-        Ok(number) => out.put(itoa::Buffer::new().format(number).as_bytes()),
-        Err(_) => Err(unfit(code::RANGE, "has more than 64 bits")),
-    }
+    let number =
+        u64::from_str_radix(text, 2).map_err(|_| unfit(code::RANGE, "has more than 64 bits"))?;
+    put_integer(number, out.short()?);
+    Ok(())
 }
 
 fn put_uuid(bytes: &[u8], out: &mut Out<'_>) -> Result<()> {
     const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = Vec::with_capacity(36);
+    let text = out.short()?;
     for (at, byte) in bytes.iter().enumerate() {
         if [4, 6, 8, 10].contains(&at) {
             text.push(b'-');
@@ -420,7 +422,7 @@ fn put_uuid(bytes: &[u8], out: &mut Out<'_>) -> Result<()> {
         text.push(DIGITS[usize::from(byte >> 4)]);
         text.push(DIGITS[usize::from(byte & 15)]);
     }
-    out.put(&text)
+    Ok(())
 }
 
 fn put_set(labels: &arrow_array::StringArray, out: &mut Out<'_>) -> Result<()> {
@@ -442,83 +444,4 @@ fn put_set(labels: &arrow_array::StringArray, out: &mut Out<'_>) -> Result<()> {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn written(put: impl FnOnce(&mut Out<'_>) -> Result<()>) -> Result<String> {
-        let mut all = Vec::new();
-        let mut send = |bytes: &[u8]| {
-            assert!(bytes.len() <= PIECE);
-            all.extend_from_slice(bytes);
-            Ok(())
-        };
-        let mut out = Out::new(&mut send);
-        put(&mut out)?;
-        out.flush()?;
-        Ok(String::from_utf8(all).unwrap())
-    }
-
-    #[test]
-    fn dates_of_the_whole_calendar() {
-        for (days, text) in [
-            (0, "1970-01-01"),
-            (-719_528, "0000-01-01"),
-            (-719_468, "0000-03-01"),
-            (2_932_896, "9999-12-31"),
-            (19_782, "2024-02-29"),
-            (-1, "1969-12-31"),
-        ] {
-            assert_eq!(written(|out| put_date(days, out)).unwrap(), text);
-        }
-        for days in [-719_529, 2_932_897, i64::MAX, i64::MIN] {
-            assert_eq!(written(|out| put_date(days, out)).unwrap_err().code(), Some("T-RANGE"));
-        }
-    }
-
-    #[test]
-    fn times_keep_their_sign_and_microseconds() {
-        assert_eq!(written(|out| put_timestamp(-1, out)).unwrap(), "1969-12-31 23:59:59.999999");
-        assert_eq!(written(|out| put_timestamp(0, out)).unwrap(), "1970-01-01 00:00:00");
-        assert_eq!(written(|out| put_time(-3_020_399_999_999, out)).unwrap(), "-838:59:59.999999");
-        assert_eq!(written(|out| put_time(86_400_000_000, out)).unwrap(), "24:00:00");
-        assert_eq!(written(|out| put_time(i64::MIN, out)).unwrap_err().code(), Some("T-SPAN"));
-    }
-
-    #[test]
-    fn decimals_keep_all_digits() {
-        for (digits, scale, text) in
-            [("0", 2, "0.00"), ("-5", 2, "-0.05"), ("-12345", 2, "-123.45"), ("7", 0, "7")]
-        {
-            assert_eq!(written(|out| put_decimal(digits, scale, out)).unwrap(), text);
-        }
-    }
-
-    #[test]
-    fn floats_that_are_no_numbers_are_refused() {
-        for value in [f64::NAN, f64::INFINITY, f64::NEG_INFINITY] {
-            assert_eq!(written(|out| put_float(value, out)).unwrap_err().code(), Some("N-NAN"));
-        }
-        for value in [0.1, -0.0, f64::MIN_POSITIVE, 5e-324, f64::MAX, f64::from(0.1_f32)] {
-            let text = written(|out| put_float(value, out)).unwrap();
-            assert_eq!(text.parse::<f64>().unwrap().to_bits(), value.to_bits());
-        }
-    }
-
-    #[test]
-    fn a_large_value_is_sent_in_pieces() {
-        let value = "a\\".repeat(PIECE);
-        let text = written(|out| escape(value.as_bytes(), |part| out.put(part))).unwrap();
-        assert_eq!(text, "a\\\\".repeat(PIECE));
-        let bytes = vec![0xab; 3 * PIECE + 1];
-        assert_eq!(written(|out| out.put_hex(&bytes)).unwrap(), "AB".repeat(3 * PIECE + 1));
-    }
-
-    #[test]
-    fn bits_become_their_number() {
-        assert_eq!(written(|out| put_bits("101", out)).unwrap(), "5");
-        assert_eq!(written(|out| put_bits(&"1".repeat(64), out)).unwrap(), u64::MAX.to_string());
-        assert!(written(|out| put_bits(&"1".repeat(65), out)).is_err());
-        assert!(written(|out| put_bits("", out)).is_err());
-    }
-}
+mod tests;

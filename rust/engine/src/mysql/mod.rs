@@ -22,7 +22,12 @@ pub use encode::Write;
 pub use snapshot::{snapshot, snapshot_method};
 pub use write::writer;
 
+use std::ops::RangeInclusive;
+
 use crate::plan::Engine;
+
+/// Days since 1970-01-01 of the years 0 to 9999, all that these servers know.
+const DAYS: RangeInclusive<i32> = -719_528..=2_932_896;
 
 /// Which of the two servers answers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,7 +1,12 @@
 #![allow(clippy::unwrap_used)]
 use arrow_array::cast::AsArray;
+use arrow_array::types::{
+    Date32Type, DurationMicrosecondType, Int8Type, TimestampMicrosecondType, UInt64Type,
+};
 use arrow_array::{Array, Int8Array};
+use arrow_buffer::i256;
 
+use super::decimal::{Unfit, decimal};
 use super::*;
 use crate::loss::Losses;
 use crate::plan::Policy;
@@ -53,14 +58,22 @@ fn an_integer_outside_its_flight_is_refused_or_clamped() {
 
 #[test]
 fn decimals_of_both_widths_keep_all_digits() {
-    assert_eq!(decimal128(b"-0012.340", 4, 2), Ok(-1234));
-    assert_eq!(decimal128(b"12.345", 6, 2), Err(Unfit::Scale));
-    assert_eq!(decimal128(b"123.4", 4, 2), Err(Unfit::Range));
-    assert_eq!(decimal128(b"-", 4, 2), Err(Unfit::Malformed));
+    assert_eq!(decimal::<i128>(b"-0012.340", 4, 2), Ok(-1234));
+    assert_eq!(decimal::<i128>(b"12.345", 6, 2), Err(Unfit::Scale));
+    assert_eq!(decimal::<i128>(b"123.4", 4, 2), Err(Unfit::Range));
+    assert_eq!(decimal::<i128>(b"-", 4, 2), Err(Unfit::Malformed));
     let long = "-12345678901234567890123456789012345.123456789012345678901234567890";
     let digits = long.replace('.', "");
-    assert_eq!(decimal256(long.as_bytes(), 65, 30).unwrap(), i256::from_string(&digits).unwrap());
-    assert_eq!(decimal128(&[b'9'; 38], 38, 0), Ok(10_i128.pow(38) - 1));
+    assert_eq!(
+        decimal::<i256>(long.as_bytes(), 65, 30).unwrap(),
+        i256::from_string(&digits).unwrap()
+    );
+    assert_eq!(decimal::<i128>(&[b'9'; 38], 38, 0), Ok(10_i128.pow(38) - 1));
+    assert_eq!(decimal::<i128>(b".5", 38, 37), Ok(5 * 10_i128.pow(36)));
+    assert_eq!(decimal::<i128>(b"1", 38, 37), Ok(10_i128.pow(37)));
+    assert_eq!(decimal::<i128>(b"10000000000000000000.01", 38, 3), Ok(10_i128.pow(22) + 10));
+    let nines = i256::from_string(&"9".repeat(76)).unwrap();
+    assert_eq!(decimal::<i256>(&[b'9'; 76], 76, 0), Ok(nines));
 }
 
 #[test]

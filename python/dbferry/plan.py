@@ -52,15 +52,21 @@ class _Planner:
         }
         check_tables(pair, tables, places)
         items = [self._table(table, places[table.label]) for table in tables]
-        told = pair.ends[0].source_notes(pair.source_session, pair.source, pair.target)
         return Plan(
             source_engine=pair.source.engine,
             target_engine=pair.target.engine,
             tables=tuple(items),
             faults=tuple(pair.faults),
-            notes=(*told, *(f"not moved: {what}" for what in pair.source.skipped)),
+            notes=tuple(self._notes()),
             objects=tuple(self._objects(items)),
         )
+
+    def _notes(self) -> list[str]:
+        pair, (one, other) = self.pair, self.pair.ends
+        notes = list(one.source_notes(pair.source_session, pair.source, pair.target))
+        if pair.target_session is not None:
+            notes += other.target_notes(pair.target_session)
+        return notes + [f"not moved: {what}" for what in pair.source.skipped]
 
     def _objects(self, items: list[TableItem]) -> list[str]:
         other, target, types = self.pair.ends[1], self.pair.target, self.columns.types

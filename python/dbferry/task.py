@@ -23,6 +23,16 @@ Prepare = Literal["create", "truncate", "drop", "append"]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\$")
 
 
+class _Plain(yaml.SafeLoader):
+    """YAML without aliases: a few lines of them can stand for more than any memory holds."""
+
+    def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
+            raise yaml.composer.ComposerError(None, None, "aliases are not taken", mark)
+        return super().compose_node(parent, index)
+
+
 class Task(BaseModel):
     """A migration: two URLs and how to go from one to the other.
 
@@ -83,7 +93,7 @@ class Task(BaseModel):
         except UnicodeDecodeError:
             raise RequestError(f"the task file `{file}` is not UTF-8 text") from None
         try:
-            content = json.loads(text) if file.suffix == ".json" else yaml.safe_load(text)
+            content = json.loads(text) if file.suffix == ".json" else _Plain(text).get_single_data()
         except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
             place = getattr(error, "problem_mark", None)
             where = f", line {place.line + 1}" if place else ""

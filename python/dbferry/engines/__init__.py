@@ -70,6 +70,9 @@ class Engine(Protocol):
     def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
         """What a plan says about reading this source as a whole."""
 
+    def target_notes(self, session: Session) -> Sequence[str]:
+        """What a plan says about writing this target as a whole."""
+
     def quote(self, name: str) -> str: ...
     def relation(self, schema: str | None, name: str) -> str: ...
     def source_relation(self, table: Table) -> str: ...

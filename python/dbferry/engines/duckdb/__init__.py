@@ -55,6 +55,9 @@ class Duckdb:
     def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
         raise self._no_source()
 
+    def target_notes(self, session: Session) -> Sequence[str]:
+        return ()
+
     def source_relation(self, table: Table) -> str:
         raise self._no_source()
 

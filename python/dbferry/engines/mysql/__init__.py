@@ -65,6 +65,14 @@ class Mysql:
     def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
         return (f"source read under: {probe.snapshot_method(session)}",)
 
+    def target_notes(self, session: Session) -> Sequence[str]:
+        if session.query("SELECT @@global.local_infile") == [("1",)]:
+            return ()
+        return (
+            "rows are inserted, which is slower than to load them: local_infile is off in the target; "
+            "hint: SET GLOBAL local_infile = 1",
+        )
+
     def source_relation(self, table: Table) -> str:
         return ddl.relation(table.schema, table.name)
 

@@ -80,6 +80,9 @@ class Postgresql:
     def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
         return ("source read under: exported snapshot",)
 
+    def target_notes(self, session: Session) -> Sequence[str]:
+        return ()
+
     def source_relation(self, table: Table) -> str:
         only = "ONLY " if table.kind == "parent" else ""
         return only + ddl.relation(table.schema, table.name)

@@ -50,6 +50,9 @@ class Sqlite:
             notes.append(f"the source keeps text as {here}, the target as {there}")
         return notes
 
+    def target_notes(self, session: Session) -> Sequence[str]:
+        return ()
+
     def source_relation(self, table: Table) -> str:
         return ddl.quote(table.name)
 

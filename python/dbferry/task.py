@@ -23,13 +23,17 @@ Prepare = Literal["create", "truncate", "drop", "append"]
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\$")
 
 
+class _AliasError(yaml.MarkedYAMLError):
+    """A task file refers to a part of itself."""
+
+
 class _Plain(yaml.SafeLoader):
     """YAML without aliases: a few lines of them can stand for more than any memory holds."""
 
     def compose_node(self, parent: yaml.Node | None, index: int) -> yaml.Node | None:
         if self.check_event(yaml.AliasEvent):
             mark = self.peek_event().start_mark  # type: ignore[no-untyped-call]
-            raise yaml.composer.ComposerError(None, None, "aliases are not taken", mark)
+            raise _AliasError(None, None, "", mark)
         return super().compose_node(parent, index)
 
 
@@ -97,7 +101,12 @@ class Task(BaseModel):
         except (yaml.YAMLError, json.JSONDecodeError, RecursionError) as error:
             place = getattr(error, "problem_mark", None)
             where = f", line {place.line + 1}" if place else ""
-            raise RequestError(f"the task file `{file}`{where} is not valid YAML or JSON") from None
+            what = (
+                "has an alias, which is not taken"
+                if isinstance(error, _AliasError)
+                else "is not valid YAML or JSON"
+            )
+            raise RequestError(f"the task file `{file}`{where} {what}") from None
         if not isinstance(content, dict):
             raise RequestError(
                 f"the task file `{file}` must hold a mapping with `source` and `target`"

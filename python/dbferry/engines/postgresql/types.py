@@ -143,8 +143,8 @@ def money(native: NativeType, source: Catalog, target: Catalog) -> Verbatim | No
     """Money where the two sides read it by other rules: its text and its bytes name other sums."""
     if "money" not in (native.name, native.element):
         return None
-    here, there = (side.settings.get("lc_monetary") for side in (source, target))
-    if here == there:
+    here, there = (side.settings.get("lc_monetary", "") for side in (source, target))
+    if _locale(here) == _locale(there):
         return None
     scale = native.scale if native.scale is not None else 2
     is_array = native.element is not None
@@ -165,6 +165,12 @@ def money(native: NativeType, source: Catalog, target: Catalog) -> Verbatim | No
         ),
         expression=f"{{c}}::{'numeric[]' if is_array else 'numeric'}",
     )
+
+
+def _locale(name: str) -> str:
+    """One spelling for the names that a system has for the same locale."""
+    plain = name.lower().replace("-", "")
+    return "c" if plain in ("posix", "c.utf8") else plain
 
 
 def read_text(column: Column) -> Reading:

@@ -18,7 +18,7 @@ PLACE = ("engine", "side", "table", "column", "row", "range")
 class DbferryError(Exception):
     """What went wrong, where, and what helps."""
 
-    exit_code: ClassVar[int] = 1
+    exit_code: int = 1
     default_kind: ClassVar[str] = "internal"
 
     def __init__(

@@ -99,6 +99,9 @@ class _Run:
             left = self._clean_up(report)
             failure.hint = f"{failure.hint}; {left}" if failure.hint else left
             failure.report = report
+            if failure.exit_code == RequestError.exit_code:
+                # That code promises that nothing was touched.
+                failure.exit_code = DbferryError.exit_code
             raise failure from None
         different = [table for table in report.tables if table.state != "done"]
         if different:

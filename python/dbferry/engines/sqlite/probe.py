@@ -13,8 +13,12 @@ DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
 CLOCK = "[0-2][0-9]:[0-5][0-9]"
 # SQLite refuses a result of more columns than this.
 RESULT_COLUMNS = 1800
-# Integers up to here are exact as doubles.
-EXACT = 1 << 53
+# The engine's own aggregate, and what its text tells in order (rust/engine/src/sqlite/census.rs).
+CENSUS = "census"
+COUNTED = (
+    "nulls", "integers", "reals", "texts", "blobs", "wide_integers", "characters", "octets",
+    "misfits", "not_numbers",
+)  # fmt: skip
 
 
 def form(name: str) -> str:
@@ -34,25 +38,14 @@ def questions(column: Column, table: Table) -> dict[str, str]:
     c, native = ddl.quote(column.name), column.native
     if column.identity is not None:
         return {"integers": "count(*)"}
-    wanted = {
-        "nulls": f"sum({c} IS NULL)",
-        "integers": f"sum(typeof({c}) = 'integer')",
-        "reals": f"sum(typeof({c}) = 'real')",
-        "texts": f"sum(typeof({c}) = 'text')",
-        "blobs": f"sum(typeof({c}) = 'blob')",
-        "wide_integers": f"sum(typeof({c}) = 'integer' AND {c} NOT BETWEEN -{EXACT} AND {EXACT})",
-    }
-    if affinity(native.name) == "text" or column.name in table.primary_key:
-        wanted["characters"] = f"max(CASE WHEN typeof({c}) = 'text' THEN length({c}) END)"
-        wanted["octets"] = f"max(CASE WHEN typeof({c}) = 'blob' THEN length({c}) END)"
+    asked = form(native.name)
+    census = f"'{asked}'" if asked in ("bool", "exact") else "NULL"
+    digits = ("NULL", "NULL")
+    if asked == "exact" and native.precision is not None:
+        digits = (str(native.precision), str(native.scale or 0))
+    wanted = {CENSUS: f"dbferry_census({c}, {census}, {', '.join(digits)})"}
     text = f"typeof({c}) = 'text'"
-    match form(native.name):
-        case "bool":
-            words = "'t','f','true','false','yes','no'"
-            wanted["misfits"] = (
-                f"sum(CASE typeof({c}) WHEN 'null' THEN 0 WHEN 'integer' THEN {c} NOT IN (0, 1)"
-                f" WHEN 'text' THEN lower({c}) NOT IN ({words}) ELSE 1 END)"
-            )
+    match asked:
         case "date":
             zone = f"({c} GLOB '*Z' OR {c} GLOB '*[+-]{CLOCK}')"
             moment = f"{c} GLOB '{DAY}[ T]{CLOCK}*'"
@@ -76,34 +69,22 @@ def questions(column: Column, table: Table) -> dict[str, str]:
             )
         case "json":
             wanted["misfits"] = f"sum({text} AND NOT json_valid({c}))"
-        case "exact":
-            wanted.update(_exact(c, native.precision, native.scale))
         case _:
             pass
     return wanted
 
 
-def _exact(c: str, precision: int | None, scale: int | None) -> dict[str, str]:
-    """Values that DECIMAL(p,s) can't hold; text that is no plain number."""
-    plain = (
-        f"{c} GLOB '*[0-9]*' AND ltrim({c}, '+-') NOT GLOB '*[^0-9.]*' "
-        f"AND {c} NOT GLOB '*.*.*' AND length({c}) - length(ltrim({c}, '+-')) <= 1"
-    )
-    wanted = {"not_numbers": f"sum(typeof({c}) = 'text' AND NOT ({plain}))"}
-    if precision is None:
-        return wanted
-    scale = scale or 0
-    whole = precision - scale
-    bound = f"1e{whole}"
-    after = f"CASE WHEN instr({c}, '.') THEN length(rtrim({c}, '0')) - instr({c}, '.') ELSE 0 END"
-    whole_part = f"CASE WHEN instr({c}, '.') THEN substr({c}, 1, instr({c}, '.') - 1) ELSE {c} END"
-    before = f"length(ltrim({whole_part}, '+-0'))"
-    wanted["misfits"] = (
-        f"sum(CASE typeof({c}) WHEN 'null' THEN 0 WHEN 'integer' THEN abs({c} * 1.0) >= {bound}"
-        f" WHEN 'real' THEN abs({c}) >= {bound} OR {c} <> round({c}, {min(scale, 15)})"
-        f" WHEN 'text' THEN {after} > {scale} OR {before} > {whole} ELSE 1 END)"
-    )
-    return wanted
+def _counted(told: str, column: Column, table: Table) -> dict[str, int]:
+    """The engine's census of a column, as far as it says something about it."""
+    facts = dict(zip(COUNTED, map(int, told.split(" ")), strict=True))
+    if affinity(column.native.name) != "text" and column.name not in table.primary_key:
+        del facts["characters"], facts["octets"]
+    asked = form(column.native.name)
+    if asked != "exact":
+        del facts["not_numbers"]
+    if asked != "bool" and (asked != "exact" or column.native.precision is None):
+        del facts["misfits"]
+    return facts
 
 
 def run(session: Session, table: Table) -> Mapping[str, Facts]:
@@ -112,13 +93,16 @@ def run(session: Session, table: Table) -> Mapping[str, Facts]:
         for column in table.columns
         for fact, expression in questions(column, table).items()
     ]
+    columns = {column.name: column for column in table.columns}
     found: dict[str, dict[str, int]] = {column.name: {} for column in table.columns}
     for part in _parts(asked):
         text = ", ".join(expression for _, _, expression in part)
         (row,) = session.query(f"SELECT count(*), {text} FROM {ddl.quote(table.name)}")
         for (name, fact, _), value in zip(part, row[1:], strict=True):
             found[name]["rows"] = int(row[0] or 0)
-            if value is not None:
+            if fact == CENSUS:
+                found[name] |= _counted(value or "", columns[name], table)
+            elif value is not None:
                 found[name][fact] = int(value)
     return found
 

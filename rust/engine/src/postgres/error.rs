@@ -23,8 +23,8 @@ pub fn kind(state: &str) -> Kind {
             Some("23" | "44") => Kind::Constraint,
             Some("40") => Kind::Busy,
             Some("53") => Kind::Space,
-            Some("XX") => Kind::Protocol,
-            _ => Kind::Request,
+            Some("XX") | None => Kind::Protocol,
+            Some(_) => Kind::Unsupported,
         },
     }
 }
@@ -86,7 +86,8 @@ impl Fields {
         // These tell of values: their details print rows, and so do the messages of class 22.
         let of_values = matches!(self.state.get(..2), Some("22" | "23" | "44"));
         let message = if of_values { without_values(&self.message) } else { self.message };
-        let mut error = Error::new(kind, lower_first(&message)).on(Engine::Postgresql);
+        let message = if message.is_empty() { "the server tells no reason" } else { &message };
+        let mut error = Error::new(kind, lower_first(message)).on(Engine::Postgresql);
         match (of_values, self.detail, self.constraint) {
             (false, Some(detail), _) => error = error.with_detail(detail),
             (true, _, Some(constraint)) => {
@@ -194,7 +195,7 @@ mod tests {
             ("42P01", Kind::Missing),
             ("08006", Kind::Lost),
             ("22001", Kind::Data),
-            ("", Kind::Request),
+            ("", Kind::Protocol),
         ] {
             assert_eq!(kind(state), expected, "{state}");
         }

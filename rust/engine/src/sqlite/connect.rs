@@ -74,6 +74,7 @@ pub fn session(endpoint: &Endpoint, side: Side, cancel: &Cancel) -> Result<Box<d
         Side::Target => Access::Write,
     };
     let connection = open(endpoint, access, cancel).map_err(|error| error.at(side))?;
+    super::census::register(&connection).map_err(super::error::from_rusqlite)?;
     Ok(Box::new(Plain(connection)))
 }
 

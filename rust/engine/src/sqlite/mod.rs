@@ -4,6 +4,7 @@
 //! class than the plan expects is judged and never bent. The file is read in one transaction by one
 //! reader and written by one writer; more of either would wait for each other or see different rows.
 
+mod census;
 mod column;
 mod connect;
 mod decode;

@@ -7,7 +7,7 @@ use crate::error::Result;
 use crate::plan::{Range, Sizes, TablePlan};
 
 /// More ranges than this cost more in statements and commits than they spare in memory.
-const MOST: i128 = 100_000;
+const MOST: i128 = 4_096;
 
 /// Cuts a table; the ranges hold every row of the current transaction once.
 pub(super) fn cut(connection: &Connection, table: &TablePlan, sizes: &Sizes) -> Result<Vec<Range>> {

@@ -25,12 +25,16 @@ from dbferry.task import Task
 app = typer.Typer(
     name="dbferry",
     help="Move whole databases: two URLs in, a verified copy out.",
-    no_args_is_help=True,
     rich_markup_mode=None,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 
-MIGRATE_EPILOG = """Examples:
+CODES = """Passwords: in the URL, PGPASSWORD, ~/.pgpass, MYSQL_PWD or ~/.my.cnf.
+
+Exit codes: 0 done, 1 failed, 2 the request is wrong (nothing was touched), 3 moved but not equal,
+130 interrupted."""
+
+MIGRATE_EPILOG = f"""Examples:
 
   dbferry migrate mysql://app@old/shop postgresql://app@new/shop
 
@@ -38,10 +42,15 @@ MIGRATE_EPILOG = """Examples:
 
   dbferry migrate task.yaml --prepare truncate --json
 
-Passwords: in the URL, PGPASSWORD, ~/.pgpass, MYSQL_PWD or ~/.my.cnf.
+{CODES}"""
 
-Exit codes: 0 done, 1 failed, 2 the request is wrong (nothing was touched), 3 moved but not equal,
-130 interrupted."""
+PLAN_EPILOG = f"""Examples:
+
+  dbferry plan mysql://app@old/shop postgresql://app@new/shop
+
+  dbferry plan task.yaml --json
+
+{CODES}"""
 
 Source = Annotated[
     str, typer.Argument(help="URL of the source, or a task file", show_default=False)
@@ -124,7 +133,7 @@ def migrate(
     move(task, as_json=as_json, quiet=quiet)
 
 
-@app.command()
+@app.command(epilog=PLAN_EPILOG)
 def plan(
     source: Source,
     target: Target = None,

@@ -40,7 +40,7 @@ Reading = tuple[int, int, int, int]
 def plan_task(task: Task) -> Plan:
     """The plan of a task; opens sessions on both sides, moves nothing."""
     with ExitStack() as stack:
-        return _Run.open(task, stack).plan
+        return _Run.open(task, stack, make_files=False).plan
 
 
 def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
@@ -61,9 +61,11 @@ class _Run:
     """Tables that this run has created."""
 
     @classmethod
-    def open(cls, task: Task, stack: ExitStack) -> _Run:
+    def open(cls, task: Task, stack: ExitStack, *, make_files: bool = True) -> _Run:
         source, target = parse(task.source), parse(task.target)
         _check_pair(source, target)
+        if not make_files and target.path is not None and not Path(target.path).exists():
+            target = replace(target, path=":memory:")
         reading = stack.enter_context(open_session(source, side="source"))
         writing = stack.enter_context(open_session(target, side="target"))
         options = Options(

@@ -91,11 +91,15 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         tables=tuple(tables),
         folds_tables=folding != "0",
         skipped=tuple(skipped),
-        collations=frozenset(
-            row[0] or ""
-            for row in session.query("SELECT collation_name FROM information_schema.collations")
-        ),
+        collations=_collations(session),
     )
+
+
+def _collations(session: Session) -> frozenset[str]:
+    """Names as columns have them: MariaDB lists those of UCA 14 without their character set."""
+    rows = session.query("SELECT collation_name FROM information_schema.collations")
+    names = [row[0] or "" for row in rows]
+    return frozenset(f"utf8mb4_{n}" if n.startswith("uca1400") else n for n in names)
 
 
 def _true_labels(session: Session, columns: dict[tuple[str, str], list[Column]]) -> None:

@@ -78,7 +78,7 @@ def _declared(native: NativeType, target: Catalog) -> Declared:
     native = replace(native, text=text.replace("geomcollection", "geometrycollection"))
     if native.collation is None or native.collation in target.collations:
         return Declared(native=native)
-    chosen, note = collation_for(native.collation, target.engine)
+    chosen, note = collation_for(native.collation, target.engine, target.collations)
     charset = (chosen or "").partition("_")[0]
     native = replace(native, charset=charset, collation=chosen)
     if native.labels:

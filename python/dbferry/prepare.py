@@ -57,10 +57,7 @@ class Preparation:
         key = tuple(other.fit_name(name) for name in table.primary_key)
         identities = [item.target for item in columns if item.identity is not None]
         kept = other.kept_identities(identities, key)
-        columns = [
-            item if item.identity is None or item.target in kept else _plain(item)
-            for item in columns
-        ]
+        columns = [_identity(item, item.target in kept, other.has_steps) for item in columns]
         if standing is None:
             made = _created(pair, table, place, action, columns)
         else:
@@ -117,14 +114,21 @@ def _standing(
     return Preparation(columns, before, ())
 
 
-def _plain(item: ColumnItem) -> ColumnItem:
-    """An identity that the target has no place for."""
+def _identity(item: ColumnItem, kept: bool, steps: bool) -> ColumnItem:
+    """The column with what the target can't do about its next values."""
+    if item.identity is None or (kept and (steps or item.identity.increment == 1)):
+        return item
+    note = (
+        f"its next values count by 1, and not by {item.identity.increment}"
+        if kept
+        else "the target gives no next value to this column"
+    )
     return replace(
         item,
-        identity=None,
+        identity=item.identity if kept else None,
         codes=(*item.codes, "K-IDENTITY"),
         verdict=max(item.verdict, Verdict.NOTE, key=lambda verdict: verdict.weight),
-        notes=(*item.notes, "the target gives no next value to this column"),
+        notes=(*item.notes, note),
     )
 
 

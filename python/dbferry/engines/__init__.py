@@ -53,6 +53,10 @@ class Engine(Protocol):
         """True when every value of a column has the column's type."""
 
     @property
+    def has_steps(self) -> bool:
+        """True when an identity may count by more than one."""
+
+    @property
     def columns_limit(self) -> int: ...
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...

@@ -17,6 +17,7 @@ class Duckdb:
     family = "duckdb"
     has_schemas = True
     typed = True
+    has_steps = False
     columns_limit = 5000
 
     quote = staticmethod(ddl.quote)

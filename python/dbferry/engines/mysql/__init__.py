@@ -20,6 +20,7 @@ class Mysql:
     family = "mysql"
     has_schemas = True
     typed = True
+    has_steps = False
     columns_limit = 1017
 
     quote = staticmethod(ddl.quote)

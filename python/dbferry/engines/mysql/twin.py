@@ -9,7 +9,8 @@ import re
 from dataclasses import replace
 
 from dbferry.catalog import Catalog, NativeType
-from dbferry.engines.mysql.types import BITS, BLOBS, GEOMETRIES, collation_for, simple, words
+from dbferry.engines.mysql import collations
+from dbferry.engines.mysql.types import BITS, BLOBS, GEOMETRIES, simple, words
 from dbferry.types import Declared, Verbatim, Verdict
 
 # The text protocol prints six digits of a FLOAT, and all of a DOUBLE.
@@ -78,7 +79,7 @@ def _declared(native: NativeType, target: Catalog) -> Declared:
     native = replace(native, text=text.replace("geomcollection", "geometrycollection"))
     if native.collation is None or native.collation in target.collations:
         return Declared(native=native)
-    chosen, note = collation_for(native.collation, target.engine, target.collations)
+    chosen, note = collations.standing_for(native.collation, target.engine, target.collations)
     charset = (chosen or "").partition("_")[0]
     native = replace(native, charset=charset, collation=chosen)
     if native.labels:

@@ -19,6 +19,7 @@ class Postgresql:
     family = "postgresql"
     has_schemas = True
     typed = True
+    has_steps = True
     columns_limit = 1600
 
     quote = staticmethod(ddl.quote)

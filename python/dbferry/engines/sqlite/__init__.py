@@ -18,6 +18,7 @@ class Sqlite:
     family = "sqlite"
     has_schemas = False
     typed = False
+    has_steps = False
     columns_limit = 2000
 
     quote = staticmethod(ddl.quote)

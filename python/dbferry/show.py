@@ -60,9 +60,11 @@ def plan(made: Plan, console: Console) -> None:
     """Every table and column with its types and verdict, then what stands in the way."""
     content = made.to_dict()
     for item in content["tables"]:
+        rows = item["estimated_rows"]
+        about = f", about {rows:,} rows" if rows else ""
         console.print(
             f"[bold]{printable(item['name'])}[/bold] → [bold]{printable(item['target'])}[/bold]  "
-            f"{item['action']}, about {item['estimated_rows']:,} rows, {item['transfer']}",
+            f"{item['action']}, {item['transfer']}{about}",
             highlight=False,
         )
         table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 2))

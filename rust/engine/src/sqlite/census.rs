@@ -105,7 +105,6 @@ impl Census {
     /// Judges a value of a decimal column.
     fn weigh(&mut self, value: ValueRef<'_>, digits: Option<(i64, i64)>) {
         let fits = match (value, digits) {
-            (ValueRef::Null, _) => true,
             (ValueRef::Text(text), digits) => {
                 let (whole, after) = plain(text).unwrap_or_else(|| {
                     self.not_numbers += 1;
@@ -114,7 +113,7 @@ impl Census {
                 digits.is_none_or(|(precision, scale)| whole <= precision - scale && after <= scale)
             }
             (ValueRef::Blob(_), digits) => digits.is_none(),
-            (ValueRef::Integer(_) | ValueRef::Real(_), None) => true,
+            (ValueRef::Null, _) | (ValueRef::Integer(_) | ValueRef::Real(_), None) => true,
             #[expect(clippy::cast_precision_loss, reason = "compared with a power of ten")]
             (ValueRef::Integer(value), Some((precision, scale))) => {
                 (value as f64).abs() < power(precision - scale)

@@ -21,7 +21,7 @@ from dbferry.engines.duckdb.load import load
 from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.errors import DbferryError, Interrupted, MismatchError, RequestError, from_fields
 from dbferry.items import Plan, TableItem
-from dbferry.plan import make_plan
+from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.report import Report, TableReport, Warning_
 from dbferry.selection import Options, Prepare

@@ -8,6 +8,7 @@ MEMORY_ROUTES   only routes whose names contain this (`mariadb to`)
 import json
 import os
 import shlex
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -48,7 +49,7 @@ MARIADB = (
     ),
     (
         "INSERT INTO `long` SELECT seq, concat('name of row ', seq), seq % 1000000 / 7.0, "
-        "timestamp '2020-01-01' + interval seq second, "
+        "timestamp '2020-01-01 00:00:00' + interval seq second, "
         f"if(seq % 3 = 0, NULL, repeat('ä', seq % 40)) FROM seq_1_to_{ROWS}"
     ),
     "CREATE TABLE large (id int PRIMARY KEY, content longblob NOT NULL)",
@@ -62,10 +63,14 @@ MARIADB = (
 
 
 def main() -> None:
+    # SIGTERM ends a run as Ctrl-C does, so that servers and folders are removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     failures = 0
     with opened() as ends:
         fill(ends.postgres_source, POSTGRES)
         fill(ends.mariadb_source, MARIADB)
+        for target in (ends.postgres_target, ends.mariadb_target, ends.sqlite_target):
+            target.clear()
         print("| route | table | peak MB | seconds | MB/s |\n|---|---|---|---|---|")
         for name, source, target in routes(ends):
             for table in ("long", "large"):

@@ -11,6 +11,7 @@ import datetime as dt
 import json
 import os
 import platform
+import signal
 import subprocess
 import sys
 import time
@@ -35,6 +36,8 @@ LONGEST_SECONDS = 1800
 
 
 def main() -> None:
+    # SIGTERM ends a run as Ctrl-C does, so that servers and folders are removed.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     files = data.make(SCALE)
     with opened() as ends:
         for source in ends.sources:

@@ -17,6 +17,7 @@ def insert(db: Database, table: str, rows: Iterable[Sequence[Any]]) -> None:
     marks = ", ".join([mark] * len(rows[0]))
     with contextlib.closing(_connect(db)) as connection:
         cursor = connection.cursor()
+        cursor.execute("BEGIN")
         cursor.executemany(f"INSERT INTO {judge.quote(db, table)} VALUES ({marks})", rows)
         connection.commit()
 

@@ -85,7 +85,8 @@ def texts(
     """All rows, every value as text, ordered by a column (or by the whole row when `order` is empty)."""
     known = known or columns(db, table)
     wanted = ", ".join(_expression(db.engine, quote(db, c.name), c.type) for c in known)
-    ending = f" ORDER BY {quote(db, order)}" if order else ""
+    # Qualified, or PostgreSQL would order by the text that is selected.
+    ending = f" ORDER BY {quote(db, table)}.{quote(db, order)}" if order else ""
     query = f"SELECT {wanted} FROM {quote(db, table)}{ending}"
     rows = _sqlite_rows(db, query) if isinstance(db, SqliteDatabase) else db.rows(query)
     finish = [_finisher(db.engine, column.type) for column in known]
@@ -96,7 +97,9 @@ def texts(
 def classes(db: Database, table: str, column: str) -> set[str]:
     """The storage classes of a column of SQLite, NULL left out."""
     name = quote(db, column)
-    rows = db.rows(f"SELECT DISTINCT typeof({name}) FROM {quote(db, table)} WHERE {name} IS NOT NULL")
+    rows = db.rows(
+        f"SELECT DISTINCT typeof({name}) FROM {quote(db, table)} WHERE {name} IS NOT NULL"
+    )
     return {row[0] for row in rows}
 
 
@@ -158,7 +161,7 @@ def _without_width(native: str) -> str:
 
 
 def _sqlite(db: Database, table: str) -> list[Column]:
-    rows = db.rows(f"SELECT name, type, NOT \"notnull\" FROM pragma_table_info({literal(table)})")
+    rows = db.rows(f'SELECT name, type, NOT "notnull" FROM pragma_table_info({literal(table)})')
     return [Column(name, native, bool(null)) for name, native, null in rows]
 
 
@@ -209,6 +212,9 @@ def _mysql_expression(column: str, native: str) -> str:
         return f"LOWER(HEX({column}))"
     if base in GEOMETRIES:
         return f"LOWER(HEX({column}))"
+    if base == "enum":
+        # Index 0 is the error value; its text is that of an empty label.
+        return f"IF({column} + 0 = 0, '<error value>', CAST({column} AS CHAR))"
     if base == "vector":
         return f"VECTOR_TO_STRING({column})"
     if base == "bit":

@@ -200,17 +200,17 @@ def yard(
 
 @pytest.mark.parametrize("target", TARGETS)
 @pytest.mark.parametrize("case", all_cases(), ids=lambda case: f"{case.source}-{case.table}")
-def test_case(yard: Yard, database: Callable[[str], Database], case: Case, target: str) -> None:
+def test_case(yard: Yard, case: Case, target: str) -> None:
     expected = case.expected(target)
     match expected.verdict:
         case "blocked":
             assert yard.faults(case.source, target).get(case.table) == {expected.code}
         case "refused":
-            refuses(yard, case, database(target), expected)
+            refuses(yard, case, yard.make(target), expected)
         case _:
             moved = yard.moved(case.source, target)
             if moved is None:
-                made = database(target)
+                made = yard.make(target)
                 moved = Moved.by(yard.task([case], made), made)
             arrives(yard.held(case.source), case.table, moved, expected)
 

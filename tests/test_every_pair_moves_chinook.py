@@ -17,7 +17,8 @@ import judge
 from conftest import _make_database
 from servers.database import Database
 
-CHINOOK = json.loads(gzip.open(Path(__file__).parent / "data" / "chinook.json.gz").read())
+DATA = Path(__file__).parent / "data" / "chinook.json.gz"
+CHINOOK = json.loads(gzip.decompress(DATA.read_bytes()))
 SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
 TYPES = {
     "postgresql": {"NVARCHAR": "varchar", "DATETIME": "timestamp(0)"},
@@ -65,7 +66,10 @@ def _native(engine: str, native: str) -> str:
 @pytest.mark.parametrize("target", [*SOURCES, "duckdb"])
 @pytest.mark.parametrize("source", SOURCES)
 def test_every_row_of_chinook_arrives(
-    chinook: Callable[[str], Database], database: Callable[[str], Database], source: str, target: str
+    chinook: Callable[[str], Database],
+    database: Callable[[str], Database],
+    source: str,
+    target: str,
 ) -> None:
     held, made = chinook(source), database(target)
     report = dbferry.migrate(held.url, made.url)
@@ -80,7 +84,9 @@ def test_every_row_of_chinook_arrives(
         assert [_plain(row, natives) for row in rows] == [tuple(row) for row in table["rows"]], name
         assert judge.primary_key(made, name) == table["key"]
         required = {column for column, _, required in table["columns"] if required}
-        assert required <= {c.name for c in judge.columns(made, name) if not c.nullable} | _rowid(made, table)
+        assert required <= {c.name for c in judge.columns(made, name) if not c.nullable} | _rowid(
+            made, table
+        )
 
 
 def _rowid(db: Database, table: dict[str, Any]) -> set[str]:

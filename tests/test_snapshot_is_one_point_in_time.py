@@ -75,7 +75,9 @@ def _bank(db: Database) -> None:
     for name in ("giro", "savings"):
         db.sql(f"CREATE TABLE {name} (id {key}, balance integer NOT NULL, filler varchar(200))")
         fill.insert(db, name, [(n, START, "x" * 150) for n in range(1, ACCOUNTS + 10)])
-    db.sql(f"CREATE TABLE journal (id {key.replace(' ', f' {serial} ', 1)}, amount integer NOT NULL)")
+    db.sql(
+        f"CREATE TABLE journal (id {key.replace(' ', f' {serial} ', 1)}, amount integer NOT NULL)"
+    )
 
 
 @pytest.mark.parametrize("target", ["same", "sqlite"])

@@ -26,7 +26,10 @@ TABLES = {
 }
 NATIVE = {"i": "integer", "d": "numeric(15,2)", "t": "date"}
 SUMS = {
-    "postgresql": {"t": "sum({c} - date '1970-01-01')", "text": "sum(octet_length({c}) + ascii({c}))"},
+    "postgresql": {
+        "t": "sum({c} - date '1970-01-01')",
+        "text": "sum(octet_length({c}) + ascii({c}))",
+    },
     "mariadb": {"t": "sum(datediff({c}, '1970-01-01'))", "text": "sum(length({c}) + ord({c}))"},
     "sqlite": {"t": "sum(unixepoch({c}) / 86400)", "text": "sum(length({c}) + unicode({c}))"},
 }
@@ -47,7 +50,9 @@ def tpch(pg_db: Database, tmp_path: Path) -> Database:
     with pg_db.server.connect(pg_db.name) as connection:
         for table in TABLES:
             columns = _columns(table)
-            body = ", ".join(f"{n} {NATIVE.get(t, f'varchar({t})')} NOT NULL" for n, t, _ in columns)
+            body = ", ".join(
+                f"{n} {NATIVE.get(t, f'varchar({t})')} NOT NULL" for n, t, _ in columns
+            )
             key = ", ".join(name for name, _, in_key in columns if in_key)
             connection.execute(f"CREATE TABLE {table} ({body}, PRIMARY KEY ({key}))")
             copy = f"COPY {table} FROM STDIN (FORMAT csv, HEADER)"

@@ -1,8 +1,7 @@
 """A disk that is full: an error that says so, nothing called done, and a run that works afterwards."""
 
-import resource
 import shlex
-from collections.abc import Iterator
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -60,25 +59,21 @@ def test_a_file_that_may_not_grow_is_an_error(
     moved(dbferry.migrate(large, url, "--prepare", "drop"))
 
 
-@pytest.fixture
-def cramped(postgres: PostgresServer) -> Iterator[PostgresServer]:
-    """A server whose new sessions can't write a large file."""
-    assert postgres.process is not None
-    pid = postgres.process.pid
-    before = resource.prlimit(pid, resource.RLIMIT_FSIZE)
-    resource.prlimit(pid, resource.RLIMIT_FSIZE, (LARGEST_FILE, before[1]))
-    try:
-        yield postgres
-    finally:
-        resource.prlimit(pid, resource.RLIMIT_FSIZE, before)
+class CrampedPostgres(PostgresServer):
+    """A server that can't write a large file."""
+
+    def _command(self) -> Sequence[str]:
+        return ["prlimit", f"--fsize={LARGEST_FILE}", "--", *super()._command()]
 
 
 def test_a_postgresql_that_can_write_no_more_is_an_error(
-    dbferry: Command, large: SqliteDatabase, pg_db: Database, cramped: PostgresServer
+    dbferry: Command, large: SqliteDatabase
 ) -> None:
-    pg_db.sql("CREATE TABLE large (id bigint PRIMARY KEY, v text)")
-    pg_db.sql("ALTER TABLE large ALTER v SET STORAGE PLAIN")
-    result = dbferry.migrate(large, pg_db, "--json")
+    with CrampedPostgres() as server:
+        server.create_database("shop")
+        server.sql("shop", "CREATE TABLE large (id bigint PRIMARY KEY, v text)")
+        server.sql("shop", "ALTER TABLE large ALTER v SET STORAGE PLAIN")
+        result = dbferry.migrate(large, server.url("shop"), "--json")
     refused(result, 1, "could not extend file", "large", "postgresql target")
     assert result.tables()["large"]["state"] != "done"
 
@@ -86,7 +81,9 @@ def test_a_postgresql_that_can_write_no_more_is_an_error(
 def test_postgresql_takes_the_same_run_when_there_is_room_again(
     dbferry: Command, large: SqliteDatabase, pg_db: Database
 ) -> None:
-    pg_db.sql("CREATE TABLE large (id bigint PRIMARY KEY, v text); INSERT INTO large VALUES (1, '')")
+    pg_db.sql(
+        "CREATE TABLE large (id bigint PRIMARY KEY, v text); INSERT INTO large VALUES (1, '')"
+    )
     moved(dbferry.migrate(large, pg_db, "--prepare", "truncate"))
     assert pg_db.rows("SELECT count(*) FROM large") == [(10000,)]
 

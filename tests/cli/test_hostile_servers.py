@@ -191,7 +191,9 @@ MYSQL_LIES: dict[str, Script] = {
     "a greeting that is cut": lambda client: client.write(mysql_packet(0, b"\x0a8.4.0\0\1")),
     "a greeting of another protocol": lambda client: client.write(mysql_packet(0, b"\x09x\0")),
     "an empty greeting": lambda client: client.write(mysql_packet(0, b"")),
-    "a greeting that doesn't end": lambda client: client.write(b"\xff\xff\xff\0" + b"\x0a" * 100_000),
+    "a greeting that doesn't end": lambda client: client.write(
+        b"\xff\xff\xff\0" + b"\x0a" * 100_000
+    ),
     "nothing at all": lambda client: None,
     "another protocol": lambda client: client.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 10),
 }

@@ -214,5 +214,3 @@ def test_mariadb_takes_its_own_passwords(
     finally:
         if plugin == "ed25519":
             mariadb.sql("", "UNINSTALL SONAME 'auth_ed25519'")
-
-

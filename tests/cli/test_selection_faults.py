@@ -84,7 +84,9 @@ def test_an_empty_table_that_stands_is_filled(
 def test_a_postgresql_table_without_privilege_is_named(
     dbferry: Command, postgres: PostgresServer, pg_db: Database, sqlite_db: SqliteDatabase
 ) -> None:
-    pg_db.sql("CREATE TABLE open (id int); CREATE TABLE secret (id int); CREATE TABLE hidden (id int)")
+    pg_db.sql(
+        "CREATE TABLE open (id int); CREATE TABLE secret (id int); CREATE TABLE hidden (id int)"
+    )
     pg_db.sql("CREATE ROLE reader LOGIN PASSWORD 'pw'; GRANT SELECT ON open TO reader")
     try:
         url = postgres.url(pg_db.name, user="reader", password="pw")
@@ -103,7 +105,9 @@ def test_a_mysql_table_without_privilege_is_named(
 ) -> None:
     db = database(engine)
     server: MariadbServer = db.server  # type: ignore[attr-defined]
-    db.sql("CREATE TABLE open (id int); CREATE TABLE secret (id int); INSERT INTO secret VALUES (1)")
+    db.sql(
+        "CREATE TABLE open (id int); CREATE TABLE secret (id int); INSERT INTO secret VALUES (1)"
+    )
     db.sql("CREATE USER reader@'%' IDENTIFIED BY 'pw'; GRANT SELECT ON open TO reader@'%'")
     db.sql("GRANT INSERT ON secret TO reader@'%'")
     try:
@@ -192,9 +196,7 @@ def test_a_target_file_in_a_missing_folder_is_named(
         refused(dbferry.migrate(shop, f"{scheme}:///{path}"), 1, str(path), f"{scheme} target")
 
 
-def test_one_file_as_source_and_target_is_refused(
-    dbferry: Command, shop: SqliteDatabase
-) -> None:
+def test_one_file_as_source_and_target_is_refused(dbferry: Command, shop: SqliteDatabase) -> None:
     refused(dbferry.migrate(shop, shop), 2, "the source and the target are the same file")
     assert shop.rows("SELECT count(*) FROM orders") == [(2,)]
 
@@ -211,9 +213,7 @@ def test_one_database_of_a_server_as_source_and_target_is_refused(
     assert db.rows("SELECT * FROM t") == [(1,)]
 
 
-def test_duckdb_as_a_source_is_refused(
-    dbferry: Command, database: Make, pg_db: Database
-) -> None:
+def test_duckdb_as_a_source_is_refused(dbferry: Command, database: Make, pg_db: Database) -> None:
     refused(dbferry.migrate(database("duckdb"), pg_db), 2, "duckdb", "source")
 
 

@@ -253,9 +253,7 @@ def test_the_row_is_numbered_within_its_range(
     assert result.json["error"]["row"] == 4321
 
 
-def test_a_value_itself_is_never_shown(
-    dbferry: Command, database: Make, pg_db: Database
-) -> None:
+def test_a_value_itself_is_never_shown(dbferry: Command, database: Make, pg_db: Database) -> None:
     source = database("sqlite")
     source.sql("CREATE TABLE t (id integer PRIMARY KEY, v text)")
     source.sql("INSERT INTO t VALUES (1, 'confidential' || char(0))")

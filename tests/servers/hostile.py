@@ -5,6 +5,7 @@ import socket
 import struct
 import threading
 from collections.abc import Callable
+from typing import Self
 
 from servers.server import HOST
 
@@ -59,7 +60,7 @@ class HostileServer:
         """The address to give to the client under test."""
         return f"{scheme}://{user}:secret@{self.host}:{self.port}/{database}"
 
-    def __enter__(self) -> "HostileServer":
+    def __enter__(self) -> Self:
         self._acceptor = threading.Thread(target=self._accept, daemon=True)
         self._acceptor.start()
         return self
@@ -103,6 +104,6 @@ class HostileServer:
                 self.script(Connection(client))
             except (EOFError, ConnectionError):
                 return
-            except BaseException as error:  # noqa: BLE001 - handed to the test in `errors`
+            except BaseException as error:
                 if not self._closed:
                     self.errors.append(error)

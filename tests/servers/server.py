@@ -12,7 +12,7 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote, urlencode, urlsplit
 
 from servers.certificates import Certificates, make_certificates
@@ -244,7 +244,7 @@ class Server(ABC):
     def _end(self) -> None:
         self.kill()
 
-    def __enter__(self) -> "Server":
+    def __enter__(self) -> Self:
         self.start()
         return self
 

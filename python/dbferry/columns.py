@@ -25,10 +25,11 @@ from dbferry.types import (
     Writing,
 )
 
-# What a probe has found and a reader would refuse row by row.
-FOUND: Mapping[str, tuple[str, str]] = {
-    "zero_dates": ("T-ZERO", "zero dates or dates with a zero part"),
-    "error_labels": ("E-BADENUM", "values that are none of the labels"),
+# What a probe has found and a reader or the target would refuse row by row; what else may become of it.
+FOUND: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
+    "zero_dates": ("T-ZERO", "zero dates or dates with a zero part", ("null", "text")),
+    "error_labels": ("E-BADENUM", "values that are none of the labels", ("null", "text")),
+    "escaped_nuls": ("J-NUL", "JSON values with an escaped U+0000, which jsonb refuses", ("text",)),
 }
 
 
@@ -306,19 +307,21 @@ class Columns:
     def _found(
         self, item: ColumnItem, facts: Facts, policies: Mapping[str, Any], *, key: bool
     ) -> ColumnItem:
-        for fact, (code, what) in FOUND.items():
+        for fact, (code, what, ways) in FOUND.items():
             count = facts.get(fact)
             if not count:
                 continue
             note = f"{count} {what}"
             policy = policies.get(code, "error")
-            if policy == "error" or (policy == "null" and key):
+            useless = policy == "null" and (key or "null" not in ways)
+            if policy == "error" or useless:
                 item = replace(
                     item,
                     verdict=Verdict.ERROR,
                     codes=(*item.codes, code),
                     notes=(*item.notes, note),
-                    hint=f"choose --on-loss '{{column}}:{code}=null' or =text",
+                    hint=f"choose --on-loss '{{column}}:{code}={ways[0]}'"
+                    + "".join(f" or ={way}" for way in ways[1:]),
                 )
             else:
                 item = replace(
@@ -393,7 +396,9 @@ def _nullable(table: Table, item: ColumnItem, facts: Facts) -> ColumnItem:
             item, policies=kept, notes=(*item.notes, "a key has no NULL: such a value is an error")
         )
     # A probe that found none leaves NOT NULL alone: what comes later is refused by the target.
-    clean = {code for fact, (code, _) in FOUND.items() if facts.get("rows") and not facts.get(fact)}
+    clean = {
+        code for fact, (code, _, _) in FOUND.items() if facts.get("rows") and not facts.get(fact)
+    }
     if set(asked) <= clean:
         return item
     return replace(

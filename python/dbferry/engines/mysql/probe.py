@@ -26,6 +26,9 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
             wanted["zero_dates"] = (
                 f"sum({name} = '0000-00-00' OR month({name}) = 0 OR dayofmonth({name}) = 0)"
             )
+        case "json" if native.charset is None and target == "postgresql":
+            # An odd number of backslashes before it.
+            wanted["escaped_nuls"] = rf"sum({name} REGEXP '(^|[^\\\\])(\\\\\\\\)*\\\\u0000')"
         case "enum":
             wanted["error_labels"] = f"sum({name} + 0 = 0)"
         case "bigint" if (

@@ -119,7 +119,8 @@ def read(column: Column, facts: Facts) -> Reading:
                 Kind.SET, "set", "text_list", labels=native.labels, collation=native.collation
             )
         case "json":
-            return _reading(Kind.JSON, "text", "text", ordered_keys=native.charset is None)
+            ordered = native.charset is None
+            return _reading(Kind.JSON, "text", "text", ordered_keys=ordered, risks="J-NUL")
         case name if name in GEOMETRIES:
             return replace(
                 _reading(Kind.GEOMETRY, "geometry", "binary"),

@@ -35,7 +35,7 @@ test-fast: $(VENV)/test-stamp ## the tests that need no server
 	cargo test --quiet -p dbferry --lib
 	$(BIN)/pytest tests/unit
 
-lint: $(VENV)/test-stamp ## formatters and linters
+lint: build $(VENV)/test-stamp ## formatters and linters
 	cargo fmt --check
 	cargo clippy --quiet --workspace --all-targets -- -D warnings
 	$(BIN)/ruff format --check python tests benches

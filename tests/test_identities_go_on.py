@@ -117,3 +117,15 @@ def test_negative_step_goes_on_downwards(database: Callable[[str], Database], ta
     if target == "postgresql":
         made.sql("UPDATE t SET v = 0")
         assert next_of(made) == -5
+
+
+@pytest.mark.parametrize("target", ["mysql", "mariadb"])
+def test_row_zero_beside_bytes_stays_row_zero(
+    database: Callable[[str], Database], sqlite_db: Database, target: str
+) -> None:
+    made = database(target)
+    sqlite_db.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, v BLOB); INSERT INTO t VALUES (0, NULL), (1, NULL)"
+    )
+    dbferry.migrate(sqlite_db.url, made.url, batch_rows=7, range_rows=1, workers=2)
+    assert made.rows("SELECT id FROM t ORDER BY id") == [(0,), (1,)]

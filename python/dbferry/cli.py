@@ -261,6 +261,9 @@ def main() -> NoReturn:
         # The reader of our output is gone; nothing more can be said.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
+    if code == Interrupted.exit_code:
+        # Ctrl-C outside of a copy: typer has taken it already.
+        sys.stderr.write("error: interrupted\n")
     sys.exit(code if isinstance(code, int) else 0)
 
 

@@ -241,4 +241,9 @@ def format_error(error: DbferryError) -> str:
     lines += [f"  at: {place}" for place in [error.place()] if place]
     lines += [f"  detail: {error.detail}"] if error.detail else []
     lines += [f"hint: {error.hint}"] if error.hint else []
-    return "\n".join(lines)
+    return "\n".join(map(printable, lines))
+
+
+def printable(text: str) -> str:
+    """One harmless line: what controls a terminal or turns its direction is shown as an escape."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)

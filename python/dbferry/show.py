@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from rich.markup import escape
 from rich.table import Table
 
-from dbferry.errors import format_error
+from dbferry.errors import format_error, printable
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -34,7 +34,7 @@ def report(made: Report, console: Console) -> None:
         speed = f"{row.rows / row.seconds:,.0f}" if row.seconds > 0 and row.rows else ""
         name = row.source if row.source == row.target else f"{row.source} → {row.target}"
         table.add_row(
-            printable(name), f"{row.rows:,}", _counted(row), f"{row.bytes / 1e6:,.1f}",
+            _name(name), f"{row.rows:,}", _counted(row), f"{row.bytes / 1e6:,.1f}",
             f"{row.seconds:.2f}", speed, STATES[row.state],
         )  # fmt: skip
     console.print(table)
@@ -42,7 +42,7 @@ def report(made: Report, console: Console) -> None:
         for warning in row.warnings:
             touched = f" ({warning.rows:,} rows)" if warning.rows is not None else ""
             console.print(
-                f"[yellow]{warning.code}[/yellow] {printable(row.source)}.{printable(warning.column)}: "
+                f"[yellow]{warning.code}[/yellow] {_name(row.source)}.{_name(warning.column)}: "
                 f"{escape(warning.note)}{touched}",
                 highlight=False,
             )
@@ -63,7 +63,7 @@ def plan(made: Plan, console: Console) -> None:
         rows = item["estimated_rows"]
         about = f", about {rows:,} rows" if rows else ""
         console.print(
-            f"[bold]{printable(item['name'])}[/bold] → [bold]{printable(item['target'])}[/bold]  "
+            f"[bold]{_name(item['name'])}[/bold] → [bold]{_name(item['target'])}[/bold]  "
             f"{item['action']}, {item['transfer']}{about}",
             highlight=False,
         )
@@ -74,8 +74,8 @@ def plan(made: Plan, console: Console) -> None:
             codes = " ".join(column["codes"])
             notes = "; ".join(column["notes"])
             table.add_row(
-                printable(column["name"]), printable(column["source_type"]),
-                printable(column["target_type"]), column["verdict"],
+                _name(column["name"]), _name(column["source_type"]),
+                _name(column["target_type"]), column["verdict"],
                 escape(f"{codes}: {notes}" if codes and notes else codes or notes),
             )  # fmt: skip
         console.print(table)
@@ -85,12 +85,6 @@ def plan(made: Plan, console: Console) -> None:
         console.print(f"[red]blocked[/red] {escape(format_error(fault))}", highlight=False)
 
 
-def printable(name: str) -> str:
-    """A name as one harmless line: control and direction-changing characters are shown as escapes."""
-    shown = "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in name)
-    return escape(shown)
-
-
 def _counted(row: TableReport) -> str:
     """What both sides count after the copy."""
     if row.source_rows is None or row.target_rows is None:
@@ -98,3 +92,7 @@ def _counted(row: TableReport) -> str:
     if row.source_rows == row.target_rows:
         return f"{row.source_rows:,} = {row.target_rows:,}"
     return f"{row.source_rows:,} ≠ {row.target_rows:,}"
+
+
+def _name(name: str) -> str:
+    return escape(printable(name))

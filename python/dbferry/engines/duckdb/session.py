@@ -28,7 +28,7 @@ def translate(error: Exception) -> DbferryError:
     """DuckDB's exception as ours; its class decides the kind."""
     duckdb = _duckdb()
     kinds = {
-        duckdb.IOException: "space" if "No space" in str(error) else "missing",
+        duckdb.IOException: "missing",
         duckdb.ConstraintException: "constraint",
         duckdb.ConversionException: "data",
         duckdb.CatalogException: "missing",
@@ -36,6 +36,9 @@ def translate(error: Exception) -> DbferryError:
         duckdb.OutOfMemoryException: "space",
     }
     kind = next((kind for cls, kind in kinds.items() if isinstance(error, cls)), "unsupported")
+    # A full disk has no class of its own: it comes as an error of input, of a commit or as a fatal one.
+    if any(words in str(error) for words in ("No space left", "disk is full", "disk full")):
+        kind = "space"
     text = str(error).splitlines()[0] if str(error) else type(error).__name__
     message = text.split(": ", 1)[-1]
     return from_fields(

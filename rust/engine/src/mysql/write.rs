@@ -150,6 +150,15 @@ impl<'a> Target<'a> {
                 }
             }
         }
+        if !settings.is_empty() {
+            // With any SET, MariaDB forgets that a key's 0 was given and counts on from there instead: a
+            // number that is set to itself stays. In raw transfers every field may be a number.
+            let plain = names.iter().zip(&writes).filter(|(_, write)| {
+                write.around().is_none()
+                    && (table.transfer != Transfer::Arrow || **write == Write::Int)
+            });
+            settings.extend(plain.map(|(name, _)| format!("{name} = {name}")));
+        }
         let set = if settings.is_empty() {
             String::new()
         } else {

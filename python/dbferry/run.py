@@ -208,7 +208,7 @@ class _Run:
             told.append(f"incomplete and left in the target: {', '.join(stuck)}")
         if kept:
             told.append(f"complete in the target: {', '.join(kept)}")
-        old = [item.name for item in self.plan.tables if item not in self.made]
+        old = [item.name for item in self.plan.tables if item.action not in ("create", "drop")]
         if old:
             told.append(f"may hold some of the new rows: {', '.join(old)}")
         again = "mend the cause and run the same command again"

@@ -9,7 +9,8 @@ from typing import TypeVar
 
 import pytest
 
-from servers.database import Database, DuckdbDatabase, ServerDatabase, SqliteDatabase
+from servers.database import Database
+from servers.fresh import make_database
 from servers.mariadb import MariadbServer
 from servers.mysql import MysqlServer
 from servers.postgres import PostgresServer
@@ -59,20 +60,11 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
     with ExitStack() as stack:
 
         def make(engine: str) -> Database:
-            made = _make_database(engine, request, tmp_path)
+            made = make_database(engine, request, tmp_path)
             stack.callback(made.drop)
             return made
 
         yield make
-
-
-def _make_database(engine: str, request: pytest.FixtureRequest, folder: Path) -> Database:
-    if engine == "sqlite":
-        return SqliteDatabase(folder)
-    if engine == "duckdb":
-        return DuckdbDatabase(folder)
-    fixtures = {"postgresql": "postgres", "mariadb": "mariadb", "mysql": "mysql"}
-    return ServerDatabase(request.getfixturevalue(fixtures[engine]))
 
 
 @pytest.fixture

@@ -28,9 +28,9 @@ import yaml
 
 import dbferry
 import judge
-from conftest import _make_database
 from dbferry.report import TableReport
 from servers.database import Database
+from servers.fresh import make_database
 
 HERE = Path(__file__).parent / "cases"
 TARGETS = ("postgresql", "mysql", "mariadb", "sqlite", "duckdb")
@@ -191,7 +191,7 @@ def yard(
     with ExitStack() as stack:
 
         def make(engine: str) -> Database:
-            made = _make_database(engine, request, tmp_path_factory.mktemp(engine))
+            made = make_database(engine, request, tmp_path_factory.mktemp(engine))
             stack.callback(made.drop)
             return stack.enter_context(judge.keeping(made))
 

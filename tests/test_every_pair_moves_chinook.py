@@ -14,8 +14,8 @@ import pytest
 import dbferry
 import fill
 import judge
-from conftest import _make_database
 from servers.database import Database
+from servers.fresh import make_database
 
 DATA = Path(__file__).parent / "data" / "chinook.json.gz"
 CHINOOK = json.loads(gzip.decompress(DATA.read_bytes()))
@@ -38,7 +38,7 @@ def chinook(
 
         def holding(engine: str) -> Database:
             if engine not in made:
-                made[engine] = _make_database(engine, request, tmp_path_factory.mktemp("chinook"))
+                made[engine] = make_database(engine, request, tmp_path_factory.mktemp("chinook"))
                 stack.callback(made[engine].drop)
                 _fill(made[engine])
             return made[engine]

@@ -17,8 +17,8 @@ from hypothesis.strategies import DataObject, SearchStrategy
 import dbferry
 import fill
 import judge
-from conftest import _make_database
 from servers.database import Database
+from servers.fresh import make_database
 
 ENGINES = ["postgresql", "mysql", "mariadb", "sqlite"]
 MY = {"mysql", "mariadb"}
@@ -164,7 +164,7 @@ def fresh(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
 
     @contextmanager
     def make(engine: str) -> Iterator[Database]:
-        made = _make_database(engine, request, folder)
+        made = make_database(engine, request, folder)
         try:
             yield made
         finally:

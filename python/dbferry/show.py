@@ -26,15 +26,15 @@ STATES = {
 def report(made: Report, console: Console) -> None:
     """The summary: a line per table, then the totals and what changed on the way."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    table.add_column("table", overflow="fold", min_width=24)
-    for heading in ("rows", "counted", "MB", "seconds", "rows/s"):
+    table.add_column("table", overflow="fold", min_width=16)
+    for heading in ("rows counted", "MB", "seconds", "rows/s"):
         table.add_column(heading, justify="right", no_wrap=True)
     table.add_column("state", no_wrap=True)
     for row in made.tables:
         speed = f"{row.rows / row.seconds:,.0f}" if row.seconds > 0 and row.rows else ""
         name = row.source if row.source == row.target else f"{row.source} → {row.target}"
         table.add_row(
-            _name(name), f"{row.rows:,}", _counted(row), f"{row.bytes / 1e6:,.1f}",
+            _name(name), _counted(row), f"{row.bytes / 1e6:,.1f}",
             f"{row.seconds:.2f}", speed, STATES[row.state],
         )  # fmt: skip
     console.print(table)
@@ -88,7 +88,7 @@ def plan(made: Plan, console: Console) -> None:
 def _counted(row: TableReport) -> str:
     """What both sides count after the copy."""
     if row.source_rows is None or row.target_rows is None:
-        return "not counted"
+        return f"{row.rows:,} moved"
     if row.source_rows == row.target_rows:
         return f"{row.source_rows:,} = {row.target_rows:,}"
     return f"{row.source_rows:,} ≠ {row.target_rows:,}"

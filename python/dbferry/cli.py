@@ -245,7 +245,7 @@ def main() -> NoReturn:
         sys.stderr.write("error: interrupted\n")
         sys.exit(Interrupted.exit_code)
     except DbferryError as error:
-        report = getattr(error, "report", None)
+        report = error.report
         if report is not None and "--json" in sys.argv[1:]:
             _print_json({**report.to_dict(), "error": error.fields()})
         elif report is not None and not {"-q", "--quiet"} & set(sys.argv[1:]):

@@ -115,22 +115,6 @@ class Endpoint:
         return self.safe
 
 
-def interpolate(text: str, environment: Mapping[str, str] | None = None) -> str:
-    """Replaces each `${NAME}` by its environment variable; a missing one is an error."""
-    known = os.environ if environment is None else environment
-
-    def value(match: re.Match[str]) -> str:
-        name = match[1]
-        if name not in known:
-            raise RequestError(
-                f"environment variable `{name}` is not set",
-                hint=f"export {name}, or write the value in place of ${{{name}}}",
-            )
-        return known[name]
-
-    return re.sub(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}", value, text)
-
-
 def parse(url: str) -> Endpoint:
     """Reads a URL; a fault is a RequestError that never repeats the URL's password."""
     scheme, separator, rest = url.partition("://")

@@ -21,7 +21,7 @@ def told(source: str, target: Database) -> list[str]:
         ("postgresql", "exported snapshot"),
         ("mysql", "flush tables with read lock"),
         ("mariadb", "equal binlog positions"),
-        ("sqlite", "one read transaction"),
+        ("sqlite", "one version of the file"),
     ],
 )
 def test_the_way_of_an_administrator(

@@ -25,7 +25,7 @@ pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<S
     match endpoint.engine {
         Engine::Postgresql => postgres::snapshot(endpoint, sizes, cancel),
         Engine::Mysql | Engine::Mariadb => mysql::snapshot(endpoint, sizes, cancel),
-        Engine::Sqlite => sqlite::snapshot(endpoint, cancel),
+        Engine::Sqlite => sqlite::snapshot(endpoint, sizes, cancel),
     }
     .map_err(|error| error.on(endpoint.engine).at(Side::Source))
 }

@@ -376,6 +376,20 @@ pub struct Sizes {
     pub budget_bytes: u64,
 }
 
+impl Sizes {
+    /// How many ranges so many bytes make: none larger than asked for, and, where it is worth a
+    /// statement, as many for each worker, or some would stand idle at the end.
+    pub fn parts(&self, bytes: u64) -> u64 {
+        /// A range below this costs more in statements and commits than balance wins.
+        const WORTHWHILE: u64 = 8 << 20;
+        let workers = self.workers.max(1) as u64;
+        let parts = bytes.div_ceil(self.range_bytes.max(1)).max(1);
+        let rounds = (bytes / WORTHWHILE / workers).min(2);
+        let parts = parts.max(rounds * workers);
+        if parts == 1 { 1 } else { parts.next_multiple_of(workers) }
+    }
+}
+
 impl Default for Sizes {
     fn default() -> Self {
         Self {

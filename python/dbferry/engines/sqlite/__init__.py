@@ -45,7 +45,7 @@ class Sqlite:
         return "raw"
 
     def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
-        notes = ["source read under: one read transaction"]
+        notes = ["source read under: one version of the file"]
         encoding = source.settings.get("encoding", "UTF-8")
         if encoding != "UTF-8":
             # SQLite itself joins a lone high surrogate and what follows it to one character.

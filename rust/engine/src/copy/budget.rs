@@ -1,9 +1,9 @@
 //! Memory for large values: a number of bytes that readers take before a large value is read and give
 //! back when its block is dropped.
 //!
-//! A reader takes a permit only while it holds no unfinished batch (it hands over what it has first), so
-//! whoever holds one is on its way through a writer and it is always given back: no deadlock. A single
-//! value larger than the whole budget gets all of it.
+//! A reader takes one permit for all large values of a row, while it holds no other, and hands the row over
+//! at once: whoever holds a permit is on its way through a writer and gives it back, so there is no
+//! deadlock. A single row larger than the whole budget gets all of it.
 
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::time::Duration;

@@ -18,7 +18,7 @@ pub fn ranges(connection: &mut Connection, table: &TablePlan, sizes: &Sizes) -> 
     let Some(key) = table.key.first().filter(|key| key.integer) else {
         return Ok(whole());
     };
-    let by_size = table.estimated_bytes.div_ceil(sizes.range_bytes.max(1)).clamp(1, MOST);
+    let by_size = sizes.parts(table.estimated_bytes).min(MOST);
     if by_size == 1 && sizes.range_rows.is_none() {
         return Ok(whole());
     }

@@ -60,10 +60,7 @@ fn cut_relation(
     let step = match sizes.range_rows {
         // Rows can't be counted beforehand; blocks are what a test can rely on.
         Some(rows) => rows.max(1),
-        None => {
-            let per_block = bytes.div_ceil(blocks.max(1)).max(1);
-            (sizes.range_bytes / per_block).max(1)
-        }
+        None => blocks.div_ceil(sizes.parts(bytes)).max(1),
     };
     if blocks <= step {
         return vec![range(None, bytes)];

@@ -8,7 +8,7 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, ArrowPrimitiveType};
 
 use super::decode::parse_uuid;
-use super::statement::{Cell, Class};
+use super::statement::Value;
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 
@@ -37,14 +37,14 @@ pub(super) fn refuse<N, T>(code: &'static str, fact: impl Into<String>) -> Resul
     Err(Refusal::Fault(Fault { code, fact: fact.into(), nearest: None }))
 }
 
-pub(super) fn mixed<N, T>(cell: Cell<'_>, wanted: &str) -> Result<T, Refusal<N>> {
-    refuse(code::MIXED, format!("is of the class {} and no {wanted}", cell.class().name()))
+pub(super) fn mixed<N, T>(value: Value<'_>, wanted: &str) -> Result<T, Refusal<N>> {
+    refuse(code::MIXED, format!("is of the class {} and no {wanted}", value.class()))
 }
 
 /// One column that is being built.
 pub(super) trait Column {
     /// Takes a value; `row` counts from 0 within the range.
-    fn push(&mut self, cell: Cell<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()>;
+    fn push(&mut self, value: Value<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()>;
     fn finish(&mut self) -> ArrayRef;
 }
 
@@ -85,15 +85,15 @@ struct Fixed<B: Build, F, P> {
 impl<B, F, P> Column for Fixed<B, F, P>
 where
     B: Build,
-    F: Fn(Cell<'_>) -> Taken<B::Value>,
+    F: Fn(Value<'_>) -> Taken<B::Value>,
     P: Fn(&str) -> Option<B::Value>,
 {
-    fn push(&mut self, cell: Cell<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()> {
-        if cell.class() == Class::Null {
+    fn push(&mut self, value: Value<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()> {
+        if matches!(value, Value::Null) {
             self.built.append(None);
             return Ok(());
         }
-        let value = match (self.take)(cell) {
+        let value = match (self.take)(value) {
             Ok(value) => Some(value),
             Err(Refusal::Failed(error)) => return Err(error),
             Err(Refusal::Fault(fault)) => match guard.judge(fault.code, row, &fault.fact)? {
@@ -200,15 +200,15 @@ impl BuildBytes for FixedSizeBinaryBuilder {
 impl<B, F> Column for Bytes<B, F>
 where
     B: BuildBytes,
-    F: for<'v> Fn(Cell<'v>, &'v mut Vec<u8>) -> TakenBytes<'v>,
+    F: for<'v> Fn(Value<'v>, &'v mut Vec<u8>) -> TakenBytes<'v>,
 {
-    fn push(&mut self, cell: Cell<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()> {
-        if cell.class() == Class::Null {
+    fn push(&mut self, value: Value<'_>, row: usize, guard: &mut Guard<'_>) -> Result<()> {
+        if matches!(value, Value::Null) {
             self.built.append_null();
             return Ok(());
         }
         self.scratch.clear();
-        let (code, fact, bytes) = match (self.take)(cell, &mut self.scratch) {
+        let (code, fact, bytes) = match (self.take)(value, &mut self.scratch) {
             Ok(bytes) => match self.built.append(bytes) {
                 Ok(()) => return Ok(()),
                 Err((code, fact)) => (code, fact.to_owned(), bytes),
@@ -241,7 +241,7 @@ pub(super) type TakenBytes<'v> = Result<&'v [u8], Refusal<()>>;
 
 pub(super) fn fixed<B: Build>(
     built: B,
-    take: impl Fn(Cell<'_>) -> Taken<B::Value> + 'static,
+    take: impl Fn(Value<'_>) -> Taken<B::Value> + 'static,
     parse: impl Fn(&str) -> Option<B::Value> + 'static,
 ) -> Box<dyn Column> {
     Box::new(Fixed { built, take, parse })
@@ -249,7 +249,7 @@ pub(super) fn fixed<B: Build>(
 
 pub(super) fn bytes<B: BuildBytes>(
     built: B,
-    take: impl for<'v> Fn(Cell<'v>, &'v mut Vec<u8>) -> TakenBytes<'v> + 'static,
+    take: impl for<'v> Fn(Value<'v>, &'v mut Vec<u8>) -> TakenBytes<'v> + 'static,
 ) -> Box<dyn Column> {
     Box::new(Bytes { built, take, scratch: Vec::new() })
 }

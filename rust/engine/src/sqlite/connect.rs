@@ -7,7 +7,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 
 use super::error::from_rusqlite;
-use super::statement::{Class, Statement};
+use super::statement::{Statement, Value};
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine};
@@ -106,20 +106,19 @@ impl Session for Plain {
 }
 
 fn printed(statement: &Statement<'_>, column: usize) -> Result<Option<String>> {
-    let cell = statement.cell(column);
-    Ok(match cell.class() {
-        Class::Null => None,
-        Class::Integer => Some(cell.integer().to_string()),
-        Class::Real => Some(real_text(cell.real())),
-        Class::Text => {
-            let text = std::str::from_utf8(cell.bytes()?).map_err(|_| {
+    Ok(match statement.value(column)? {
+        Value::Null => None,
+        Value::Integer(whole) => Some(whole.to_string()),
+        Value::Real(real) => Some(real_text(real)),
+        Value::Text(text) => {
+            let text = std::str::from_utf8(text).map_err(|_| {
                 Error::new(Kind::Data, "a text of the result isn't valid UTF-8").on(Engine::Sqlite)
             })?;
             Some(text.to_owned())
         }
-        Class::Blob => {
+        Value::Blob(blob) => {
             let mut text = Vec::new();
-            append_hex(&mut text, cell.bytes()?);
+            append_hex(&mut text, blob);
             Some(String::from_utf8_lossy(&text).into_owned())
         }
     })
@@ -145,6 +144,10 @@ pub(super) fn append_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 /// Rows of a relation, as SQL names it.
 pub(super) fn count(connection: &Connection, relation: &str) -> Result<u64> {
     let mut statement = Statement::new(connection, &format!("SELECT count(*) FROM {relation}"))?;
-    let counted = if statement.step()? { statement.cell(0).integer() } else { 0 };
-    u64::try_from(counted).map_err(|_| Error::new(Kind::Internal, "a count below zero"))
+    let counted = if statement.step()? { statement.value(0)? } else { Value::Integer(0) };
+    match counted {
+        Value::Integer(rows) => u64::try_from(rows).ok(),
+        Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_) => None,
+    }
+    .ok_or_else(|| Error::new(Kind::Internal, "a count below zero"))
 }

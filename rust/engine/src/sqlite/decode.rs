@@ -19,9 +19,10 @@ use serde::Deserialize;
 
 use super::column::{Column, Fault, Refusal, Taken, TakenBytes, bytes, fixed, mixed, refuse};
 use super::connect::{append_hex, real_text};
-use super::statement::{Cell, Class, Statement};
+use super::statement::{Statement, Value};
 use crate::calendar::{self, Flaw};
 use crate::convert::number::{Number, rounded};
+use crate::copy::budget::LARGE;
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Losses, code};
 use crate::plan::{ColumnPlan, Flight, TablePlan, named};
@@ -81,13 +82,25 @@ impl<'a> Columns<'a> {
         self.rows
     }
 
-    pub fn push(&mut self, statement: &Statement<'_>) -> Result<()> {
+    /// Takes the statement's row and gives its bytes. `large` is called once, before a large value is copied.
+    pub fn push(
+        &mut self,
+        statement: &Statement<'_>,
+        large: &mut dyn FnMut() -> Result<()>,
+    ) -> Result<usize> {
         let row = self.earlier + self.rows;
+        let (mut bytes, mut asked) = (0, false);
         for (index, (column, guard)) in self.builders.iter_mut().enumerate() {
-            column.push(statement.cell(index), row, guard)?;
+            let value = statement.value(index)?;
+            let size = value.size();
+            if size >= LARGE && !std::mem::replace(&mut asked, true) {
+                large()?;
+            }
+            bytes += size;
+            column.push(value, row, guard)?;
         }
         self.rows += 1;
-        Ok(())
+        Ok(bytes)
     }
 
     pub fn finish(&mut self) -> Result<RecordBatch> {
@@ -143,17 +156,23 @@ fn column(plan: &ColumnPlan) -> Result<Box<dyn Column>> {
         (Read::UnixSeconds, Flight::Instant) => unix(plan, 1_000_000),
         (Read::UnixMilliseconds, Flight::Instant) => unix(plan, 1_000),
         (Read::UnixMicroseconds, Flight::Instant) => unix(plan, 1),
-        (Read::Text, Flight::Text) => bytes(StringBuilder::new(), |cell, _| match cell.class() {
-            Class::Text => Ok(cell.bytes()?),
-            Class::Null | Class::Integer | Class::Real | Class::Blob => mixed(cell, "text"),
+        (Read::Text, Flight::Text) => bytes(StringBuilder::new(), |value, _| match value {
+            Value::Text(text) => Ok(text),
+            Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_) => {
+                mixed(value, "text")
+            }
         }),
-        (Read::Blob, Flight::Binary) => bytes(BinaryBuilder::new(), |cell, _| match cell.class() {
-            Class::Blob => Ok(cell.bytes()?),
-            Class::Null | Class::Integer | Class::Real | Class::Text => mixed(cell, "blob"),
+        (Read::Blob, Flight::Binary) => bytes(BinaryBuilder::new(), |value, _| match value {
+            Value::Blob(blob) => Ok(blob),
+            Value::Null | Value::Integer(_) | Value::Real(_) | Value::Text(_) => {
+                mixed(value, "blob")
+            }
         }),
         (Read::Uuid, Flight::Uuid) => bytes(FixedSizeBinaryBuilder::new(16), uuid),
         (Read::Number, Flight::Text) => bytes(StringBuilder::new(), number_text),
-        (Read::Any, Flight::Text) => bytes(StringBuilder::new(), any_text),
+        (Read::Any, Flight::Text) => {
+            bytes(StringBuilder::new(), |value, scratch| Ok(any_text(value, scratch)))
+        }
         (read, flight) => {
             return Err(Error::new(
                 Kind::Internal,
@@ -164,38 +183,36 @@ fn column(plan: &ColumnPlan) -> Result<Box<dyn Column>> {
     })
 }
 
-fn integer(cell: Cell<'_>) -> Taken<i64> {
-    match cell.class() {
-        Class::Integer => Ok(cell.integer()),
-        Class::Null | Class::Real | Class::Text | Class::Blob => mixed(cell, "integer"),
+fn integer(value: Value<'_>) -> Taken<i64> {
+    match value {
+        Value::Integer(whole) => Ok(whole),
+        Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_) => mixed(value, "integer"),
     }
 }
 
-fn real(cell: Cell<'_>) -> Taken<f64> {
-    match cell.class() {
-        Class::Real => Ok(cell.real()),
-        Class::Integer if cell.integer().unsigned_abs() <= 1 << 53 =>
+fn real(value: Value<'_>) -> Taken<f64> {
+    match value {
+        Value::Real(real) => Ok(real),
+        Value::Integer(whole) if whole.unsigned_abs() <= 1 << 53 =>
         {
             #[expect(clippy::cast_precision_loss, reason = "exact up to 2^53")]
-            Ok(cell.integer() as f64)
+            Ok(whole as f64)
         }
-        Class::Integer => refuse(code::RANGE, "is an integer that no float holds exactly"),
-        Class::Null | Class::Text | Class::Blob => mixed(cell, "number"),
+        Value::Integer(_) => refuse(code::RANGE, "is an integer that no float holds exactly"),
+        Value::Null | Value::Text(_) | Value::Blob(_) => mixed(value, "number"),
     }
 }
 
-fn boolean(cell: Cell<'_>) -> Taken<bool> {
-    match cell.class() {
-        Class::Integer => match cell.integer() {
-            0 => Ok(false),
-            1 => Ok(true),
-            _other => refuse(code::RANGE, "is an integer other than 0 and 1"),
-        },
-        Class::Text => match parse_boolean(cell.bytes()?) {
+fn boolean(value: Value<'_>) -> Taken<bool> {
+    match value {
+        Value::Integer(0) => Ok(false),
+        Value::Integer(1) => Ok(true),
+        Value::Integer(_) => refuse(code::RANGE, "is an integer other than 0 and 1"),
+        Value::Text(text) => match parse_boolean(text) {
             Some(value) => Ok(value),
             None => refuse(code::MIXED, "is a text that doesn't mean true or false"),
         },
-        Class::Null | Class::Real | Class::Blob => mixed(cell, "boolean"),
+        Value::Null | Value::Real(_) | Value::Blob(_) => mixed(value, "boolean"),
     }
 }
 
@@ -237,9 +254,40 @@ impl Wide for i256 {
 struct Digits<N> {
     most: N,
     after: usize,
+    /// 10 to the scale, where a 64-bit integer and a double hold it exactly.
+    unit: Option<(i64, f64)>,
 }
 
+/// Below this, whole numbers of 15 digits, a decimal and the double nearest to it name each other.
+const SURE: f64 = 1e15;
+
 impl<N: Wide> Digits<N> {
+    fn new(precision: u8, after: usize) -> Self {
+        let most = "9".repeat(usize::from(precision)).parse().unwrap_or(N::of(i128::MAX));
+        let exact =
+            |after: u32| Some((10_i64.checked_pow(after)?, 10_f64.powi(after.cast_signed())));
+        Self { most, after, unit: u32::try_from(after).ok().and_then(exact) }
+    }
+
+    /// The way of most integers, without their text.
+    fn whole(&self, value: i64) -> Option<N> {
+        let scaled = N::of(i128::from(value.checked_mul(self.unit?.0)?));
+        self.fits(scaled).then_some(scaled)
+    }
+
+    /// The way of most reals: the double that is nearest to a decimal of this scale and of 15 digits at most.
+    #[expect(clippy::float_cmp, reason = "the same double is asked for")]
+    #[expect(clippy::cast_possible_truncation, reason = "below 2^53, and whole")]
+    fn steps(&self, value: f64) -> Option<N> {
+        let unit = self.unit?.1;
+        let steps = (value * unit).round();
+        if steps.abs() >= SURE || steps / unit != value {
+            return None;
+        }
+        let scaled = N::of(i128::from(steps as i64));
+        self.fits(scaled).then_some(scaled)
+    }
+
     fn take(&self, number: &Number<'_>) -> Taken<N> {
         if number.fraction.len() > self.after {
             let scale = i8::try_from(self.after).unwrap_or(i8::MAX);
@@ -285,27 +333,28 @@ fn decimal<T: ArrowPrimitiveType>(plan: &ColumnPlan, precision: u8, after: usize
 where
     T::Native: Wide,
 {
-    let most = "9".repeat(usize::from(precision)).parse().unwrap_or(T::Native::of(i128::MAX));
-    let digits = Digits { most, after };
-    let take = move |cell: Cell<'_>| match cell.class() {
-        Class::Integer => {
-            let mut buffer = itoa::Buffer::new();
-            number_of(buffer.format(cell.integer())).and_then(|number| digits.take(&number))
-        }
-        Class::Real if cell.real().is_finite() => {
+    let digits = Digits::<T::Native>::new(precision, after);
+    let take = move |value: Value<'_>| match value {
+        Value::Integer(whole) => match digits.whole(whole) {
+            Some(scaled) => Ok(scaled),
+            None => {
+                number_of(itoa::Buffer::new().format(whole)).and_then(|number| digits.take(&number))
+            }
+        },
+        Value::Real(real) if real.is_finite() => match digits.steps(real) {
+            Some(scaled) => Ok(scaled),
             // The standard formatter gives the shortest text that reads back, without an exponent.
-            let text = cell.real().to_string();
-            number_of(&text).and_then(|number| digits.take(&number))
-        }
-        Class::Real => refuse(code::NAN, "is infinite"),
-        Class::Text => {
-            let plain = plain_number(cell.bytes()?);
+            None => number_of(&real.to_string()).and_then(|number| digits.take(&number)),
+        },
+        Value::Real(_) => refuse(code::NAN, "is infinite"),
+        Value::Text(text) => {
+            let plain = plain_number(text);
             match plain.as_deref().and_then(Number::parse) {
                 Some(number) => digits.take(&number),
                 None => refuse(code::MIXED, "is a text and no number"),
             }
         }
-        Class::Null | Class::Blob => mixed(cell, "number"),
+        Value::Null | Value::Blob(_) => mixed(value, "number"),
     };
     let parse = move |text: &str| digits.take(&Number::parse(text)?).ok();
     fixed(builder::<T>(plan), take, parse)
@@ -362,24 +411,21 @@ where
     T::Native: TryFrom<i64>,
 {
     let native = |value: i64| T::Native::try_from(value).ok();
-    let take = move |cell: Cell<'_>| match cell.class() {
-        Class::Text => {
-            let text = cell.bytes()?;
-            match parse(text) {
-                Ok(value) => native(value).map_or_else(|| beyond(wanted), Ok),
-                Err(Flaw::Outside) => beyond(wanted),
-                Err(Flaw::Finer(value)) => Err(Refusal::Fault(Fault {
-                    code: code::SCALE,
-                    fact: "is finer than a microsecond".to_owned(),
-                    nearest: native(value),
-                })),
-                Err(Flaw::Malformed) if text.starts_with(b"0000-00-00") => {
-                    refuse(code::ZERO_DATE, "is a zero date")
-                }
-                Err(Flaw::Malformed) => refuse(code::MIXED, format!("is a text and no {wanted}")),
+    let take = move |value: Value<'_>| match value {
+        Value::Text(text) => match parse(text) {
+            Ok(moment) => native(moment).map_or_else(|| beyond(wanted), Ok),
+            Err(Flaw::Outside) => beyond(wanted),
+            Err(Flaw::Finer(moment)) => Err(Refusal::Fault(Fault {
+                code: code::SCALE,
+                fact: "is finer than a microsecond".to_owned(),
+                nearest: native(moment),
+            })),
+            Err(Flaw::Malformed) if text.starts_with(b"0000-00-00") => {
+                refuse(code::ZERO_DATE, "is a zero date")
             }
-        }
-        Class::Null | Class::Integer | Class::Real | Class::Blob => mixed(cell, wanted),
+            Err(Flaw::Malformed) => refuse(code::MIXED, format!("is a text and no {wanted}")),
+        },
+        Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_) => mixed(value, wanted),
     };
     fixed(built, take, move |text| native(parse(text.as_bytes()).ok()?))
 }
@@ -393,29 +439,29 @@ fn parse_date(text: &[u8]) -> Result<i64, Flaw> {
 }
 
 fn unix(plan: &ColumnPlan, micros: i64) -> Box<dyn Column> {
-    let take = move |cell: Cell<'_>| match cell.class() {
-        Class::Integer => match cell.integer().checked_mul(micros) {
-            Some(value) => Ok(value),
+    let take = move |value: Value<'_>| match value {
+        Value::Integer(ticks) => match ticks.checked_mul(micros) {
+            Some(moment) => Ok(moment),
             None => beyond("moment"),
         },
-        Class::Null | Class::Real | Class::Text | Class::Blob => mixed(cell, "integer"),
+        Value::Null | Value::Real(_) | Value::Text(_) | Value::Blob(_) => mixed(value, "integer"),
     };
     fixed(builder::<TimestampMicrosecondType>(plan), take, |text| {
         calendar::parse_instant(text.as_bytes()).ok()
     })
 }
 
-fn uuid<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
-    match cell.class() {
-        Class::Blob if cell.bytes()?.len() == 16 => Ok(cell.bytes()?),
-        Class::Text => match parse_uuid(cell.bytes()?) {
+fn uuid<'v>(value: Value<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
+    match value {
+        Value::Blob(blob) if blob.len() == 16 => Ok(blob),
+        Value::Text(text) => match parse_uuid(text) {
             Some(uuid) => {
                 scratch.extend_from_slice(&uuid);
                 Ok(scratch)
             }
             None => refuse(code::MIXED, "is a text and no UUID"),
         },
-        Class::Null | Class::Integer | Class::Real | Class::Blob => mixed(cell, "UUID"),
+        Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_) => mixed(value, "UUID"),
     }
 }
 
@@ -442,37 +488,37 @@ pub(super) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     (digits == 32).then_some(uuid)
 }
 
-fn number_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
-    match cell.class() {
-        Class::Integer => {
-            scratch.extend_from_slice(itoa::Buffer::new().format(cell.integer()).as_bytes());
+fn number_text<'v>(value: Value<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
+    match value {
+        Value::Integer(whole) => {
+            scratch.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
         }
-        Class::Real if cell.real().is_finite() => {
-            let text = cell.real().to_string();
+        Value::Real(real) if real.is_finite() => {
+            let text = real.to_string();
             scratch.extend_from_slice(if text == "-0" { b"0" } else { text.as_bytes() });
         }
-        Class::Real => scratch.extend_from_slice(real_text(cell.real()).as_bytes()),
-        Class::Text => match plain_number(cell.bytes()?) {
+        Value::Real(real) => scratch.extend_from_slice(real_text(real).as_bytes()),
+        Value::Text(text) => match plain_number(text) {
             Some(text) => scratch.extend_from_slice(text.as_bytes()),
             None => return refuse(code::MIXED, "is a text and no number"),
         },
-        Class::Null | Class::Blob => return mixed(cell, "number"),
+        Value::Null | Value::Blob(_) => return mixed(value, "number"),
     }
     Ok(scratch)
 }
 
-fn any_text<'v>(cell: Cell<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
-    match cell.class() {
-        Class::Null => {}
-        Class::Integer => {
-            scratch.extend_from_slice(itoa::Buffer::new().format(cell.integer()).as_bytes());
+fn any_text<'v>(value: Value<'v>, scratch: &'v mut Vec<u8>) -> &'v [u8] {
+    match value {
+        Value::Null => {}
+        Value::Integer(whole) => {
+            scratch.extend_from_slice(itoa::Buffer::new().format(whole).as_bytes());
         }
-        Class::Real => scratch.extend_from_slice(real_text(cell.real()).as_bytes()),
-        Class::Text => return Ok(cell.bytes()?),
-        Class::Blob => {
+        Value::Real(real) => scratch.extend_from_slice(real_text(real).as_bytes()),
+        Value::Text(text) => return text,
+        Value::Blob(blob) => {
             scratch.extend_from_slice(b"\\x");
-            append_hex(scratch, cell.bytes()?);
+            append_hex(scratch, blob);
         }
     }
-    Ok(scratch)
+    scratch
 }

@@ -2,7 +2,7 @@
 
 use rusqlite::Connection;
 
-use super::statement::{Class, Statement};
+use super::statement::{Statement, Value};
 use crate::error::Result;
 use crate::plan::{Range, Sizes, TablePlan};
 
@@ -21,15 +21,15 @@ pub(super) fn cut(connection: &Connection, table: &TablePlan, sizes: &Sizes) -> 
     let step = if let Some(rows) = sizes.range_rows {
         i128::from(rows.max(1))
     } else {
-        let parts = table.estimated_bytes / sizes.range_bytes.max(1) + 1;
-        (width + i128::from(parts) - 1) / i128::from(parts)
+        let parts = i128::from(sizes.parts(size(connection, table, width)?));
+        (width + parts - 1) / parts
     };
     let step = step.max((width + MOST - 1) / MOST);
     let parts = (width + step - 1) / step;
     if parts <= 1 {
         return Ok(whole());
     }
-    let bytes = table.estimated_bytes / u64::try_from(parts).unwrap_or(1);
+    let bytes = size(connection, table, width)? / u64::try_from(parts).unwrap_or(1);
     let mut ranges = Vec::new();
     let mut start = i128::from(first);
     while start <= i128::from(last) {
@@ -39,6 +39,22 @@ pub(super) fn cut(connection: &Connection, table: &TablePlan, sizes: &Sizes) -> 
         start = end + 1;
     }
     Ok(ranges)
+}
+
+/// About how large a table is, of which only the span of its rowids is known for nothing: no larger than
+/// the file, and no larger than rows of ordinary width, one for each rowid, would make it.
+fn size(connection: &Connection, table: &TablePlan, width: i128) -> Result<u64> {
+    const VALUE_BYTES: i128 = 16;
+    let mut statement = Statement::new(
+        connection,
+        "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
+    )?;
+    let file = match (statement.step()?, statement.value(0)?) {
+        (true, Value::Integer(bytes)) => i128::from(bytes),
+        _none => 0,
+    };
+    let rows = width.saturating_mul(VALUE_BYTES * table.columns.len() as i128);
+    Ok(u64::try_from(file.min(rows)).unwrap_or(0))
 }
 
 /// A name of the rowid that no column of the table has taken.
@@ -58,7 +74,8 @@ fn bounds(connection: &Connection, relation: &str, rowid: &str) -> Result<Option
     if !statement.step()? {
         return Ok(None);
     }
-    let (first, last) = (statement.cell(0), statement.cell(1));
-    let found = first.class() == Class::Integer && last.class() == Class::Integer;
-    Ok(found.then(|| (first.integer(), last.integer())))
+    Ok(match (statement.value(0)?, statement.value(1)?) {
+        (Value::Integer(first), Value::Integer(last)) => Some((first, last)),
+        _empty => None,
+    })
 }

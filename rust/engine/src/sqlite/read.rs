@@ -1,6 +1,6 @@
-//! Bulk out: one reader in one read transaction.
+//! Bulk out: readers in read transactions that all see one version of the file.
 //!
-//! The first look at the file fixes what the transaction sees: in WAL mode others go on writing beside
+//! The first look at the file fixes what a transaction sees: in WAL mode others go on writing beside
 //! it, in the older journal modes they wait. Between two files (`Transfer::Raw`) a block is
 //! whole rows of values, each `tag u8, length u32 little endian, bytes`: tag 0 NULL (length 0), 1 integer
 //! and 2 real (8 bytes, little endian), 3 text, 4 blob, with the bytes exactly as they lie in the file.
@@ -9,7 +9,7 @@ use rusqlite::Connection;
 
 use super::connect::{Access, count, open};
 use super::decode::Columns;
-use super::statement::{Class, Statement};
+use super::statement::{Statement, Value};
 use super::{error, ranges};
 use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
@@ -22,22 +22,70 @@ use crate::source::{Reader, Reading, Snapshot};
 /// Bytes after which a raw block is closed.
 const RAW_BLOCK: usize = 256 << 10;
 
-/// Opens the file and fixes the point that is read.
-pub fn snapshot(endpoint: &Endpoint, cancel: &Cancel) -> Result<Snapshot> {
-    let connection =
-        open(endpoint, Access::Read, cancel).map_err(|error| error.at(Side::Source))?;
-    connection
-        .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
-        .map_err(|cause| error::from_rusqlite(cause).at(Side::Source))?;
-    Ok(Snapshot {
-        method: "one read transaction".to_owned(),
-        readers: vec![Box::new(FileReader { connection })],
+/// How often the point is tried to be fixed on all sessions while others write.
+const TRIES: usize = 5;
+
+/// Opens the file and fixes the point that is read, on as many sessions as asked for and possible.
+pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot> {
+    let snapshot = |readers: Vec<FileReader>| Snapshot {
+        method: "one version of the file".to_owned(),
+        readers: readers.into_iter().map(|reader| Box::new(reader) as _).collect(),
         keeper: None,
-    })
+    };
+    if sizes.workers > 1 {
+        for _ in 0..TRIES {
+            if let Some(readers) = readers_at_once(endpoint, sizes.workers, cancel)? {
+                return Ok(snapshot(readers));
+            }
+        }
+    }
+    let reader = FileReader::begin(endpoint, endpoint.connect_timeout_seconds, cancel)?;
+    Ok(snapshot(vec![reader]))
+}
+
+/// Readers that all see the same: nobody has written between the first one's beginning and the last one's,
+/// says a session that watches. `None` when somebody has, or holds the file.
+fn readers_at_once(
+    endpoint: &Endpoint,
+    count: usize,
+    cancel: &Cancel,
+) -> Result<Option<Vec<FileReader>>> {
+    let watch = open(endpoint, Access::Read, cancel).map_err(|error| error.at(Side::Source))?;
+    let version = || -> Result<i64> {
+        watch
+            .query_row("PRAGMA data_version", [], |row| row.get(0))
+            .map_err(|cause| error::from_rusqlite(cause).at(Side::Source))
+    };
+    let before = version()?;
+    let mut readers = vec![FileReader::begin(endpoint, endpoint.connect_timeout_seconds, cancel)?];
+    while readers.len() < count {
+        // A writer that waits for the first reader would be waited for by the second.
+        match FileReader::begin(endpoint, 0, cancel) {
+            Ok(reader) => readers.push(reader),
+            Err(error) if error.kind() == Kind::Busy => return Ok(None),
+            Err(error) => return Err(error),
+        }
+    }
+    Ok((version()? == before).then_some(readers))
 }
 
 struct FileReader {
     connection: Connection,
+}
+
+impl FileReader {
+    /// Opens a session in a read transaction; waits so long for a writer to let go of the file.
+    fn begin(endpoint: &Endpoint, patience_seconds: u64, cancel: &Cancel) -> Result<Self> {
+        let endpoint = Endpoint { connect_timeout_seconds: patience_seconds, ..endpoint.clone() };
+        let begin = || {
+            let connection = open(&endpoint, Access::Read, cancel)?;
+            connection
+                .execute_batch("BEGIN; SELECT count(*) FROM sqlite_schema;")
+                .map_err(error::from_rusqlite)?;
+            Ok(Self { connection })
+        };
+        begin().map_err(|error: Error| error.at(Side::Source))
+    }
 }
 
 impl Reader for FileReader {
@@ -108,19 +156,14 @@ impl Run<'_> {
         let mut statement = self.statement()?;
         let mut bytes = 0;
         while statement.step()? {
-            let row = measure(&statement)?;
-            if row.large > 0 {
-                self.flush(&mut columns, &mut bytes, None, emit)?;
-                let permit = self.permit(row.large)?;
-                columns.push(&statement)?;
-                bytes = row.bytes;
-                self.flush(&mut columns, &mut bytes, Some(permit), emit)?;
-                continue;
-            }
-            columns.push(&statement)?;
-            bytes += row.bytes;
-            if columns.rows() >= sizes.batch_rows.max(1) || bytes >= sizes.batch_bytes {
-                self.flush(&mut columns, &mut bytes, None, emit)?;
+            let mut permit = None;
+            bytes += columns.push(&statement, &mut || {
+                permit = Some(self.permit(large(&statement)?)?);
+                Ok(())
+            })?;
+            let full = columns.rows() >= sizes.batch_rows.max(1) || bytes >= sizes.batch_bytes;
+            if full || permit.is_some() {
+                self.flush(&mut columns, &mut bytes, permit, emit)?;
             }
         }
         self.flush(&mut columns, &mut bytes, None, emit)
@@ -149,20 +192,18 @@ impl Run<'_> {
         let mut block = Vec::new();
         let mut count = 0;
         while statement.step()? {
-            let row = measure(&statement)?;
-            if row.large > 0 {
+            let large = large(&statement)?;
+            let permit = if large > 0 {
                 self.flush_raw(&mut block, &mut count, None, emit)?;
-                let permit = self.permit(row.large)?;
-                append_raw(&mut block, &statement)?;
-                count = 1;
-                self.flush_raw(&mut block, &mut count, Some(permit), emit)?;
-                continue;
-            }
+                Some(self.permit(large)?)
+            } else {
+                None
+            };
             append_raw(&mut block, &statement)?;
             count += 1;
             let full = block.len() >= RAW_BLOCK.min(self.reading.sizes.batch_bytes);
-            if full || count >= self.reading.sizes.batch_rows as u64 {
-                self.flush_raw(&mut block, &mut count, None, emit)?;
+            if full || permit.is_some() || count >= self.reading.sizes.batch_rows as u64 {
+                self.flush_raw(&mut block, &mut count, permit, emit)?;
             }
         }
         self.flush_raw(&mut block, &mut count, None, emit)
@@ -190,23 +231,14 @@ impl Run<'_> {
     }
 }
 
-/// Sizes of the current row, known before any of it is copied.
-struct Measure {
-    bytes: usize,
-    /// Bytes of its large values.
-    large: usize,
-}
-
-fn measure(statement: &Statement<'_>) -> Result<Measure> {
-    let mut row = Measure { bytes: 0, large: 0 };
+/// Bytes of the current row's large values, known before any of it is copied.
+fn large(statement: &Statement<'_>) -> Result<usize> {
+    let mut total = 0;
     for column in 0..statement.width() {
-        let size = statement.cell(column).size()?;
-        row.bytes += size;
-        if size >= LARGE {
-            row.large += size;
-        }
+        let size = statement.value(column)?.size();
+        total += if size >= LARGE { size } else { 0 };
     }
-    Ok(row)
+    Ok(total)
 }
 
 /// The tags of raw values; what they mean is told at the head of this file.
@@ -220,13 +252,12 @@ pub(super) mod tag {
 
 fn append_raw(out: &mut Vec<u8>, statement: &Statement<'_>) -> Result<()> {
     for column in 0..statement.width() {
-        let cell = statement.cell(column);
-        match cell.class() {
-            Class::Null => append_value(out, tag::NULL, &[])?,
-            Class::Integer => append_value(out, tag::INTEGER, &cell.integer().to_le_bytes())?,
-            Class::Real => append_value(out, tag::REAL, &cell.real().to_le_bytes())?,
-            Class::Text => append_value(out, tag::TEXT, cell.bytes()?)?,
-            Class::Blob => append_value(out, tag::BLOB, cell.bytes()?)?,
+        match statement.value(column)? {
+            Value::Null => append_value(out, tag::NULL, &[])?,
+            Value::Integer(whole) => append_value(out, tag::INTEGER, &whole.to_le_bytes())?,
+            Value::Real(real) => append_value(out, tag::REAL, &real.to_le_bytes())?,
+            Value::Text(text) => append_value(out, tag::TEXT, text)?,
+            Value::Blob(blob) => append_value(out, tag::BLOB, blob)?,
         }
     }
     Ok(())

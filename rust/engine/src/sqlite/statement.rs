@@ -1,7 +1,7 @@
 //! A prepared statement: the thin skin over `SQLite`'s C interface that the two inner loops run on.
 //!
-//! rusqlite checks UTF-8 and makes an enum of every value; here a value is asked for its class once and its
-//! bytes are lent out where they lie. All unsafe code of the engine is in this file.
+//! rusqlite checks UTF-8 and asks several times for what it needs of a value; here a value is asked for its class
+//! once and its bytes are lent out where they lie. All unsafe code of the engine is in this file.
 
 use std::ffi::{CStr, c_int};
 use std::marker::PhantomData;
@@ -13,24 +13,34 @@ use rusqlite::Connection;
 use super::error::failure;
 use crate::error::{Error, Kind, Result};
 
-/// The class of a value, which in `SQLite` belongs to the value and not to the column.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Class {
+/// One value of the current row. Its class belongs to the value and not to the column.
+#[derive(Debug, Clone, Copy)]
+pub(super) enum Value<'row> {
     Null,
-    Integer,
-    Real,
-    Text,
-    Blob,
+    Integer(i64),
+    Real(f64),
+    /// In UTF-8, if it is well formed.
+    Text(&'row [u8]),
+    Blob(&'row [u8]),
 }
 
-impl Class {
-    pub fn name(self) -> &'static str {
+impl Value<'_> {
+    pub fn class(self) -> &'static str {
         match self {
-            Class::Null => "null",
-            Class::Integer => "integer",
-            Class::Real => "real",
-            Class::Text => "text",
-            Class::Blob => "blob",
+            Value::Null => "null",
+            Value::Integer(_) => "integer",
+            Value::Real(_) => "real",
+            Value::Text(_) => "text",
+            Value::Blob(_) => "blob",
+        }
+    }
+
+    /// Bytes of a text or a blob, 8 for a number.
+    pub fn size(self) -> usize {
+        match self {
+            Value::Null => 0,
+            Value::Integer(_) | Value::Real(_) => 8,
+            Value::Text(bytes) | Value::Blob(bytes) => bytes.len(),
         }
     }
 }
@@ -94,9 +104,44 @@ impl<'c> Statement<'c> {
     }
 
     /// The value of the current row in a column; call only after `step` said true.
-    pub fn cell(&self, column: usize) -> Cell<'_> {
+    pub fn value(&self, column: usize) -> Result<Value<'_>> {
         let index = c_int::try_from(column).unwrap_or(c_int::MAX);
-        Cell { raw: self.raw, database: self.database, index, row: PhantomData }
+        // SAFETY: the statement can't step while this borrow of it lives, and so the value stays; this
+        // connection is used by one thread at a time, which makes its values protected ones.
+        unsafe {
+            let raw = ffi::sqlite3_column_value(self.raw.as_ptr(), index);
+            Ok(match ffi::sqlite3_value_type(raw) {
+                ffi::SQLITE_INTEGER => Value::Integer(ffi::sqlite3_value_int64(raw)),
+                ffi::SQLITE_FLOAT => Value::Real(ffi::sqlite3_value_double(raw)),
+                ffi::SQLITE_TEXT => {
+                    let text = ffi::sqlite3_value_text(raw);
+                    Value::Text(self.lent(text, ffi::sqlite3_value_bytes(raw))?)
+                }
+                ffi::SQLITE_BLOB => {
+                    let blob = ffi::sqlite3_value_blob(raw);
+                    Value::Blob(self.lent(blob.cast(), ffi::sqlite3_value_bytes(raw))?)
+                }
+                _null => Value::Null,
+            })
+        }
+    }
+
+    /// # Safety
+    /// So many bytes must lie there until the next step.
+    unsafe fn lent(&self, data: *const u8, length: c_int) -> Result<&[u8]> {
+        match (NonNull::new(data.cast_mut()), usize::try_from(length)) {
+            // SAFETY: the caller says so.
+            (Some(data), Ok(length)) => {
+                Ok(unsafe { std::slice::from_raw_parts(data.as_ptr(), length) })
+            }
+            // SAFETY: the handle is open.
+            (None, Ok(0))
+                if unsafe { ffi::sqlite3_errcode(self.database) } != ffi::SQLITE_NOMEM =>
+            {
+                Ok(&[])
+            }
+            _lost => Err(failure(ffi::SQLITE_NOMEM, "out of memory")),
+        }
     }
 
     /// Runs an INSERT of one row with what is bound, and makes it ready for the next.
@@ -197,71 +242,6 @@ impl Drop for Statement<'_> {
     fn drop(&mut self) {
         // SAFETY: the statement lives and isn't used afterwards; it reads no bound bytes here.
         unsafe { ffi::sqlite3_finalize(self.raw.as_ptr()) };
-    }
-}
-
-/// One value of the current row.
-#[derive(Clone, Copy)]
-pub(super) struct Cell<'row> {
-    raw: NonNull<ffi::sqlite3_stmt>,
-    database: *mut ffi::sqlite3,
-    index: c_int,
-    row: PhantomData<&'row ()>,
-}
-
-impl<'row> Cell<'row> {
-    pub fn class(self) -> Class {
-        // SAFETY: the statement can't step while this borrow of it lives.
-        match unsafe { ffi::sqlite3_column_type(self.raw.as_ptr(), self.index) } {
-            ffi::SQLITE_INTEGER => Class::Integer,
-            ffi::SQLITE_FLOAT => Class::Real,
-            ffi::SQLITE_TEXT => Class::Text,
-            ffi::SQLITE_BLOB => Class::Blob,
-            _null => Class::Null,
-        }
-    }
-
-    /// The value of the class integer.
-    pub fn integer(self) -> i64 {
-        // SAFETY: as in `class`.
-        unsafe { ffi::sqlite3_column_int64(self.raw.as_ptr(), self.index) }
-    }
-
-    /// The value of the class real.
-    pub fn real(self) -> f64 {
-        // SAFETY: as in `class`.
-        unsafe { ffi::sqlite3_column_double(self.raw.as_ptr(), self.index) }
-    }
-
-    /// Bytes of a text (in UTF-8, if it is well formed) or a blob.
-    pub fn bytes(self) -> Result<&'row [u8]> {
-        // The order matters: the pointer first, then the length of what it points to.
-        // SAFETY: as in `class`; what the pointer names stays until the next step, which needs the statement
-        // mutably and so ends 'row; no other conversion is asked of this value.
-        unsafe {
-            let data = if self.class() == Class::Text {
-                ffi::sqlite3_column_text(self.raw.as_ptr(), self.index)
-            } else {
-                ffi::sqlite3_column_blob(self.raw.as_ptr(), self.index).cast()
-            };
-            let length = ffi::sqlite3_column_bytes(self.raw.as_ptr(), self.index);
-            match (NonNull::new(data.cast_mut()), usize::try_from(length)) {
-                (Some(data), Ok(length)) => Ok(std::slice::from_raw_parts(data.as_ptr(), length)),
-                (None, Ok(0)) if ffi::sqlite3_errcode(self.database) != ffi::SQLITE_NOMEM => {
-                    Ok(&[])
-                }
-                _lost => Err(failure(ffi::SQLITE_NOMEM, "out of memory")),
-            }
-        }
-    }
-
-    /// Bytes of a text or a blob, 8 for a number; known before anything is copied.
-    pub fn size(self) -> Result<usize> {
-        match self.class() {
-            Class::Null => Ok(0),
-            Class::Integer | Class::Real => Ok(8),
-            Class::Text | Class::Blob => self.bytes().map(<[u8]>::len),
-        }
     }
 }
 

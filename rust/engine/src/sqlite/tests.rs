@@ -44,7 +44,7 @@ impl Files {
         let cancel = Cancel::default();
         let losses = Losses::default();
         let budget = Budget::new(sizes.budget_bytes);
-        let mut snapshot = snapshot(&self.endpoint("a"), &cancel)?;
+        let mut snapshot = snapshot(&self.endpoint("a"), &sizes, &cancel)?;
         let reader = &mut snapshot.readers[0];
         let mut blocks = Vec::new();
         for range in reader.ranges(table, &sizes)? {
@@ -286,7 +286,7 @@ fn ranges_hold_every_row_once() {
 }
 
 #[test]
-fn a_large_value_travels_alone_with_a_permit() {
+fn a_large_value_travels_with_a_permit() {
     let files = Files::new();
     let create = "CREATE TABLE t(c)";
     files.run(
@@ -295,11 +295,13 @@ fn a_large_value_travels_alone_with_a_permit() {
     );
     files.run("b", create);
     let mut plan = table(vec![column("c", "blob", Flight::Binary, "blob")]);
-    for transfer in [Transfer::Arrow, Transfer::Raw] {
+    for (transfer, expected) in
+        [(Transfer::Arrow, &[true, false][..]), (Transfer::Raw, &[false, true, false])]
+    {
         plan.transfer = transfer;
         let (blocks, _) = files.read(&plan, Sizes::default()).unwrap();
         let permits: Vec<bool> = blocks.iter().map(|block| block.permit.is_some()).collect();
-        assert_eq!(permits, [false, true, false]);
+        assert_eq!(permits, expected);
         files.run("b", "DELETE FROM t");
         files.write(&plan, blocks).unwrap();
         let same = format!(
@@ -367,13 +369,19 @@ fn a_reader_that_fails_leaves_nothing_behind() {
 #[test]
 fn a_file_that_is_no_database_is_told() {
     let files = Files::new();
-    let Err(error) = snapshot(&files.endpoint("a"), &Cancel::default()) else { panic!("opened") };
+    let Err(error) = snapshot(&files.endpoint("a"), &Sizes::default(), &Cancel::default()) else {
+        panic!("opened")
+    };
     assert_eq!(error.kind(), Kind::Missing);
     std::fs::write(files.directory.path().join("a"), "not a database, by far ".repeat(100))
         .unwrap();
-    let Err(error) = snapshot(&files.endpoint("a"), &Cancel::default()) else { panic!("opened") };
+    let Err(error) = snapshot(&files.endpoint("a"), &Sizes::default(), &Cancel::default()) else {
+        panic!("opened")
+    };
     assert_eq!((error.kind(), error.message()), (Kind::Protocol, "the file is not a database"));
-    let Err(error) = snapshot(&files.endpoint("."), &Cancel::default()) else { panic!("opened") };
+    let Err(error) = snapshot(&files.endpoint("."), &Sizes::default(), &Cancel::default()) else {
+        panic!("opened")
+    };
     assert_eq!(error.kind(), Kind::Request);
     let missing = files.endpoint("no/such/directory");
     let Err(error) = writer(&missing, &Cancel::default()) else { panic!("opened") };
@@ -398,10 +406,48 @@ fn a_damaged_file_is_told_and_never_ends_early() {
 fn a_snapshot_sees_nothing_that_came_later() {
     let files = Files::new();
     files.run("a", "PRAGMA journal_mode = WAL; CREATE TABLE t(c); INSERT INTO t VALUES (1)");
-    let mut snapshot = snapshot(&files.endpoint("a"), &Cancel::default()).unwrap();
+    let mut snapshot =
+        snapshot(&files.endpoint("a"), &Sizes::default(), &Cancel::default()).unwrap();
     files.run("a", "INSERT INTO t VALUES (2)");
     assert_eq!(snapshot.readers[0].count(&table(vec![])).unwrap(), 1);
-    assert_eq!(snapshot.method, "one read transaction");
+    assert_eq!(snapshot.method, "one version of the file");
+}
+
+#[test]
+fn all_readers_see_one_version_while_others_write() {
+    let files = Files::new();
+    files.run("a", "PRAGMA journal_mode = WAL; CREATE TABLE t(c)");
+    let path = files.endpoint("a").path.unwrap();
+    let done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let writer = rusqlite::Connection::open(&path).unwrap();
+            writer.execute_batch("PRAGMA synchronous = OFF").unwrap();
+            while !done.load(std::sync::atomic::Ordering::Relaxed) {
+                writer.execute_batch("INSERT INTO t VALUES (1)").unwrap();
+            }
+        });
+        for _ in 0..30 {
+            let mut snapshot =
+                snapshot(&files.endpoint("a"), &Sizes::default(), &Cancel::default()).unwrap();
+            let counts: Vec<u64> = snapshot
+                .readers
+                .iter_mut()
+                .map(|reader| reader.count(&table(vec![])).unwrap())
+                .collect();
+            assert!(counts.iter().all(|count| *count == counts[0]), "{counts:?}");
+        }
+        done.store(true, std::sync::atomic::Ordering::Relaxed);
+    });
+}
+
+#[test]
+fn a_quiet_file_is_read_by_as_many_sessions_as_asked_for() {
+    let files = Files::new();
+    files.run("a", "CREATE TABLE t(c)");
+    let sizes = Sizes { workers: 3, ..Sizes::default() };
+    let snapshot = snapshot(&files.endpoint("a"), &sizes, &Cancel::default()).unwrap();
+    assert_eq!(snapshot.readers.len(), 3);
 }
 
 #[test]

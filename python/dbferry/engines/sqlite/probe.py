@@ -9,16 +9,23 @@ from dbferry.engines.sqlite import ddl
 from dbferry.engines.sqlite.catalog import affinity
 from dbferry.types import Facts
 
-DAY = "[0-9][0-9][0-9][0-9]-[0-1][0-9]-[0-3][0-9]"
-CLOCK = "[0-2][0-9]:[0-5][0-9]"
-# SQLite refuses a result of more columns than this.
-RESULT_COLUMNS = 1800
-# The engine's own aggregate, and what its text tells in order (rust/engine/src/sqlite/census.rs).
-CENSUS = "census"
+# A call of a function takes no more values than this, whatever the version.
+VALUES = 100
+# What the engine's own aggregate tells of a column, in order (rust/engine/src/sqlite/census.rs).
 COUNTED = (
     "nulls", "integers", "reals", "texts", "blobs", "wide_integers", "characters", "octets",
-    "misfits", "not_numbers",
+    "misfits", "not_numbers", "days", "moments", "instants", "clocks", "spans", "uuids",
+    "odd_uuids", "least", "most",
 )  # fmt: skip
+# Which of them say something, by the form that was asked for.
+OF_FORM: Mapping[str, tuple[str, ...]] = {
+    "bool": ("misfits",),
+    "exact": ("not_numbers",),
+    "date": ("days", "moments", "instants", "least", "most"),
+    "time": ("clocks", "spans"),
+    "uuid": ("uuids", "odd_uuids"),
+}
+CLASSES = COUNTED[:6]
 
 
 def form(name: str) -> str:
@@ -33,80 +40,62 @@ def form(name: str) -> str:
     return ""
 
 
-def questions(column: Column, table: Table) -> dict[str, str]:
-    """Fact → aggregate expression."""
-    c, native = ddl.quote(column.name), column.native
-    if column.identity is not None:
-        return {"integers": "count(*)"}
-    asked = form(native.name)
-    census = f"'{asked}'" if asked in ("bool", "exact") else "NULL"
-    digits = ("NULL", "NULL")
+def _asked(column: Column) -> str:
+    """The form that the census looks for in a column."""
+    asked, native = form(column.native.name), column.native
     if asked == "exact" and native.precision is not None:
-        digits = (str(native.precision), str(native.scale or 0))
-    wanted = {CENSUS: f"dbferry_census({c}, {census}, {', '.join(digits)})"}
-    text = f"typeof({c}) = 'text'"
-    match asked:
-        case "date":
-            zone = f"({c} GLOB '*Z' OR {c} GLOB '*[+-]{CLOCK}')"
-            moment = f"{c} GLOB '{DAY}[ T]{CLOCK}*'"
-            wanted["days"] = f"sum({text} AND {c} GLOB '{DAY}')"
-            wanted["moments"] = f"sum({text} AND {moment} AND NOT {zone})"
-            wanted["instants"] = f"sum({text} AND {moment} AND {zone})"
-            wanted["least"] = f"min(CASE WHEN typeof({c}) = 'integer' THEN {c} END)"
-            wanted["most"] = f"max(CASE WHEN typeof({c}) = 'integer' THEN {c} END)"
-        case "time":
-            wanted["clocks"] = (
-                f"sum({text} AND ({c} GLOB '{CLOCK}' OR {c} GLOB '{CLOCK}:[0-6][0-9]*')"
-                f" AND substr({c}, 1, 2) < '24')"
-            )
-            wanted["spans"] = f"sum({text} AND trim({c}, '-') GLOB '[0-9]*:[0-5][0-9]:[0-6][0-9]*')"
-        case "uuid":
-            part = "[0-9a-fA-F]"
-            shape = "-".join(part * n for n in (8, 4, 4, 4, 12))
-            wanted["uuids"] = f"sum({text} AND {c} GLOB '{shape}')"
-            wanted["odd_uuids"] = (
-                f"sum({text} AND substr({c}, 15, 1) > '7' AND substr({c}, 20, 1) < '8')"
-            )
-        case "json":
-            wanted["misfits"] = f"sum({text} AND NOT json_valid({c}))"
-        case _:
-            pass
-    return wanted
+        return f"exact:{native.precision}:{native.scale or 0}"
+    return asked if asked in OF_FORM else "plain"
 
 
-def _counted(told: str, column: Column, table: Table) -> dict[str, int]:
-    """The engine's census of a column, as far as it says something about it."""
-    facts = dict(zip(COUNTED, map(int, told.split(" ")), strict=True))
-    if affinity(column.native.name) != "text" and column.name not in table.primary_key:
-        del facts["characters"], facts["octets"]
-    asked = form(column.native.name)
-    if asked != "exact":
-        del facts["not_numbers"]
-    if asked != "bool" and (asked != "exact" or column.native.precision is None):
-        del facts["misfits"]
+def _told(line: str, column: Column, table: Table) -> dict[str, int]:
+    """The census of a column, as far as it says something about it."""
+    counted = dict(zip(COUNTED, map(int, line.split(" ")), strict=True))
+    asked = _asked(column)
+    wanted = [*CLASSES, *OF_FORM.get(asked.partition(":")[0], ())]
+    if asked.startswith("exact:"):
+        wanted.append("misfits")
+    if affinity(column.native.name) == "text" or column.name in table.primary_key:
+        wanted += ["characters", "octets"]
+    facts = {name: counted[name] for name in wanted}
+    if not facts["integers"]:
+        facts = {name: value for name, value in facts.items() if name not in ("least", "most")}
     return facts
 
 
 def run(session: Session, table: Table) -> Mapping[str, Facts]:
-    asked = [
-        (column.name, fact, expression)
-        for column in table.columns
-        for fact, expression in questions(column, table).items()
-    ]
-    columns = {column.name: column for column in table.columns}
     found: dict[str, dict[str, int]] = {column.name: {} for column in table.columns}
-    for part in _parts(asked):
-        text = ", ".join(expression for _, _, expression in part)
-        (row,) = session.query(f"SELECT count(*), {text} FROM {ddl.quote(table.name)}")
-        for (name, fact, _), value in zip(part, row[1:], strict=True):
-            found[name]["rows"] = int(row[0] or 0)
-            if fact == CENSUS:
-                found[name] |= _counted(value or "", columns[name], table)
-            elif value is not None:
-                found[name][fact] = int(value)
+    counted = [column for column in table.columns if column.identity is None]
+    relation = ddl.quote(table.name)
+    rows = 0
+    for columns in _parts(counted):
+        forms = " ".join(map(_asked, columns))
+        names = ", ".join(ddl.quote(column.name) for column in columns)
+        documents = [column for column in columns if form(column.native.name) == "json"]
+        invalid = "".join(
+            f", sum(typeof({c}) = 'text' AND NOT json_valid({c}))"
+            for c in (ddl.quote(column.name) for column in documents)
+        )
+        ((count, told, *misfits),) = session.query(
+            f"SELECT count(*), dbferry_census('{forms}', {names}){invalid} FROM {relation}"
+        )
+        rows = int(count or 0)
+        # Without a row the aggregate was never called.
+        lines = told.split("\n") if told else [" ".join("0" * len(COUNTED))] * len(columns)
+        for column, line in zip(columns, lines, strict=True):
+            found[column.name] |= _told(line, column, table)
+        for column, count in zip(documents, misfits, strict=True):
+            found[column.name]["misfits"] = int(count or 0)
+    if not counted:
+        ((count,),) = session.query(f"SELECT count(*) FROM {relation}")
+        rows = int(count or 0)
+    for column in table.columns:
+        found[column.name]["rows"] = rows
+        if column.identity is not None:
+            found[column.name]["integers"] = rows
     return found
 
 
-def _parts(asked: list[tuple[str, str, str]]) -> Iterator[list[tuple[str, str, str]]]:
-    for start in range(0, len(asked), RESULT_COLUMNS):
-        yield asked[start : start + RESULT_COLUMNS]
+def _parts(columns: list[Column]) -> Iterator[list[Column]]:
+    for start in range(0, len(columns), VALUES):
+        yield columns[start : start + VALUES]

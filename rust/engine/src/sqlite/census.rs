@@ -1,8 +1,9 @@
-//! A census of one column in one call: the classes of its values and whether they fit what is declared.
+//! A census of columns in one call per row: the classes of their values and whether they fit what is declared.
 //!
-//! `dbferry_census(value, form, precision, scale)` is an aggregate of the sessions for plain SQL. `form` is
-//! `bool`, `exact` (a decimal; precision and scale may be NULL) or NULL. Its result is a text of numbers in the
-//! order of [`Census`]'s fields. The same questions as SQL expressions take some twenty times as long.
+//! `dbferry_census(forms, value, …)` is an aggregate of the sessions for plain SQL. `forms` has one word for each value, with
+//! blanks between: `plain`, `bool`, `date`, `time`, `uuid`, or `exact` for a decimal, as `exact:15:2` when its precision and scale
+//! are declared. Its result is a text with one line for each value: numbers in the order of [`Census::told`]'s.
+//! The same questions as SQL expressions take some twenty times as long.
 
 use rusqlite::Connection;
 use rusqlite::functions::{Aggregate, Context, FunctionFlags};
@@ -11,8 +12,45 @@ use rusqlite::types::ValueRef;
 /// Integers up to here are exact as doubles.
 const EXACT: i64 = 1 << 53;
 
+/// What is asked of a column's values beyond their classes.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+enum Form {
+    #[default]
+    Plain,
+    Bool,
+    Date,
+    Time,
+    Uuid,
+    /// A decimal, with precision and scale where they are declared.
+    Exact(Option<(i64, i64)>),
+}
+
+impl Form {
+    fn parse(word: &str) -> Option<Self> {
+        let mut parts = word.split(':');
+        let form = match parts.next()? {
+            "plain" => Form::Plain,
+            "bool" => Form::Bool,
+            "date" => Form::Date,
+            "time" => Form::Time,
+            "uuid" => Form::Uuid,
+            "exact" => {
+                let digits = parts.next().zip(parts.next());
+                let digit = |text: &str| text.parse().ok();
+                Form::Exact(match digits {
+                    Some((precision, scale)) => Some((digit(precision)?, digit(scale)?)),
+                    None => None,
+                })
+            }
+            _unknown => return None,
+        };
+        parts.next().is_none().then_some(form)
+    }
+}
+
 #[derive(Debug, Default, Clone)]
 struct Census {
+    form: Form,
     nulls: u64,
     integers: u64,
     reals: u64,
@@ -24,66 +62,113 @@ struct Census {
     characters: u64,
     /// The longest blob.
     octets: u64,
-    /// Values that the form has no place for.
+    /// Values that the form has no place for; counted for `bool` and for `exact` with its digits.
     misfits: u64,
     /// Texts that are no plain decimal number; counted for `exact` only.
     not_numbers: u64,
+    /// Texts of the shape of a day, a moment, a moment with its zone; counted for `date` only.
+    days: u64,
+    moments: u64,
+    instants: u64,
+    /// Texts of the shape of a time of day, and of a span of time; counted for `time` only.
+    clocks: u64,
+    spans: u64,
+    /// Texts of the shape of a UUID, and those of them whose version and variant don't go together.
+    uuids: u64,
+    odd_uuids: u64,
+    /// The smallest and the largest integer; 0 without any.
+    least: i64,
+    most: i64,
 }
 
 struct Take;
 
 pub(super) fn register(connection: &Connection) -> rusqlite::Result<()> {
     let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DIRECTONLY;
-    connection.create_aggregate_function("dbferry_census", 4, flags, Take)
+    connection.create_aggregate_function("dbferry_census", -1, flags, Take)
 }
 
-impl Aggregate<Census, String> for Take {
-    fn init(&self, _: &mut Context<'_>) -> rusqlite::Result<Census> {
-        Ok(Census::default())
+impl Aggregate<Vec<Census>, String> for Take {
+    fn init(&self, context: &mut Context<'_>) -> rusqlite::Result<Vec<Census>> {
+        let told: String = context.get(0)?;
+        let forms: Option<Vec<Form>> = told.split(' ').map(Form::parse).collect();
+        match forms {
+            Some(forms) if forms.len() + 1 == context.len() => {
+                Ok(forms.into_iter().map(|form| Census { form, ..Census::default() }).collect())
+            }
+            _other => Err(rusqlite::Error::UserFunctionError(
+                "dbferry_census needs one form for each value".into(),
+            )),
+        }
     }
 
-    fn step(&self, context: &mut Context<'_>, census: &mut Census) -> rusqlite::Result<()> {
-        let value = context.get_raw(0);
-        census.count(value);
-        match context.get_raw(1) {
-            ValueRef::Text(b"bool") => census.misfits += u64::from(!is_bool(value)),
-            ValueRef::Text(b"exact") => {
-                let digits = match (context.get_raw(2), context.get_raw(3)) {
-                    (ValueRef::Integer(precision), ValueRef::Integer(scale)) => {
-                        Some((precision, scale))
-                    }
-                    _ => None,
-                };
-                census.weigh(value, digits);
-            }
-            _ => {}
+    fn step(&self, context: &mut Context<'_>, columns: &mut Vec<Census>) -> rusqlite::Result<()> {
+        for (index, census) in columns.iter_mut().enumerate() {
+            census.take(context.get_raw(index + 1));
         }
         Ok(())
     }
 
-    fn finalize(&self, _: &mut Context<'_>, census: Option<Census>) -> rusqlite::Result<String> {
-        let c = census.unwrap_or_default();
-        let numbers = [
-            c.nulls,
-            c.integers,
-            c.reals,
-            c.texts,
-            c.blobs,
-            c.wide_integers,
-            c.characters,
-            c.octets,
-            c.misfits,
-            c.not_numbers,
-        ];
-        Ok(numbers.map(|number| number.to_string()).join(" "))
+    fn finalize(
+        &self,
+        _: &mut Context<'_>,
+        columns: Option<Vec<Census>>,
+    ) -> rusqlite::Result<String> {
+        let told: Vec<String> = columns.unwrap_or_default().iter().map(Census::told).collect();
+        Ok(told.join("\n"))
     }
 }
 
 impl Census {
+    fn take(&mut self, value: ValueRef<'_>) {
+        self.count(value);
+        match (self.form, value) {
+            (Form::Bool, _) => self.misfits += u64::from(!is_bool(value)),
+            (Form::Exact(digits), _) => self.weigh(value, digits),
+            (Form::Date, ValueRef::Text(text)) => self.date(text),
+            (Form::Time, ValueRef::Text(text)) => {
+                self.clocks += u64::from(is_clock(text));
+                self.spans += u64::from(is_span(text));
+            }
+            (Form::Uuid, ValueRef::Text(text)) if is_uuid(text) => {
+                self.uuids += 1;
+                self.odd_uuids += u64::from(text[14] > b'7' && text[19] < b'8');
+            }
+            (Form::Plain | Form::Date | Form::Time | Form::Uuid, _) => {}
+        }
+    }
+
+    fn told(&self) -> String {
+        let counts = [
+            self.nulls,
+            self.integers,
+            self.reals,
+            self.texts,
+            self.blobs,
+            self.wide_integers,
+            self.characters,
+            self.octets,
+            self.misfits,
+            self.not_numbers,
+            self.days,
+            self.moments,
+            self.instants,
+            self.clocks,
+            self.spans,
+            self.uuids,
+            self.odd_uuids,
+        ];
+        let counts = counts.map(|count| count.to_string()).join(" ");
+        format!("{counts} {} {}", self.least, self.most)
+    }
+
     fn count(&mut self, value: ValueRef<'_>) {
         match value {
             ValueRef::Null => self.nulls += 1,
             ValueRef::Integer(value) => {
+                let first = self.integers == 0;
+                self.least = if first { value } else { self.least.min(value) };
+                self.most = if first { value } else { self.most.max(value) };
                 self.integers += 1;
                 self.wide_integers += u64::from(!(-EXACT..=EXACT).contains(&value));
             }
@@ -99,6 +184,24 @@ impl Census {
                 self.blobs += 1;
                 self.octets = self.octets.max(bytes.len() as u64);
             }
+        }
+    }
+
+    fn date(&mut self, text: &[u8]) {
+        let Some((day, rest)) = text.split_at_checked(10) else { return };
+        if !has_shape(day, b"0000-10-30") {
+            return;
+        }
+        match rest.split_first() {
+            None => self.days += 1,
+            Some((b' ' | b'T', clock)) if clock.get(..5).is_some_and(is_hour) => {
+                if has_zone(text) {
+                    self.instants += 1;
+                } else {
+                    self.moments += 1;
+                }
+            }
+            Some(_) => {}
         }
     }
 
@@ -124,6 +227,50 @@ impl Census {
         };
         self.misfits += u64::from(!fits);
     }
+}
+
+/// True when every byte is a digit up to the shape's, `0` standing for any, or the shape's own mark.
+fn has_shape(text: &[u8], shape: &[u8]) -> bool {
+    text.len() == shape.len()
+        && text.iter().zip(shape).all(|(byte, like)| match like {
+            b'0' => byte.is_ascii_digit(),
+            b'1'..=b'9' => (b'0'..=*like).contains(byte),
+            mark => byte == mark,
+        })
+}
+
+/// Hour and minute.
+fn is_hour(text: &[u8]) -> bool {
+    has_shape(text, b"20:50")
+}
+
+fn has_zone(text: &[u8]) -> bool {
+    text.ends_with(b"Z")
+        || text
+            .split_last_chunk::<6>()
+            .is_some_and(|(_, [sign, clock @ ..])| matches!(sign, b'+' | b'-') && is_hour(clock))
+}
+
+fn is_clock(text: &[u8]) -> bool {
+    let Some((clock, rest)) = text.split_at_checked(5) else { return false };
+    let seconds = rest.is_empty() || rest.get(..3).is_some_and(|rest| has_shape(rest, b":60"));
+    is_hour(clock) && clock[..2] < b"24"[..] && seconds
+}
+
+/// Hours of any number of digits, minutes and seconds.
+fn is_span(text: &[u8]) -> bool {
+    let start = text.iter().take_while(|byte| **byte == b'-').count();
+    let text = &text[start..];
+    let clocks = text.windows(6).any(|part| has_shape(part, b":50:60"));
+    text.first().is_some_and(u8::is_ascii_digit) && clocks
+}
+
+fn is_uuid(text: &[u8]) -> bool {
+    text.len() == 36
+        && text.iter().enumerate().all(|(index, byte)| match index {
+            8 | 13 | 18 | 23 => *byte == b'-',
+            _digit => byte.is_ascii_hexdigit(),
+        })
 }
 
 fn is_bool(value: ValueRef<'_>) -> bool {
@@ -174,28 +321,44 @@ mod tests {
     fn census(values: &str, form: &str) -> String {
         let connection = Connection::open_in_memory().unwrap();
         register(&connection).unwrap();
-        let sql = format!("SELECT dbferry_census(column1, {form}) FROM (VALUES {values})");
+        let sql = format!("SELECT dbferry_census('{form}', column1) FROM (VALUES {values})");
         connection.query_row(&sql, [], |row| row.get(0)).unwrap()
+    }
+
+    /// One number of the census.
+    fn told(values: &str, form: &str, place: usize) -> String {
+        census(values, form).split(' ').nth(place).unwrap().to_owned()
     }
 
     #[test]
     fn classes_and_lengths_are_counted() {
         let values = "(NULL), (1), (-9007199254740993), (1.5), ('häß'), ('a' || char(0) || 'bcd'), (x'0102')";
-        assert_eq!(census(values, "NULL, NULL, NULL"), "1 2 1 2 1 1 3 2 0 0");
+        let expected = "1 2 1 2 1 1 3 2 0 0 0 0 0 0 0 0 0 -9007199254740993 1";
+        assert_eq!(census(values, "plain"), expected);
+    }
+
+    #[test]
+    fn every_value_of_a_row_has_its_form_and_its_line() {
+        let connection = Connection::open_in_memory().unwrap();
+        register(&connection).unwrap();
+        let told = |sql: &str| connection.query_row(sql, [], |row| row.get::<_, String>(0));
+        let lines = told("SELECT dbferry_census('plain bool', 7, 2)").unwrap();
+        let expected =
+            ["0 1 0 0 0 0 0 0 0 0 0 0 0 0 0 0 0 7 7", "0 1 0 0 0 0 0 0 1 0 0 0 0 0 0 0 0 2 2"];
+        assert_eq!(lines, expected.join("\n"));
+        assert_eq!(told("SELECT dbferry_census('plain', 7) WHERE 0").unwrap(), "");
+        assert!(told("SELECT dbferry_census('plain', 7, 2)").is_err());
+        assert!(told("SELECT dbferry_census('round', 7)").is_err());
     }
 
     #[test]
     fn what_is_no_bool_is_a_misfit() {
-        assert_eq!(
-            census("(0), (1), ('Yes'), (2), ('maybe'), (NULL)", "'bool', NULL, NULL"),
-            "1 3 0 2 0 0 5 0 2 0"
-        );
+        assert_eq!(told("(0), (1), ('Yes'), (2), ('maybe'), (NULL)", "bool", 8), "2");
     }
 
     #[test]
     fn what_a_decimal_cannot_hold_is_a_misfit() {
-        let misfits =
-            |value: &str| census(value, "'exact', 5, 2").split(' ').nth(8).unwrap().to_owned();
+        let misfits = |value: &str| told(value, "exact:5:2", 8);
         for fits in
             ["(12.34)", "(999.99)", "(0.1)", "(-7)", "('012.30')", "('-0.5')", "(NULL)", "('.5')"]
         {
@@ -216,14 +379,54 @@ mod tests {
 
     #[test]
     fn texts_that_are_no_numbers_are_told() {
-        let told = |value: &str| {
-            census(value, "'exact', NULL, NULL").split(' ').nth(9).unwrap().to_owned()
-        };
+        let told = |value: &str| told(value, "exact", 9);
         for number in ["('1')", "('+1.50')", "('.5')", "('5.')"] {
             assert_eq!(told(number), "0", "{number}");
         }
         for not in ["('')", "('1e3')", "('1.2.3')", "('--1')", "('.')", "(' 1')"] {
             assert_eq!(told(not), "1", "{not}");
         }
+    }
+
+    #[test]
+    fn shapes_of_moments_and_uuids_are_told() {
+        let date = |value: &str| {
+            ["days", "moments", "instants"]
+                .into_iter()
+                .zip(10..)
+                .find(|(_, place)| told(&format!("('{value}')"), "date", *place) == "1")
+                .map(|(name, _)| name)
+        };
+        for (value, shape) in [
+            ("2024-02-30", Some("days")),
+            ("0000-00-00", Some("days")),
+            ("2024-02-30 23:59", Some("moments")),
+            ("2024-02-30T00:00:00.5", Some("moments")),
+            ("2024-02-30 00:00:00Z", Some("instants")),
+            ("2024-02-30 00:00:00+05:30", Some("instants")),
+            ("2024-2-30", None),
+            ("2024-42-30", None),
+            ("2024-02-30x", None),
+            ("yesterday", None),
+        ] {
+            assert_eq!(date(value), shape, "{value}");
+        }
+        let time = |value: &str| {
+            (told(&format!("('{value}')"), "time", 13), told(&format!("('{value}')"), "time", 14))
+        };
+        for (value, clock, span) in [
+            ("23:59", "1", "0"),
+            ("23:59:60.25", "1", "1"),
+            ("24:00:00", "0", "1"),
+            ("-838:59:59", "0", "1"),
+            ("noon", "0", "0"),
+        ] {
+            assert_eq!(time(value), (clock.to_owned(), span.to_owned()), "{value}");
+        }
+        let uuid = "('0190163d-8694-739b-aea5-966c26f8ad91'), ('0190163d-8694-939b-0ea5-966c26f8ad91'), ('x')";
+        assert_eq!(
+            (told(uuid, "uuid", 15), told(uuid, "uuid", 16)),
+            ("2".to_owned(), "1".to_owned())
+        );
     }
 }

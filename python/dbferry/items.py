@@ -81,6 +81,8 @@ class TableItem:
     """`create`, `drop` (and create), `truncate`, `append` or `keep` (it is there, and empty)."""
     columns: tuple[ColumnItem, ...]
     transfer: str
+    sampled: int = 0
+    """Rows of the sample that its types were chosen by; 0 when all rows, or none, had to be looked at."""
     leaves: tuple[str, ...] = ()
     cut_by_place: bool = False
     notes: tuple[str, ...] = ()

@@ -86,13 +86,15 @@ class _Planner:
         chosen = action(self.pair, table, existing)
         standing = None if chosen in ("create", "drop") else existing
         check_columns(self.pair, table, standing)
-        columns, transfer = self._transfer(table, place, standing)
+        columns, transfer, sampled = self._transfer(table, place, standing)
         prepared = Preparation.of(self.pair, table, place, chosen, columns, standing)
         notes = list(place.notes)
         if table.kind == "partitioned":
             notes.append("partitions become one plain table")
         if not table.primary_key:
             notes.append("no primary key")
+        if sampled:
+            notes.append(f"types chosen by a sample of {sampled} rows, and checked on every row")
         return TableItem(
             source=table,
             destination=place,
@@ -101,6 +103,7 @@ class _Planner:
             action=chosen,
             columns=tuple(prepared.columns),
             transfer=transfer,
+            sampled=sampled,
             notes=tuple(notes),
             leaves=tuple(one.relation(*leaf) for leaf in table.leaves),
             cut_by_place=one.cut_by_place(table),
@@ -110,17 +113,20 @@ class _Planner:
 
     def _transfer(
         self, table: Table, place: Destination, standing: Table | None
-    ) -> tuple[list[ColumnItem], str]:
-        """The engine's own bytes between two of one family where they mean the same; else Arrow."""
+    ) -> tuple[list[ColumnItem], str, int]:
+        """The engine's own bytes between two of one family where they mean the same; else Arrow.
+
+        The number is that of the rows in the sample that the types were chosen by, or 0.
+        """
         one, other = self.pair.ends
         session = self.pair.source_session
         raw = None
         if one.family == other.family and (standing is None or self._same(table, standing)):
             raw = one.raw_transfer(session, table)
         if raw is not None:
-            return [self.columns.verbatim(table, column) for column in table.columns], raw
+            return [self.columns.verbatim(table, column) for column in table.columns], raw, 0
         try:
-            facts = one.probe(session, table, other.name)
+            facts = one.probe(session, table, other.name, sample=self.pair.options.sample)
         except DbferryError as error:
             error.table = error.table or table.label
             raise
@@ -128,7 +134,7 @@ class _Planner:
             self.columns.crossing(table, column, place, facts.get(column.name, {}), standing)
             for column in table.columns
         ]
-        return columns, "arrow"
+        return columns, "arrow", max((f.get("sampled", 0) for f in facts.values()), default=0)
 
     def _same(self, table: Table, standing: Table) -> bool:
         """True when the engine's own bytes fit the columns that stand."""

@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from dbferry.catalog import Catalog
     from dbferry.task import Task
 
+DATA_KINDS = ("data", "constraint")
+"""Errors that the rows are to blame for."""
 Reading = tuple[int, int, int, int]
 """Rows, bytes, ranges and ranges done of a table."""
 
@@ -44,9 +46,23 @@ def plan_task(task: Task) -> Plan:
 
 
 def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
-    """Runs a task to its end. Raises a DbferryError; once the copy has begun, with a `report`."""
+    """Runs a task to its end. Raises a DbferryError; once the copy has begun, with a `report`.
+
+    Types may be chosen by a sample at first, where nothing is lost by starting over: when a row turns out
+    not to be what the sample has promised, the run begins anew with a look at every row.
+    """
+    try:
+        with ExitStack() as stack:
+            return _Run.open(task, stack, sample=task.prepare == "create").run(progress)
+    except _Misled as misled:
+        note = f"begun anew with a look at every row: a sample had not shown that {misled}"
     with ExitStack() as stack:
-        return _Run.open(task, stack).run(progress)
+        report = _Run.open(task, stack).run(progress)
+    return replace(report, notes=(*report.notes, note))
+
+
+class _Misled(Exception):
+    """A row isn't what the sample has promised that its types were chosen by."""
 
 
 @dataclass
@@ -61,7 +77,9 @@ class _Run:
     """Tables that this run has created."""
 
     @classmethod
-    def open(cls, task: Task, stack: ExitStack, *, make_files: bool = True) -> _Run:
+    def open(
+        cls, task: Task, stack: ExitStack, *, make_files: bool = True, sample: bool = False
+    ) -> _Run:
         source, target = parse(task.source), parse(task.target)
         _check_pair(source, target)
         if not make_files and target.path is not None and not Path(target.path).exists():
@@ -70,7 +88,7 @@ class _Run:
         writing = stack.enter_context(open_session(target, side="target"))
         options = Options(
             tables=task.tables, exclude=task.exclude, schemas=task.schemas,
-            prepare=Prepare(task.prepare), on_loss=task.on_loss,
+            prepare=Prepare(task.prepare), on_loss=task.on_loss, sample=sample,
         )  # fmt: skip
         one = _read_catalog(source, reading, "source", list(task.schemas))
         other = _read_catalog(target, writing, "target", list(task.schemas.values()))
@@ -94,6 +112,8 @@ class _Run:
             self._finish(report)
         except (KeyboardInterrupt, DbferryError) as error:
             snapshot.cancel()
+            if isinstance(error, DbferryError) and self._is_misled(error) and self._undo():
+                raise _Misled(str(error)) from None
             failure = (
                 error if isinstance(error, DbferryError) else Interrupted("the run was interrupted")
             )
@@ -111,6 +131,26 @@ class _Run:
             mismatch.report = report
             raise mismatch
         return replace(report, seconds=time.monotonic() - started)
+
+    def _is_misled(self, error: DbferryError) -> bool:
+        """True when a sample may be to blame, and not the world."""
+        sampled = any(item.sampled for item in self.plan.tables)
+        return sampled and not isinstance(error, Interrupted) and error.kind in DATA_KINDS
+
+    def _undo(self) -> bool:
+        """Leaves the target as it was found: what was made is dropped, what was empty is emptied."""
+        other = engine(self.target.engine)
+        try:
+            for item in self.made:
+                self.session.execute(
+                    other.drop_table(item.destination.schema, item.destination.name)
+                )
+            for item in self.plan.tables:
+                if item.action == "keep":
+                    self.session.execute(f"DELETE FROM {item.target}")
+        except DbferryError:
+            return False
+        return True
 
     def _prepare(self) -> list[int]:
         """Makes or empties the target's tables; gives the rows that each has and keeps."""

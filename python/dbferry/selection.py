@@ -35,6 +35,8 @@ class Options:
     prepare: Prepare = Prepare.CREATE
     on_loss: Sequence[str] = ()
     """`[table.]column:CODE=policy`, with wildcards; later rules win."""
+    sample: bool = False
+    """True when a part of a large table's rows may stand for all in the plan."""
 
 
 def pattern(text: str) -> re.Pattern[str]:

@@ -15,6 +15,10 @@ from typing import Any
 
 from dbferry.catalog import NativeType
 
+SAMPLE = 10_000
+"""Rows of a sample, about."""
+LARGE = 100_000
+"""Rows from which on a table is large enough to be sampled."""
 Facts = Mapping[str, int]
 """What a probe found in one column, by name; what isn't there was not looked for."""
 

@@ -38,7 +38,9 @@ class Duckdb:
             hint="give the duckdb URL as the second one",
         )
 
-    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
+    def probe(
+        self, session: Session, table: Table, target: str, *, sample: bool = False
+    ) -> Mapping[str, Facts]:
         raise self._no_source()
 
     def read(self, column: Column, facts: Facts) -> Reading:

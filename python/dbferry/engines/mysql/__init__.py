@@ -37,8 +37,10 @@ class Mysql:
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
 
-    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
-        return probe.run(session, table, target, self.source_relation(table))
+    def probe(
+        self, session: Session, table: Table, target: str, *, sample: bool = False
+    ) -> Mapping[str, Facts]:
+        return probe.run(session, table, target, self.source_relation(table), sample=sample)
 
     def read(self, column: Column, facts: Facts) -> Reading:
         reading = types.read(column, facts)

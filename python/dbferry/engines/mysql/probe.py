@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dbferry.catalog import Column, Session, Table
 from dbferry.engines.mysql import ddl
 from dbferry.errors import AuthError, MissingError, PermissionError_, RequestError
-from dbferry.types import Facts
+from dbferry.types import LARGE, SAMPLE, Facts
 
 FAMILY = ("mysql", "mariadb")
 
@@ -66,7 +66,9 @@ def snapshot_method(session: Session) -> str:
     return "flush tables with read lock"
 
 
-def run(session: Session, table: Table, target: str, relation: str) -> Mapping[str, Facts]:
+def run(
+    session: Session, table: Table, target: str, relation: str, *, sample: bool
+) -> Mapping[str, Facts]:
     asked = [
         (column.name, fact, expression)
         for column in table.columns
@@ -75,9 +77,26 @@ def run(session: Session, table: Table, target: str, relation: str) -> Mapping[s
     if not asked:
         return {}
     text = ", ".join(expression for _, _, expression in asked)
-    (row,) = session.query(f"SELECT count(*), {text} FROM {relation}")
-    found: dict[str, dict[str, int]] = {name: {"rows": int(row[0] or 0)} for name, _, _ in asked}
+    sampled = sample and bool(table.primary_key) and table.estimated_rows > LARGE
+    looked_at = _ends(table, [name for name, _, _ in asked], relation) if sampled else relation
+    (row,) = session.query(f"SELECT count(*), {text} FROM {looked_at}")
+    rows = {"rows": int(row[0] or 0)}
+    if sampled:
+        rows["sampled"] = rows["rows"]
+    found: dict[str, dict[str, int]] = {name: dict(rows) for name, _, _ in asked}
     for (name, fact, _), value in zip(asked, row[1:], strict=True):
         if value is not None:
             found[name][fact] = int(value)
     return found
+
+
+def _ends(table: Table, asked: list[str], relation: str) -> str:
+    """The first and the last rows by key: the oldest and the newest, as a rule."""
+    columns = ", ".join(ddl.quote(name) for name in dict.fromkeys(asked))
+    parts = (
+        f"(SELECT {columns} FROM {relation} ORDER BY "
+        + ", ".join(f"{ddl.quote(name)} {order}" for name in table.primary_key)
+        + f" LIMIT {SAMPLE // 2})"
+        for order in ("ASC", "DESC")
+    )
+    return f"({' UNION ALL '.join(parts)}) AS sample"

@@ -38,8 +38,10 @@ class Postgresql:
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
 
-    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
-        return probe.run(session, table, target, self.source_relation(table))
+    def probe(
+        self, session: Session, table: Table, target: str, *, sample: bool = False
+    ) -> Mapping[str, Facts]:
+        return probe.run(session, table, target, self.source_relation(table), sample=sample)
 
     def verbatim(self, column: Column, source: Catalog, target: Catalog) -> Verbatim:
         """The same type in another PostgreSQL; what it names must be there."""

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 from dbferry.catalog import Column, Session, Table
 from dbferry.engines.postgresql import ddl
-from dbferry.types import Facts
+from dbferry.types import LARGE, SAMPLE, Facts
 
 
 def questions(column: Column, table: Table, target: str) -> dict[str, str]:
@@ -37,7 +37,9 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
     return wanted
 
 
-def run(session: Session, table: Table, target: str, relation: str) -> Mapping[str, Facts]:
+def run(
+    session: Session, table: Table, target: str, relation: str, *, sample: bool
+) -> Mapping[str, Facts]:
     asked = [
         (column.name, fact, expression)
         for column in table.columns
@@ -48,8 +50,13 @@ def run(session: Session, table: Table, target: str, relation: str) -> Mapping[s
     # 'Infinity' is a numeric only since 14; before that the text says it without failing.
     if "Infinity" in (text := ", ".join(item[2] for item in asked)) and _before_14(session):
         text = text.replace(", 'Infinity', '-Infinity'", "")
-    (row,) = session.query(f"SELECT count(*), {text} FROM {relation}")
-    found: dict[str, dict[str, int]] = {name: {"rows": int(row[0] or 0)} for name, _, _ in asked}
+    sampled = sample and table.estimated_rows > LARGE
+    share = f" TABLESAMPLE SYSTEM ({100 * SAMPLE / table.estimated_rows:.6f})" if sampled else ""
+    (row,) = session.query(f"SELECT count(*), {text} FROM {relation}{share}")
+    rows = {"rows": int(row[0] or 0)}
+    if sampled:
+        rows["sampled"] = rows["rows"]
+    found: dict[str, dict[str, int]] = {name: dict(rows) for name, _, _ in asked}
     for (name, fact, _), value in zip(asked, row[1:], strict=True):
         if value is not None:
             found[name][fact] = int(value)

@@ -34,9 +34,11 @@ class Sqlite:
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
 
-    def probe(self, session: Session, table: Table, target: str) -> Mapping[str, Facts]:
-        """Between two SQLite files values keep their class, and nothing needs to be known."""
-        return {} if target == "sqlite" else probe.run(session, table)
+    def probe(
+        self, session: Session, table: Table, target: str, *, sample: bool = False
+    ) -> Mapping[str, Facts]:
+        # Between two files values travel with their class.
+        return {} if target == "sqlite" else probe.run(session, table, sample=sample)
 
     def verbatim(self, column: Column, source: Catalog, target: Catalog) -> Verbatim:
         return Verbatim(declared=types.own(column.native))

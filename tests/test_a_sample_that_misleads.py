@@ -1,0 +1,66 @@
+"""Types are chosen by a sample of a large table; a row that doesn't fit makes the run begin anew."""
+
+from __future__ import annotations
+
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+import dbferry
+from dbferry.errors import DbferryError
+from servers.database import Database
+
+ROWS = 150_000
+ODD = 77_777
+MADE = f"""
+CREATE TABLE small (id INTEGER PRIMARY KEY, v TEXT);
+INSERT INTO small VALUES (1, 'a');
+CREATE TABLE large (id INTEGER PRIMARY KEY, amount DECIMAL(5,2), day DATE);
+WITH RECURSIVE n (i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS})
+INSERT INTO large SELECT i, 12.25, '2024-02-29' FROM n;
+"""
+
+
+def source(folder: Path, odd: str) -> str:
+    path = folder / "source.db"
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.executescript(MADE)
+        connection.execute(f"UPDATE large SET {odd} WHERE id = {ODD}")
+    return f"sqlite:///{path}"
+
+
+def test_a_sample_that_holds_is_enough(tmp_path: Path, pg_db: Database) -> None:
+    report = dbferry.migrate(source(tmp_path, "amount = 3.5"), pg_db.url)
+    assert report.rows == ROWS + 1
+    assert not any("sample" in note for note in report.notes)
+    assert pg_db.rows(
+        "SELECT sum(amount)::text, max(day)::text FROM large WHERE id > 77776 AND id < 77779"
+    ) == [("15.75", "2024-02-29")]
+
+
+def test_a_row_outside_the_sample_changes_the_type(tmp_path: Path, pg_db: Database) -> None:
+    report = dbferry.migrate(source(tmp_path, "amount = 1234.5678"), pg_db.url)
+    assert report.rows == ROWS + 1
+    assert any("begun anew" in note for note in report.notes)
+    assert pg_db.rows(f"SELECT amount::text FROM large WHERE id = {ODD}") == [("1234.5678",)]
+    assert pg_db.rows("SELECT count(*)::text FROM large") == [(str(ROWS),)]
+
+
+def test_a_row_that_nothing_holds_is_refused_and_nothing_stays(
+    tmp_path: Path, pg_db: Database
+) -> None:
+    pg_db.sql("CREATE TABLE small (id bigint PRIMARY KEY, v text)")
+    with pytest.raises(DbferryError, match="one column") as caught:
+        dbferry.migrate(source(tmp_path, "amount = x'00'"), pg_db.url)
+    assert caught.value.column == "amount"
+    assert pg_db.rows("SELECT count(*)::text FROM small") == [("0",)]
+    assert pg_db.rows("SELECT to_regclass('large') IS NULL") == [(True,)]
+
+
+def test_a_plan_looks_at_every_row(tmp_path: Path) -> None:
+    plan = dbferry.plan(source(tmp_path, "amount = 1234.5678"), f"duckdb:///{tmp_path}/copy.duckdb")
+    (large,) = [table for table in plan.tables if table.source.name == "large"]
+    assert large.sampled == 0
+    assert "values beyond" in " ".join(large.columns[1].notes)

@@ -72,6 +72,7 @@ fn bind<'a>(plan: &ColumnPlan, array: &'a dyn Array, at: usize) -> Result<Bind<'
         .ok_or_else(wrong),
         Write::Blob => bind_blob(array, at).ok_or_else(wrong),
         Write::Numeric => match plan.flight {
+            Flight::Decimal { precision, scale } if precision <= 38 => decimal(array, at, scale),
             Flight::Decimal { .. } | Flight::Text => bind_text(plan.flight, array, at),
             _not_numeric => None,
         }
@@ -151,6 +152,36 @@ where
             .with_hint("map the column to text, or choose what becomes of NaN"));
         }
         statement.bind_real(at, value)
+    }))
+}
+
+/// Decimals as what a column of NUMERIC affinity makes of their text: an integer where the number is
+/// whole, else the nearest real. Numbers of more digits than a double divides exactly go as text.
+fn decimal(array: &dyn Array, at: usize, scale: i8) -> Option<Bind<'_>> {
+    /// Below this a double holds every integer and names each of them, divided by a power of ten, alone.
+    const SURE: i64 = 1_000_000_000_000_000;
+    let array = array.as_primitive_opt::<Decimal128Type>()?;
+    let unit = 10_i64.checked_pow(u32::from(scale.unsigned_abs()));
+    let mut scratch = Vec::new();
+    Some(Box::new(move |statement, row| {
+        if array.is_null(row) {
+            return statement.bind_null(at);
+        }
+        let value = array.value(row);
+        match (unit, i64::try_from(value)) {
+            (Some(unit), Ok(small)) if (-SURE..=SURE).contains(&small) => {
+                if small % unit == 0 {
+                    return statement.bind_integer(at, small / unit);
+                }
+                #[expect(clippy::cast_precision_loss, reason = "both are exact")]
+                statement.bind_real(at, small as f64 / unit as f64)
+            }
+            _large => {
+                scratch.clear();
+                append_decimal(&mut scratch, itoa::Buffer::new().format(value), scale);
+                statement.bind_short_text(at, &scratch)
+            }
+        }
     }))
 }
 

@@ -313,6 +313,30 @@ fn a_large_value_travels_with_a_permit() {
 }
 
 #[test]
+fn decimals_are_stored_as_sqlite_stores_their_text() {
+    let values = [0, 1, -1, 100, -1200, 1234, 999_999_999_999_999, 1 << 53, 12_345_678_901_234_567];
+    for scale in [0, 2, 14] {
+        let files = Files::new();
+        files.run("b", "CREATE TABLE t(c NUMERIC); CREATE TABLE u(c NUMERIC)");
+        let flight = Flight::Decimal { precision: 38, scale };
+        let plan = table(vec![column("c", "decimal", flight, "numeric")]);
+        let array = arrow_array::Decimal128Array::from(values.to_vec())
+            .with_precision_and_scale(38, scale)
+            .unwrap();
+        for (place, value) in values.iter().enumerate() {
+            let text = array.value_as_string(place);
+            files.run("b", &format!("INSERT INTO u VALUES ('{text}') -- {value}"));
+        }
+        let batch = RecordBatch::try_new(plan.schema(), vec![std::sync::Arc::new(array)]).unwrap();
+        files
+            .write(&plan, vec![Block { rows: Rows::Arrow(batch), wire_bytes: 0, permit: None }])
+            .unwrap();
+        let equal = "SELECT count(*) FROM t JOIN u ON u.rowid = t.rowid WHERE t.c = u.c AND typeof(t.c) = typeof(u.c)";
+        assert_eq!(files.run("b", equal), [[Some(values.len().to_string())]], "scale {scale}");
+    }
+}
+
+#[test]
 fn what_the_target_would_change_is_refused_and_rolled_back() {
     let files = Files::new();
     files.run("b", "CREATE TABLE t(c REAL UNIQUE ON CONFLICT IGNORE)");

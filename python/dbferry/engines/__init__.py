@@ -129,6 +129,10 @@ def engine(name: str) -> Engine:
             from dbferry.engines.duckdb import Duckdb
 
             return Duckdb()
+        case "arrow":
+            from dbferry.engines.arrow import Arrow
+
+            return Arrow()
         case _:
             raise RequestError(
                 f"unknown engine `{name}`",

@@ -311,6 +311,14 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
             )
         case Kind.ENUM:
             return _enum(kind)
+        case Kind.SET if not kind.labels:
+            return Declared(
+                native=simple("json"),
+                verdict=Verdict.ERROR,
+                code="X-TYPE",
+                note="a list of any text is no SET",
+                hint="choose --on-loss '{column}:X-TYPE=text'",
+            )
         case Kind.SET:
             text = f"set({', '.join(map(ddl.literal, kind.labels))})"
             return Declared(native=words("set", text, labels=kind.labels))

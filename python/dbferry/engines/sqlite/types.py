@@ -262,6 +262,14 @@ def declare(reading: Reading, context: Context) -> Declared:
             return _note("TEXT", "X-UUID", "a uuid is its text")
         case Kind.ENUM:
             return _note("TEXT", "E-ORDER", "labels are text, and sort as text")
+        case Kind.SET if not kind.labels:
+            return Declared(
+                native=native("TEXT"),
+                verdict=Verdict.ERROR,
+                code="X-TYPE",
+                note="text parted by commas would not tell a list of any text again",
+                hint="choose --on-loss '{column}:X-TYPE=text'",
+            )
         case Kind.SET:
             return _note("TEXT", "X-SET", "a set is text, its labels parted by commas")
         case Kind.BITS:

@@ -53,7 +53,7 @@ def members(node: ast.ClassDef) -> dict[str, ast.AST]:
 
 
 def public(thing: ModuleType | type) -> set[str]:
-    protocols = {"__arrow_c_stream__"}
+    protocols = {"__arrow_c_stream__", "__arrow_c_schema__"}
     return {name for name in vars(thing) if not name.startswith("_") or name in protocols}
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from dbferry import _native
 from dbferry.errors import DbferryError
 from dbferry.progress import Progress
+from dbferry.reading import Schema, Stream, read
 from dbferry.report import Report
 from dbferry.task import Prepare, Task
 
@@ -23,7 +24,9 @@ if TYPE_CHECKING:
     from dbferry.items import Plan
     from dbferry.progress import ProgressCallback
 
-__all__ = ["DbferryError", "Plan", "Progress", "Report", "Task", "migrate", "plan"]
+__all__ = [
+    "DbferryError", "Plan", "Progress", "Report", "Schema", "Stream", "Task", "migrate", "plan", "read",
+]  # fmt: skip
 __version__ = _native.version()
 
 if _native.build_profile() == "debug":

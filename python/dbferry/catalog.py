@@ -19,6 +19,7 @@ class Session(Protocol):
     def version(self) -> str: ...
 
     def query(self, sql: str) -> list[tuple[str | None, ...]]: ...
+    def describe(self, sql: str) -> str: ...
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -114,8 +115,10 @@ class Table:
     key_prefixes: Mapping[str, int] = field(default_factory=dict)
     """Key columns of which only so many characters or bytes count; MySQL and MariaDB only."""
     kind: str = "table"
-    """`table`, `partitioned`, `parent` (read without its children) or `without_rowid`."""
+    """`table`, `partitioned`, `parent` (read without its children), `without_rowid`, `view` or `query`."""
     strict: bool = False
+    query: str | None = None
+    """The query whose result it is; nothing for what stands in the database."""
     leaves: tuple[tuple[str, str], ...] = ()
     """Schema and name of every leaf of a partitioned table."""
     estimated_rows: int = 0
@@ -129,7 +132,7 @@ class Table:
     @property
     def label(self) -> str:
         """How messages and reports call it."""
-        return f"{self.schema}.{self.name}"
+        return f"{self.schema}.{self.name}" if self.schema else self.name
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

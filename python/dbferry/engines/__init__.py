@@ -60,6 +60,12 @@ class Engine(Protocol):
     def columns_limit(self) -> int: ...
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...
+    def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
+        """The tables and views of this name, in one schema or in all, without a look at any other."""
+
+    def describe(self, session: Session, sql: str) -> Catalog:
+        """The result of one query as the only table; the query is not run."""
+
     def probe(
         self, session: Session, table: Table, target: str, *, sample: bool = False
     ) -> Mapping[str, Facts]:

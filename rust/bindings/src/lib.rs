@@ -6,6 +6,7 @@ mod errors;
 mod runtime;
 mod session;
 mod snapshot;
+mod table;
 
 use pyo3::prelude::*;
 
@@ -17,6 +18,8 @@ mod _native {
     use super::session::{Session, connect};
     #[pymodule_export]
     use super::snapshot::{Snapshot, open_snapshot};
+    #[pymodule_export]
+    use super::table::{TableReader, table_reader};
     #[pymodule_export]
     use super::{build_profile, version};
 }

@@ -12,7 +12,7 @@ use crate::errors;
 
 /// How often Ctrl-C and the progress callback get their turn. Longer and the display jerks; much shorter
 /// and the lock is taken for nothing.
-const TURN: Duration = Duration::from_millis(100);
+pub const TURN: Duration = Duration::from_millis(100);
 
 /// Runs `work` on a thread of its own; meanwhile calls `meanwhile` every tenth of a second with the
 /// interpreter attached. An exception there, Ctrl-C among them, cancels the work and is raised once the
@@ -65,8 +65,12 @@ impl Owner {
         Self(std::process::id())
     }
 
+    pub fn is_here(self) -> bool {
+        self.0 == std::process::id()
+    }
+
     pub fn check(self, py: Python<'_>) -> PyResult<()> {
-        if self.0 == std::process::id() {
+        if self.is_here() {
             return Ok(());
         }
         let error = Error::new(Kind::Request, "this connection belongs to the parent process")

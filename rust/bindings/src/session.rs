@@ -67,6 +67,20 @@ impl Session {
         self.query(py, sql).map(drop)
     }
 
+    /// The columns of one query as JSON; it is prepared and not run.
+    fn describe(&self, py: Python<'_>, sql: &str) -> PyResult<String> {
+        self.owner.check(py)?;
+        let run = || {
+            let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            inner.as_mut().map(|session| session.describe(sql))
+        };
+        let closed = || pyo3::exceptions::PyValueError::new_err("the session is closed");
+        let columns = supervise(py, &self.cancel, run, |_| Ok(()))?
+            .ok_or_else(closed)?
+            .map_err(|error| errors::raise(py, &error.on(self.engine).at(self.side)))?;
+        serde_json::to_string(&columns).map_err(|error| errors::plan(py, "description", &error))
+    }
+
     fn close(&self) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

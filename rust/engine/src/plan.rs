@@ -255,6 +255,9 @@ pub struct ColumnPlan {
     /// Extension name for Arrow's readers, such as `arrow.json`.
     #[serde(default)]
     pub extension: Option<String>,
+    /// What else Arrow's readers are told of the field.
+    #[serde(default)]
+    pub metadata: BTreeMap<String, String>,
 }
 
 /// How a table's rows travel.
@@ -286,6 +289,9 @@ pub struct TablePlan {
     pub name: String,
     /// The relation in the source's dialect, quoted: what follows FROM.
     pub source: String,
+    /// A query that is sent as it is, instead of a SELECT of the columns' expressions.
+    #[serde(default)]
+    pub query: Option<String>,
     /// The relation in the target's dialect, quoted.
     pub target: String,
     pub columns: Vec<ColumnPlan>,
@@ -311,14 +317,11 @@ impl TablePlan {
     /// The Arrow schema of its rows in flight.
     pub fn schema(&self) -> Arc<Schema> {
         let fields = self.columns.iter().map(|column| {
-            let field = Field::new(&column.target, column.flight.arrow(), true);
-            match &column.extension {
-                Some(name) => field.with_metadata(HashMap::from([(
-                    "ARROW:extension:name".to_owned(),
-                    name.clone(),
-                )])),
-                None => field,
+            let mut metadata: HashMap<_, _> = column.metadata.clone().into_iter().collect();
+            if let Some(name) = &column.extension {
+                metadata.insert("ARROW:extension:name".to_owned(), name.clone());
             }
+            Field::new(&column.target, column.flight.arrow(), true).with_metadata(metadata)
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }
@@ -349,6 +352,9 @@ impl Range {
 
     /// `SELECT` of these expressions over this range.
     pub fn select(&self, table: &TablePlan, expressions: &str) -> String {
+        if let Some(query) = &table.query {
+            return query.clone();
+        }
         let relation = self.relation.as_deref().unwrap_or(&table.source);
         match &self.predicate {
             Some(predicate) => format!("SELECT {expressions} FROM {relation} WHERE {predicate}"),

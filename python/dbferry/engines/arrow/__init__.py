@@ -31,6 +31,12 @@ class Arrow:
         """An empty place; `catalog.of_streams` makes one of what stands there."""
         return catalog.of_streams(())
 
+    def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
+        raise self._no_objects()
+
+    def describe(self, session: Session, sql: str) -> Catalog:
+        raise self._no_objects()
+
     def probe(
         self, session: Session, table: Table, target: str, *, sample: bool = False
     ) -> Mapping[str, Facts]:

@@ -214,6 +214,21 @@ NAMES: Mapping[str, str] = {
 def declare(reading: Reading, context: Context) -> Declared:
     """Every flight is an Arrow type already; a meaning that it doesn't tell is an extension."""
     flight, extension = reading.flight, EXTENSIONS.get(reading.canonical.kind)
+    found = _digits(reading, context.facts)
+    if found is not None:
+        native = NativeType(
+            name="decimal",
+            text=f"decimal{128 if found.precision <= 38 else 256}({found.precision}, {found.scale})",
+            precision=found.precision,
+            scale=found.scale,
+        )
+        return Declared(
+            native=native,
+            flight=found,
+            verdict=Verdict.PROBED,
+            code="N-SCALE",
+            note="size taken from the data; a wider value is an error",
+        )
     if flight.type == "decimal":
         width = 128 if flight.precision <= 38 else 256
         text = f"decimal{width}({flight.precision}, {flight.scale})"
@@ -226,6 +241,18 @@ def declare(reading: Reading, context: Context) -> Declared:
         scale=flight.scale if flight.precision else None,
     )
     return Declared(native=native, extension=extension)
+
+
+def _digits(reading: Reading, facts: Facts) -> Flight | None:
+    """The decimal that holds every number that a probe has seen, of a column that bounds none."""
+    if "decimal" not in reading.options or facts.get("not_a_number"):
+        return None
+    if "digits" not in facts or "scale" not in facts:
+        return None
+    scale, digits = facts["scale"], facts["digits"]
+    if scale + digits > MOST_DIGITS:
+        return None
+    return decimal(38 if scale + digits <= 38 else MOST_DIGITS, scale)
 
 
 def accept(native: NativeType, flight: Flight) -> Writing | None:

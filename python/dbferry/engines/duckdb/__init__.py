@@ -38,6 +38,12 @@ class Duckdb:
             hint="give the duckdb URL as the second one",
         )
 
+    def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
+        raise self._no_source()
+
+    def describe(self, session: Session, sql: str) -> Catalog:
+        raise self._no_source()
+
     def probe(
         self, session: Session, table: Table, target: str, *, sample: bool = False
     ) -> Mapping[str, Facts]:

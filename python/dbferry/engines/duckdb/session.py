@@ -72,6 +72,11 @@ class DuckdbSession:
             raise translate(error) from None
         return [tuple(None if value is None else str(value) for value in row) for row in rows]
 
+    def describe(self, sql: str) -> str:
+        raise from_fields(
+            {"kind": "request", "engine": "duckdb", "message": "duckdb can't be a source yet"}
+        )
+
     def execute(self, sql: str) -> None:
         self.query(sql)
 

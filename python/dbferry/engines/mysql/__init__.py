@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, NativeType, Session, Table, UserType
 from dbferry.engines import NewTable
-from dbferry.engines.mysql import catalog, ddl, probe, twin, types
+from dbferry.engines.mysql import catalog, ddl, describe, probe, twin, types
 from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
@@ -37,11 +37,17 @@ class Mysql:
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
 
+    def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
+        return catalog.read(session, [schema] if schema else [], name)
+
+    def describe(self, session: Session, sql: str) -> Catalog:
+        return describe.query(session, sql)
+
     def probe(
         self, session: Session, table: Table, target: str, *, sample: bool = False
     ) -> Mapping[str, Facts]:
         """An Arrow reader waits for the first row, and not for a scan before it."""
-        if target == "arrow":
+        if target == "arrow" and sample:
             return {}
         return probe.run(session, table, target, self.source_relation(table), sample=sample)
 
@@ -80,6 +86,8 @@ class Mysql:
         )
 
     def source_relation(self, table: Table) -> str:
+        if table.query is not None:
+            return f"(\n{table.query}\n) AS q"
         return ddl.relation(table.schema, table.name)
 
     def kept_identities(

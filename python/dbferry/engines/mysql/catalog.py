@@ -42,7 +42,8 @@ SELECT constraint_schema, table_name, check_clause FROM information_schema.check
 WHERE {where} AND check_clause LIKE 'json_valid(%'"""
 
 
-def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
+def read(session: Session, schemas: Collection[str] = (), only: str | None = None) -> Catalog:
+    """The tables of some schemas; with `only` those of one name, views among them."""
     mariadb = "mariadb" in session.version.lower()
     if not mariadb:
         # Otherwise the next AUTO_INCREMENT may be a day old.
@@ -51,19 +52,21 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     wanted = set(schemas) | ({default} if default else set())
     names = ", ".join(ddl.literal(name) for name in (wanted or SYSTEM))
     where = f"table_schema {'IN' if wanted else 'NOT IN'} ({names})"
+    where += f" AND table_name = {ddl.literal(only)}" if only else ""
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
     prefixes: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
     for schema, table, column, size in session.query(KEYS.format(where=where)):
         keys[schema or "", table or ""].append(column or "")
         if size is not None:
             prefixes[schema or "", table or ""][column or ""] = int(size)
-    columns = _columns(session, where, mariadb)
+    columns = read_columns(session, where, mariadb=mariadb)
     _true_labels(session, columns)
     tables: list[Table] = []
     skipped: list[str] = []
     for row in session.query(TABLES.format(where=where)):
         schema, name, kind = row[0] or "", row[1] or "", row[2] or ""
-        if kind not in ("BASE TABLE", "SYSTEM VERSIONED"):
+        view = kind not in ("BASE TABLE", "SYSTEM VERSIONED")
+        if view and not only:
             skipped.append(f"{kind.lower()} {schema}.{name}")
             continue
         found = [_with_next(column, row[5]) for column in columns[schema, name]]
@@ -71,6 +74,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
             Table(
                 schema=schema,
                 name=name,
+                kind="view" if view else "table",
                 columns=tuple(found),
                 primary_key=tuple(keys[schema, name]),
                 key_prefixes=prefixes[schema, name],
@@ -141,7 +145,9 @@ def _json_columns(session: Session, where: str) -> set[tuple[str, str, str]]:
     return found
 
 
-def _columns(session: Session, where: str, mariadb: bool) -> dict[tuple[str, str], list[Column]]:
+def read_columns(
+    session: Session, where: str, *, mariadb: bool
+) -> dict[tuple[str, str], list[Column]]:
     json = _json_columns(session, where) if mariadb else set()
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
     srid = "NULL" if mariadb else "srs_id"

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, NativeType, Session, Table
 from dbferry.engines import NewTable
-from dbferry.engines.postgresql import catalog, ddl, probe, types
+from dbferry.engines.postgresql import catalog, ddl, describe, probe, types
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -38,11 +38,17 @@ class Postgresql:
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
 
+    def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
+        return describe.find(session, schema, name)
+
+    def describe(self, session: Session, sql: str) -> Catalog:
+        return describe.query(session, sql)
+
     def probe(
         self, session: Session, table: Table, target: str, *, sample: bool = False
     ) -> Mapping[str, Facts]:
         """An Arrow reader waits for the first row, and not for a scan before it."""
-        if target == "arrow":
+        if target == "arrow" and sample:
             return {}
         return probe.run(session, table, target, self.source_relation(table), sample=sample)
 
@@ -90,6 +96,8 @@ class Postgresql:
         return ()
 
     def source_relation(self, table: Table) -> str:
+        if table.query is not None:
+            return f"(\n{table.query}\n) AS q"
         only = "ONLY " if table.kind == "parent" else ""
         return only + ddl.relation(table.schema, table.name)
 
@@ -99,6 +107,8 @@ class Postgresql:
         return columns
 
     def cut_by_place(self, table: Table) -> bool:
+        if table.kind in ("view", "query"):
+            return False
         return table.kind != "partitioned" or bool(table.leaves)
 
     def fold_column(self, name: str) -> str:

@@ -115,7 +115,7 @@ KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range"
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     """Every schema of the database: `schemas` has none to add."""
     where = USER_SCHEMAS
-    types = _types(session)
+    types = user_types(session)
     keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for relid, constraint, name in session.query(KEYS):
         keys[relid or ""].append((constraint or "", name or ""))
@@ -169,7 +169,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     )
 
 
-def _types(session: Session) -> tuple[UserType, ...]:
+def user_types(session: Session) -> tuple[UserType, ...]:
     labels: dict[tuple[str, str, str], list[str]] = defaultdict(list)
     for schema, name, kind, label in session.query(TYPES):
         found = labels[schema or "", name or "", KINDS.get(kind or "", "base")]
@@ -218,7 +218,7 @@ def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[
                 name=name or "",
                 position=int(position or 0),
                 nullable=nullable == "t",
-                native=_native(row, labels),
+                native=native(row, labels),
                 identity=sequence,
                 default=None if generated or sequence else default,
                 generated=default if generated else None,
@@ -233,14 +233,18 @@ def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[
 
 def _money(session: Session, columns: dict[str, list[Column]]) -> None:
     """The digits after the point of money are a setting of the database."""
-    digits = int(session.query("SELECT scale((0::money)::numeric)")[0][0] or 2)
+    digits = money_digits(session)
     for found in columns.values():
         for place, column in enumerate(found):
             if "money" in (column.native.name, column.native.element):
                 found[place] = replace(column, native=replace(column.native, scale=digits))
 
 
-def _native(
+def money_digits(session: Session) -> int:
+    return int(session.query("SELECT scale((0::money)::numeric)")[0][0] or 2)
+
+
+def native(
     row: tuple[str | None, ...], labels: dict[tuple[str, str], tuple[str, ...]]
 ) -> NativeType:
     name, schema, oid, typtype, _, element, element_oid, _ = row[7:15]

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 
 from dbferry.catalog import Catalog, Column, Session, Table, UserType
 from dbferry.engines import NewTable
-from dbferry.engines.sqlite import catalog, ddl, probe, types
+from dbferry.engines.sqlite import catalog, ddl, describe, probe, types
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
 
@@ -33,6 +33,12 @@ class Sqlite:
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
+
+    def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
+        return catalog.read(session, (), name)
+
+    def describe(self, session: Session, sql: str) -> Catalog:
+        return describe.query(session, sql)
 
     def probe(
         self, session: Session, table: Table, target: str, *, sample: bool = False
@@ -61,7 +67,7 @@ class Sqlite:
         return ()
 
     def source_relation(self, table: Table) -> str:
-        return ddl.quote(table.name)
+        return f"(\n{table.query}\n) AS q" if table.query is not None else ddl.quote(table.name)
 
     def kept_identities(
         self, columns: Sequence[str], primary_key: tuple[str, ...]
@@ -69,7 +75,7 @@ class Sqlite:
         return primary_key if len(primary_key) == 1 else ()
 
     def cut_by_place(self, table: Table) -> bool:
-        return table.kind != "without_rowid"
+        return table.kind == "table"
 
     def fold_column(self, name: str) -> str:
         """Only ASCII letters are folded."""

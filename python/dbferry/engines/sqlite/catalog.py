@@ -14,41 +14,44 @@ TABLES = """
 SELECT l.name, l.type, l.wr, l.strict,
        coalesce((SELECT s.sql FROM sqlite_schema s WHERE s.type = 'table' AND s.name = l.name), '')
 FROM pragma_table_list AS l
-WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' ORDER BY l.name"""
+WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {where} ORDER BY l.name"""
 
 COLUMNS = """
 SELECT l.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden
 FROM pragma_table_list AS l JOIN pragma_table_xinfo(l.name) AS c
-WHERE l.schema = 'main' AND l.type = 'table' AND c.hidden <> 1 ORDER BY l.name, c.cid"""
+WHERE l.schema = 'main' AND l.type IN ('table', 'view') AND c.hidden <> 1 AND {where} ORDER BY l.name, c.cid"""
 
 # Only a key that isn't the rowid itself has an index.
 KEY_INDEXES = """
 SELECT l.name FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i
-WHERE l.schema = 'main' AND l.type = 'table' AND i.origin = 'pk'"""
+WHERE l.schema = 'main' AND l.type = 'table' AND i.origin = 'pk' AND {where}"""
 
 
 SKIPPED = {"virtual": "virtual table", "view": "view"}
 
 
-def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
-    indexed = {row[0] for row in session.query(KEY_INDEXES)}
+def read(session: Session, schemas: Collection[str] = (), only: str | None = None) -> Catalog:
+    """Every table of the file; with `only` the table or view of that name."""
+    where = "true" if only is None else f"l.name = {ddl.literal(only)} COLLATE NOCASE"
+    indexed = {row[0] for row in session.query(KEY_INDEXES.format(where=where))}
     rows: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
-    for row in session.query(COLUMNS):
+    for row in session.query(COLUMNS.format(where=where)):
         rows[row[0] or ""].append(row)
     sequences = _sequences(session)
     tables: list[Table] = []
     skipped: list[str] = []
-    for name, kind, without_rowid, strict, sql in session.query(TABLES):
-        if kind in SKIPPED:
+    for name, kind, without_rowid, strict, sql in session.query(TABLES.format(where=where)):
+        view = kind == "view" and only is not None
+        if kind in SKIPPED and not view:
             skipped.append(f"{SKIPPED[kind]} {name}")
-        if kind != "table":
+        if kind != "table" and not view:
             continue
         found = rows[name or ""]
         keys = sorted(
             (int(row[6] or 0), row[2] or "") for row in found if row[6] not in ("0", None)
         )
         key = tuple(column for _, column in keys)
-        rowid = without_rowid != "1" and len(key) == 1 and name not in indexed
+        rowid = not view and without_rowid != "1" and len(key) == 1 and name not in indexed
         autoincrement = rowid and declaration.is_autoincrement(sql or "")
         collations = declaration.collations(sql or "")
         identity = Identity(
@@ -61,7 +64,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 name=name or "",
                 primary_key=key,
                 strict=strict == "1",
-                kind="without_rowid" if without_rowid == "1" else "table",
+                kind="view" if view else "without_rowid" if without_rowid == "1" else "table",
                 columns=tuple(
                     _column(
                         row,

@@ -66,20 +66,35 @@ def _told(line: str, column: Column, table: Table) -> dict[str, int]:
 
 
 def run(session: Session, table: Table, *, sample: bool) -> Mapping[str, Facts]:
-    if sample and (where := _stretches(session, table)):
-        found = _census(session, table, where)
-        # A unit that integers are counted in needs their bounds, and those all of them.
-        rows = max((facts["rows"] for facts in found.values()), default=0)
-        if rows * 2 > SAMPLE and not any("least" in facts for facts in found.values()):
-            return {name: {**facts, "sampled": rows} for name, facts in found.items()}
-    return _census(session, table, "")
+    relation = ddl.quote(table.name) if table.query is None else f"(\n{table.query}\n) AS q"
+    if not sample:
+        return _census(session, table, relation)
+    if table.kind in ("query", "view"):
+        # What has no places to take stretches from shows its first rows.
+        found = _census(session, table, f"(SELECT * FROM {relation} LIMIT {SAMPLE}) AS b")
+        if _rows(found) < SAMPLE:
+            return found
+    elif part := _stretches(session, table):
+        found = _census(session, table, part)
+        if _rows(found) * 2 <= SAMPLE:
+            return _census(session, table, relation)
+    else:
+        return _census(session, table, relation)
+    # A unit that integers are counted in needs their bounds, and those all of them.
+    if any("least" in facts for facts in found.values()):
+        return _census(session, table, relation)
+    return {name: {**facts, "sampled": facts["rows"]} for name, facts in found.items()}
+
+
+def _rows(found: Mapping[str, Facts]) -> int:
+    return max((facts["rows"] for facts in found.values()), default=0)
 
 
 def _stretches(session: Session, table: Table) -> str:
-    """A condition that gives stretches of rows over the whole of a large table; empty for any other."""
+    """Stretches of rows over the whole of a large table; empty for any other."""
     names = {column.name.lower() for column in table.columns}
     rowid = next((name for name in ("rowid", "_rowid_", "oid") if name not in names), None)
-    if rowid is None or table.kind == "without_rowid":
+    if rowid is None or table.kind != "table":
         return ""
     relation = ddl.quote(table.name)
     ((first, last),) = session.query(
@@ -90,16 +105,15 @@ def _stretches(session: Session, table: Table) -> str:
     length = SAMPLE // STRETCHES
     step = (int(last) - int(first) + 1 - length) // (STRETCHES - 1)
     starts = (int(first) + number * step for number in range(STRETCHES))
-    return " WHERE " + " OR ".join(
+    return f"{relation} WHERE " + " OR ".join(
         f"{rowid} BETWEEN {start} AND {start + length - 1}" for start in starts
     )
 
 
-def _census(session: Session, table: Table, where: str) -> dict[str, dict[str, int]]:
-    """The facts of every column, from the rows of a condition."""
+def _census(session: Session, table: Table, relation: str) -> dict[str, dict[str, int]]:
+    """The facts of every column, from the rows of what follows FROM."""
     found: dict[str, dict[str, int]] = {column.name: {} for column in table.columns}
     counted = [column for column in table.columns if column.identity is None]
-    relation = ddl.quote(table.name) + where
     rows = 0
     for columns in _parts(counted):
         forms = " ".join(map(_asked, columns))

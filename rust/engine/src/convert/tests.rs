@@ -30,12 +30,15 @@ fn table(flight: Flight, check: Check, policies: &[(&str, Policy)]) -> TablePlan
                 .map(|(code, policy)| ((*code).into(), policy.clone()))
                 .collect::<BTreeMap<_, _>>(),
             extension: None,
+            metadata: std::collections::BTreeMap::new(),
         }],
         transfer: Transfer::Arrow,
         key: vec![],
         leaves: vec![],
         cut_by_place: false,
         estimated_rows: 0,
+        query: None,
+        query: None,
         estimated_bytes: 0,
     }
 }

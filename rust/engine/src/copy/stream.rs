@@ -1,9 +1,10 @@
 //! One table as a stream of Arrow batches, for a consumer outside the engine.
 
 use std::collections::VecDeque;
-use std::sync::mpsc::{Receiver, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Duration;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
@@ -117,13 +118,15 @@ fn read(
     })
 }
 
-impl Iterator for TableStream {
-    type Item = std::result::Result<RecordBatch, ArrowError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
+impl TableStream {
+    /// The next batch; `None` when none has come within the time, `Some(None)` after the last.
+    pub fn next_within(&mut self, time: Duration) -> Option<Option<Result<RecordBatch>>> {
         let error = loop {
-            match self.blocks.as_ref()?.recv() {
-                Ok(Some(Ok(Block { rows: Rows::Arrow(batch), .. }))) => return Some(Ok(batch)),
+            let Some(blocks) = &self.blocks else { return Some(None) };
+            match blocks.recv_timeout(time) {
+                Ok(Some(Ok(Block { rows: Rows::Arrow(batch), .. }))) => {
+                    return Some(Some(Ok(batch)));
+                }
                 Ok(Some(Ok(Block { rows: Rows::Raw { .. }, .. }))) => {
                     break Error::new(Kind::Internal, "raw bytes in a stream of Arrow batches");
                 }
@@ -134,13 +137,31 @@ impl Iterator for TableStream {
                         self.blocks = None;
                     }
                 }
-                Err(_) => break Error::new(Kind::Internal, "a reader ended without a word"),
+                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Disconnected) => {
+                    break Error::new(Kind::Internal, "a reader ended without a word");
+                }
             }
         };
         self.blocks = None;
-        let text = error.to_string();
-        self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
-        Some(Err(ArrowError::ExternalError(text.into())))
+        Some(Some(Err(error)))
+    }
+}
+
+impl Iterator for TableStream {
+    type Item = std::result::Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let next = loop {
+            if let Some(next) = self.next_within(Duration::from_secs(3600)) {
+                break next?;
+            }
+        };
+        Some(next.map_err(|error| {
+            let text = error.to_string();
+            self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
+            ArrowError::ExternalError(text.into())
+        }))
     }
 }
 

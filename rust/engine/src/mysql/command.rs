@@ -166,13 +166,21 @@ impl Connection {
             return Err(Error::protocol("the server claims more columns than any result has"));
         }
         let mut columns = Vec::new();
+        self.definitions(count, |packet| {
+            columns.push(Column::parse(packet)?);
+            Ok(())
+        })?;
+        Ok(columns)
+    }
+
+    fn definitions(&mut self, count: u64, mut see: impl FnMut(&[u8]) -> Result<()>) -> Result<()> {
         for _ in 0..count {
-            columns.push(Column::parse(&self.packets().read()?)?);
+            see(&self.packets().read()?)?;
         }
         if count > 0 && !self.deprecates_eof() {
             self.packets().read()?;
         }
-        Ok(columns)
+        Ok(())
     }
 
     /// True when the next packet, whose head was peeked, isn't a row.
@@ -237,6 +245,15 @@ impl Connection {
     }
 
     pub(super) fn prepare(&mut self, sql: &str) -> Result<Statement> {
+        self.prepare_seeing(sql, |_| Ok(()))
+    }
+
+    /// As `prepare`; `see` is given the definition of every column of the result.
+    pub(super) fn prepare_seeing(
+        &mut self,
+        sql: &str,
+        mut see: impl FnMut(&[u8]) -> Result<()>,
+    ) -> Result<Statement> {
         self.command(PREPARE, sql.as_bytes())?;
         let packet = self.packets().read()?;
         if packet.first() == Some(&0xff) {
@@ -247,8 +264,13 @@ impl Connection {
         let statement = Statement(parse.u32()?);
         let columns = parse.u16()?;
         let parameters = parse.u16()?;
-        self.columns(parameters.into())?;
-        self.columns(columns.into())?;
+        self.definitions(parameters.into(), |_| Ok(()))?;
+        self.definitions(columns.into(), &mut see)?;
+        if parameters > 0 {
+            self.close(statement)?;
+            return Err(Error::new(Kind::Request, "the query has parameters")
+                .with_hint("write their values into the query"));
+        }
         Ok(statement)
     }
 

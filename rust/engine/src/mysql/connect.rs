@@ -8,11 +8,12 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::net::{Address, Stream};
 use crate::plan::{Endpoint, Tls, TlsMode};
-use crate::session::{Session, TextRow};
+use crate::session::{Described, Session, TextRow};
 
 use super::Flavour;
 use super::auth::{Login, Transport};
 use super::command::{fault, quit};
+use super::describe;
 use super::error::Words;
 use super::packet::{Packets, Parse, put_lenenc};
 
@@ -204,6 +205,11 @@ impl Session for Connection {
     fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
         let engine = self.flavour.engine();
         self.rows(sql).map_err(|error| error.on(engine))
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<Described>> {
+        let engine = self.flavour.engine();
+        describe::describe(self, sql).map_err(|error| error.on(engine))
     }
 
     fn version(&self) -> &str {

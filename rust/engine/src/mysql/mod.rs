@@ -8,6 +8,7 @@ mod auth;
 mod command;
 mod connect;
 mod decode;
+mod describe;
 mod encode;
 mod error;
 mod packet;

@@ -1,12 +1,12 @@
 //! Plain SQL by the simple query protocol: text in, text rows out.
 
 use fallible_iterator::FallibleIterator;
-use postgres_protocol::message::backend::{DataRowBody, Message};
+use postgres_protocol::message::backend::{DataRowBody, Message, RowDescriptionBody};
 use postgres_protocol::message::frontend;
 
 use super::connect::Connection;
 use crate::error::{Error, Kind, Result};
-use crate::session::{Session, TextRow};
+use crate::session::{Described, Session, TextRow, no_rows};
 
 impl Session for Connection {
     fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
@@ -49,6 +49,36 @@ impl Session for Connection {
         }
     }
 
+    fn describe(&mut self, sql: &str) -> Result<Vec<Described>> {
+        self.check()?;
+        self.send(|out| {
+            frontend::parse("", sql, [], out)?;
+            frontend::describe(b'S', "", out)?;
+            frontend::sync(out);
+            Ok(())
+        })?;
+        let mut described = Ok(Vec::new());
+        loop {
+            match self.message() {
+                Ok(Message::RowDescription(body)) => described = columns(&body),
+                Ok(Message::NoData) => described = Err(no_rows()),
+                Ok(Message::ParameterDescription(body)) if body.parameters().count()? > 0 => {
+                    self.settle()?;
+                    return Err(Error::new(Kind::Request, "the query has parameters")
+                        .with_hint("write their values into the query"));
+                }
+                Ok(Message::ReadyForQuery(_)) => return described,
+                Ok(_) => {}
+                Err(error) => {
+                    if self.check().is_ok() && self.settle().is_err() {
+                        self.give_up();
+                    }
+                    return Err(error);
+                }
+            }
+        }
+    }
+
     fn version(&self) -> &str {
         self.server_version()
     }
@@ -63,6 +93,18 @@ impl Connection {
             .and_then(|value| value.parse().ok())
             .ok_or_else(|| Error::protocol("the server gave no number where one was asked for"))
     }
+}
+
+fn columns(body: &RowDescriptionBody) -> Result<Vec<Described>> {
+    let columns = body.fields().map(|field| {
+        Ok(Described {
+            name: field.name().to_owned(),
+            number: field.type_oid(),
+            size: field.type_modifier().into(),
+            ..Described::default()
+        })
+    });
+    Ok(columns.collect()?)
 }
 
 fn text_row(body: &DataRowBody) -> Result<TextRow> {

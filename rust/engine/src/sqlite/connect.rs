@@ -11,7 +11,7 @@ use super::statement::{Statement, Value};
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine};
-use crate::session::{Session, TextRow};
+use crate::session::{Described, Session, TextRow, no_rows};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Access {
@@ -98,6 +98,31 @@ impl Session for Plain {
             }
         }
         Ok(last)
+    }
+
+    fn describe(&mut self, sql: &str) -> Result<Vec<Described>> {
+        let (statement, taken) = Statement::first(&self.0, sql)?;
+        let statement = statement.ok_or_else(no_rows)?;
+        let rest = sql.get(taken..).unwrap_or_default();
+        if Statement::first(&self.0, rest).map_or(true, |(next, _)| next.is_some()) {
+            return Err(Error::new(
+                Kind::Request,
+                "several statements where one query was asked for",
+            ));
+        }
+        if statement.width() == 0 || !statement.is_read_only() {
+            return Err(no_rows());
+        }
+        if statement.has_parameters() {
+            return Err(Error::new(Kind::Request, "the query has parameters")
+                .with_hint("write their values into the query"));
+        }
+        let columns = (0..statement.width()).map(|column| Described {
+            name: statement.name(column),
+            declared: statement.declared(column),
+            ..Described::default()
+        });
+        Ok(columns.collect())
     }
 
     fn version(&self) -> &str {

@@ -3,7 +3,7 @@
 //! rusqlite checks UTF-8 and asks several times for what it needs of a value; here a value is asked for its class
 //! once and its bytes are lent out where they lie. All unsafe code of the engine is in this file.
 
-use std::ffi::{CStr, c_int};
+use std::ffi::{CStr, c_char, c_int};
 use std::marker::PhantomData;
 use std::ptr::{self, NonNull};
 
@@ -52,6 +52,13 @@ pub(super) struct Statement<'c> {
     connection: PhantomData<&'c Connection>,
 }
 
+/// # Safety
+/// The text must be null, or end with a NUL and stay as long as this call.
+unsafe fn copied(text: *const c_char) -> Option<String> {
+    // SAFETY: the caller says so.
+    (!text.is_null()).then(|| unsafe { CStr::from_ptr(text) }.to_string_lossy().into_owned())
+}
+
 impl<'c> Statement<'c> {
     /// Prepares the one statement of `sql`.
     pub fn new(connection: &'c Connection, sql: &str) -> Result<Self> {
@@ -91,6 +98,32 @@ impl<'c> Statement<'c> {
     /// Columns of its rows.
     pub fn width(&self) -> usize {
         self.width
+    }
+
+    /// True when it can't change the database.
+    pub fn is_read_only(&self) -> bool {
+        // SAFETY: the statement lives.
+        unsafe { ffi::sqlite3_stmt_readonly(self.raw.as_ptr()) != 0 }
+    }
+
+    /// Values that it wants to be bound.
+    pub fn has_parameters(&self) -> bool {
+        // SAFETY: the statement lives.
+        unsafe { ffi::sqlite3_bind_parameter_count(self.raw.as_ptr()) > 0 }
+    }
+
+    /// Name of a column of its rows.
+    pub fn name(&self, column: usize) -> String {
+        let index = c_int::try_from(column).unwrap_or(c_int::MAX);
+        // SAFETY: the statement lives; the text is copied at once.
+        unsafe { copied(ffi::sqlite3_column_name(self.raw.as_ptr(), index)) }.unwrap_or_default()
+    }
+
+    /// The type that a column of a table was declared with; nothing for an expression.
+    pub fn declared(&self, column: usize) -> Option<String> {
+        let index = c_int::try_from(column).unwrap_or(c_int::MAX);
+        // SAFETY: the statement lives; the text is copied at once.
+        unsafe { copied(ffi::sqlite3_column_decltype(self.raw.as_ptr(), index)) }
     }
 
     /// Goes to the next row; false after the last.

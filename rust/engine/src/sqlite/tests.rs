@@ -74,6 +74,7 @@ fn column(name: &str, read: &str, flight: Flight, write: &str) -> ColumnPlan {
         checks: vec![],
         policies: BTreeMap::new(),
         extension: None,
+        metadata: std::collections::BTreeMap::new(),
     }
 }
 
@@ -88,6 +89,8 @@ fn table(columns: Vec<ColumnPlan>) -> TablePlan {
         leaves: vec![],
         cut_by_place: true,
         estimated_rows: 0,
+        query: None,
+        query: None,
         estimated_bytes: 0,
     }
 }

@@ -26,6 +26,7 @@ fn plan(read: &str, flight: Flight, policies: &[(&str, Policy)]) -> ColumnPlan {
             .map(|(code, policy)| ((*code).to_owned(), policy.clone()))
             .collect(),
         extension: None,
+        metadata: std::collections::BTreeMap::new(),
     }
 }
 

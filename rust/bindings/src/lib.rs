@@ -3,9 +3,11 @@
 
 mod arrow;
 mod errors;
+mod fields;
 mod runtime;
 mod session;
 mod snapshot;
+mod stream_source;
 mod table;
 
 use pyo3::prelude::*;
@@ -18,6 +20,8 @@ mod _native {
     use super::session::{Session, connect};
     #[pymodule_export]
     use super::snapshot::{Snapshot, open_snapshot};
+    #[pymodule_export]
+    use super::stream_source::{Incoming, arrow_schema, open_streams, take_stream};
     #[pymodule_export]
     use super::table::{TableReader, table_reader};
     #[pymodule_export]

@@ -41,14 +41,20 @@ pub fn open_snapshot(py: Python<'_>, endpoint: &str, sizes: &str) -> PyResult<Sn
     let snapshot =
         supervise(py, &cancel, || engines::snapshot(&endpoint, &sizes, &cancel), |_| Ok(()))?
             .map_err(|error| errors::raise(py, &error))?;
-    Ok(Snapshot {
-        readers: snapshot.readers.into_iter().map(|r| Arc::new(Mutex::new(r))).collect(),
-        _keeper: Mutex::new(snapshot.keeper),
-        method: snapshot.method,
-        sizes,
-        cancel,
-        owner: Owner::here(),
-    })
+    Ok(Snapshot::new(snapshot, sizes, cancel))
+}
+
+impl Snapshot {
+    pub fn new(snapshot: dbferry::source::Snapshot, sizes: Sizes, cancel: Cancel) -> Self {
+        Self {
+            readers: snapshot.readers.into_iter().map(|r| Arc::new(Mutex::new(r))).collect(),
+            _keeper: Mutex::new(snapshot.keeper),
+            method: snapshot.method,
+            sizes,
+            cancel,
+            owner: Owner::here(),
+        }
+    }
 }
 
 /// A reader that stays in the snapshot while a copy uses it.

@@ -1,7 +1,7 @@
 //! The registry: the one place where an engine's name becomes its rooms.
 
 use crate::cancel::Cancel;
-use crate::error::{Result, Side};
+use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine, Sizes};
 use crate::session::Session;
 use crate::source::Snapshot;
@@ -16,6 +16,7 @@ pub fn session(endpoint: &Endpoint, side: Side, cancel: &Cancel) -> Result<Box<d
             mysql::connect(endpoint, cancel).map(|s| Box::new(s) as _)
         }
         Engine::Sqlite => sqlite::session(endpoint, side, cancel),
+        Engine::Arrow | Engine::Adbc => Err(elsewhere()),
     };
     session.map_err(|error| error.on(endpoint.engine).at(side))
 }
@@ -26,6 +27,7 @@ pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<S
         Engine::Postgresql => postgres::snapshot(endpoint, sizes, cancel),
         Engine::Mysql | Engine::Mariadb => mysql::snapshot(endpoint, sizes, cancel),
         Engine::Sqlite => sqlite::snapshot(endpoint, sizes, cancel),
+        Engine::Arrow | Engine::Adbc => Err(elsewhere()),
     }
     .map_err(|error| error.on(endpoint.engine).at(Side::Source))
 }
@@ -36,6 +38,7 @@ pub fn writer(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Writer>> {
         Engine::Postgresql => postgres::writer(endpoint, cancel),
         Engine::Mysql | Engine::Mariadb => mysql::writer(endpoint, cancel),
         Engine::Sqlite => sqlite::writer(endpoint, cancel),
+        Engine::Arrow | Engine::Adbc => Err(elsewhere()),
     }
     .map_err(|error| error.on(endpoint.engine).at(Side::Target))
 }
@@ -45,5 +48,11 @@ pub fn most_writers(engine: Engine) -> usize {
     match engine {
         Engine::Postgresql | Engine::Mysql | Engine::Mariadb => usize::MAX,
         Engine::Sqlite => sqlite::MAX_WRITERS,
+        Engine::Arrow | Engine::Adbc => 0,
     }
+}
+
+/// These ends are opened in Python and meet the engine in `arrow_stream`.
+fn elsewhere() -> Error {
+    Error::new(Kind::Internal, "this engine has no sessions of its own here")
 }

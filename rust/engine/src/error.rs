@@ -12,7 +12,7 @@ use crate::plan::Engine;
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
 /// What sort of thing went wrong. Callers decide by this and never by the text.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Kind {
     /// The request itself is wrong: an unknown option, a plan that contradicts itself.

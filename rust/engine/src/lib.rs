@@ -18,6 +18,7 @@
 //! Every engine has the same rooms: `connect` (session, TLS, settings), `ranges` (how a table is cut), `read`,
 //! `decode`, `write`, `encode`, `error` (server code to [`error::Kind`]).
 
+pub mod arrow_stream;
 pub mod block;
 pub mod calendar;
 pub mod cancel;

@@ -14,6 +14,7 @@ pub mod code {
     pub const NEGATIVE_ZERO: &str = "N-NEGZERO";
     pub const ZERO_DATE: &str = "T-ZERO";
     pub const TIME_RANGE: &str = "T-RANGE";
+    pub const TIME_SCALE: &str = "T-SCALE";
     pub const INFINITY: &str = "T-INF";
     pub const SPAN: &str = "T-SPAN";
     pub const NUL: &str = "S-NUL";

@@ -20,6 +20,10 @@ pub enum Engine {
     Mysql,
     Mariadb,
     Sqlite,
+    /// A stream of Arrow batches from Python.
+    Arrow,
+    /// Any ADBC driver, through Python.
+    Adbc,
 }
 
 impl fmt::Display for Engine {
@@ -29,6 +33,8 @@ impl fmt::Display for Engine {
             Engine::Mysql => "mysql",
             Engine::Mariadb => "mariadb",
             Engine::Sqlite => "sqlite",
+            Engine::Arrow => "arrow",
+            Engine::Adbc => "adbc",
         })
     }
 }

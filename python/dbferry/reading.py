@@ -158,6 +158,16 @@ def read(
 
     Raises a `DbferryError`: now for what can be known now, and through the consumer, as its own exception, for
     what happens on the way; `Stream.check` raises the latter with its fields.
+
+    >>> orders = read("sqlite:///shop.db", "orders", columns=["id", "total"])
+    >>> print(orders.schema)
+    id: int64
+    total: decimal128(10, 2)
+    >>> import pyarrow
+    >>> pyarrow.table(orders)["total"].to_pylist()
+    [Decimal('12.50'), None, Decimal('7.25')]
+    >>> len(pyarrow.table(read("sqlite:///shop.db", "SELECT * FROM orders WHERE total > 10")))
+    1
     """
     if parallel is not None and parallel < 1:
         raise RequestError("`parallel` is the number of sessions, 1 or more")
@@ -175,8 +185,9 @@ def read(
         sizes["workers"] = 1
     if batch_rows is not None:
         sizes["batch_rows"] = batch_rows
+    hint = "read it with probe=True, which looks at all rows first" if item.sampled else None
     reader = _native.table_reader(
-        json.dumps(endpoint.native()), json.dumps(sizes), json.dumps(table)
+        json.dumps(endpoint.native()), json.dumps(sizes), json.dumps(table), hint
     )
     return Stream(Schema([(c.target, c.target_type.text) for c in item.columns], reader), reader)
 
@@ -259,8 +270,8 @@ def _plan(
     one = engine(catalog.engine)
     plain = all(c.expression == one.quote(c.name) for c in columns)
     if table.query is not None and plain and list(chosen) == list(table.columns):
-        # Sent as it is: some servers drop the order of a query inside of another.
-        native["query"] = table.query
+        # Sent as it is: some servers drop the order of a query inside of another. It may end with a comment.
+        native["query"] = f"{table.query}\n"
     return replace(item, columns=columns), native
 
 
@@ -269,7 +280,9 @@ def _planned(catalog: Catalog, session: Session, options: Options) -> Plan:
         plan = make_plan(catalog, of_streams(()), options, session)
         plan.check()
     except DbferryError as error:
-        error.side = error.side or "source"
+        for fault in (error, *getattr(error, "faults", ())):
+            fault.side = fault.side or "source"
+            fault.hint = fault.hint and fault.hint.replace("--on-loss ", "on_loss=")
         raise
     return plan
 

@@ -29,6 +29,8 @@ struct Order {
     endpoint: Endpoint,
     sizes: Sizes,
     table: TablePlan,
+    /// What helps when a value doesn't fit.
+    hint: Option<String>,
 }
 
 /// A stream at work, with what its sessions need to stay.
@@ -58,6 +60,7 @@ enum State {
 /// The batches of one consumer.
 struct Batches {
     schema: SchemaRef,
+    hint: Option<String>,
     state: State,
     watch: Watch,
     owner: Owner,
@@ -77,6 +80,17 @@ impl Batches {
                 true
             }
         })
+    }
+
+    /// The error with a hint in Python's words.
+    fn hinted(&self, error: Error) -> Error {
+        let theirs = error.hint().map(|hint| hint.replace("--on-loss ", "on_loss="));
+        let ours = self.hint.clone().filter(|_| error.kind() == Kind::Data);
+        match (ours, theirs) {
+            (Some(ours), Some(theirs)) => error.with_hint(format!("{ours}; or {theirs}")),
+            (Some(hint), None) | (None, Some(hint)) => error.with_hint(hint),
+            (None, None) => error,
+        }
     }
 
     fn turn(&self) -> Result<()> {
@@ -135,6 +149,7 @@ impl Iterator for Batches {
         self.pull().transpose().map(|pulled| {
             pulled.map_err(|error| {
                 self.watch.cancel.cancel();
+                let error = self.hinted(error);
                 let text = told(&error);
                 let mut failure = self.watch.failure.lock().unwrap_or_else(PoisonError::into_inner);
                 failure.get_or_insert(error);
@@ -171,7 +186,8 @@ fn told(error: &Error) -> String {
     parts.extend(place.table.as_ref().map(|name| format!("table `{name}`")));
     parts.extend(place.column.as_ref().map(|name| format!("column `{name}`")));
     parts.extend(place.row.map(|row| format!("row {row}")));
-    parts.extend(place.range.as_ref().map(|range| format!("range {range}")));
+    let range = place.range.as_ref().filter(|range| *range != "whole table");
+    parts.extend(range.map(|range| format!("range {range}")));
     let code = error.code().map(|code| format!(" [{code}]")).unwrap_or_default();
     let place = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
     let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
@@ -187,13 +203,16 @@ pub struct TableReader {
     watches: Mutex<Vec<Watch>>,
 }
 
-/// What `table` says of `endpoint`, read with `sizes` (all JSON); nothing is opened yet.
+/// What `table` says of `endpoint`, read with `sizes` (all JSON); nothing is opened yet. `hint` is what helps when
+/// a value doesn't fit its type.
 #[pyfunction]
+#[pyo3(signature = (endpoint, sizes, table, hint=None))]
 pub fn table_reader(
     py: Python<'_>,
     endpoint: &str,
     sizes: &str,
     table: &str,
+    hint: Option<String>,
 ) -> PyResult<TableReader> {
     let endpoint: Endpoint =
         serde_json::from_str(endpoint).map_err(|error| errors::plan(py, "endpoint", &error))?;
@@ -202,7 +221,7 @@ pub fn table_reader(
     let table: TablePlan =
         serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
     let schema = table.schema();
-    let order = Order { endpoint, sizes, table };
+    let order = Order { endpoint, sizes, table, hint };
     Ok(TableReader { order, schema, closed: AtomicBool::default(), watches: Mutex::default() })
 }
 
@@ -234,6 +253,7 @@ impl TableReader {
         self.watches.lock().unwrap_or_else(PoisonError::into_inner).push(watch.clone());
         let batches = Batches {
             schema: Arc::clone(&self.schema),
+            hint: self.order.hint.clone(),
             state: State::Asked(Box::new(self.order.clone())),
             watch,
             owner: Owner::here(),
@@ -265,12 +285,11 @@ impl TableReader {
 
     /// Raises the error that ended the last consumer's reading, if one did.
     fn check(&self, py: Python<'_>) -> PyResult<()> {
-        for watch in self.watches().last() {
-            if let Some(error) = &*watch.failure.lock().unwrap_or_else(PoisonError::into_inner) {
-                return Err(errors::raise(py, error));
-            }
+        let Some(watch) = self.watches().pop() else { return Ok(()) };
+        match &*watch.failure.lock().unwrap_or_else(PoisonError::into_inner) {
+            Some(error) => Err(errors::raise(py, error)),
+            None => Ok(()),
         }
-        Ok(())
     }
 
     /// `(table, column, code, rows)` for every policy that touched a value of the last consumer.

@@ -38,7 +38,6 @@ fn table(flight: Flight, check: Check, policies: &[(&str, Policy)]) -> TablePlan
         cut_by_place: false,
         estimated_rows: 0,
         query: None,
-        query: None,
         estimated_bytes: 0,
     }
 }

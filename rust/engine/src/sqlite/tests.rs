@@ -90,7 +90,6 @@ fn table(columns: Vec<ColumnPlan>) -> TablePlan {
         cut_by_place: true,
         estimated_rows: 0,
         query: None,
-        query: None,
         estimated_bytes: 0,
     }
 }

@@ -1,0 +1,43 @@
+"""The examples of the manual and of the docstrings do what they say; a shop in SQLite is all they need."""
+
+import doctest
+import re
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from dbferry import reading
+
+README = Path(__file__).parents[1] / "README.md"
+SHOP = """
+CREATE TABLE orders (id integer PRIMARY KEY, customer text, total decimal(10,2), placed timestamp);
+INSERT INTO orders VALUES (1, 'ada', 12.5, '2024-02-29 12:00:00'), (2, 'bob', NULL, NULL),
+                          (3, 'ada', 7.25, '2024-03-01 08:30:00');
+"""
+
+
+@pytest.fixture(autouse=True)
+def shop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    with closing(sqlite3.connect("shop.db")) as connection:
+        connection.executescript(SHOP)
+
+
+def blocks(section: str) -> list[str]:
+    text = README.read_text(encoding="utf-8").split(f"\n## {section}\n")[1].split("\n## ")[0]
+    return re.findall(r"```python\n(.*?)```", text, re.DOTALL)
+
+
+def test_the_manual_on_arrow() -> None:
+    found = blocks("Arrow in, Arrow out")
+    assert found
+    names: dict[str, object] = {}
+    for block in found:
+        exec(compile(block, "README.md", "exec"), names)
+
+
+def test_docstrings_of_reading() -> None:
+    failed, tried = doctest.testmod(reading)
+    assert (failed, tried > 0) == (0, True)

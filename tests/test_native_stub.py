@@ -61,8 +61,10 @@ def parameters(node: ast.FunctionDef) -> list[tuple[str, Any]]:
     """Names and defaults; a missing default is the word `none`."""
     arguments = node.args.posonlyargs + node.args.args
     defaults: list[Any] = ["none"] * (len(arguments) - len(node.args.defaults))
-    defaults += [ast.literal_eval(default) for default in node.args.defaults]
-    return list(zip([argument.arg for argument in arguments], defaults, strict=True))
+    defaults += node.args.defaults
+    named = [*zip(arguments, defaults, strict=True)]
+    named += zip(node.args.kwonlyargs, node.args.kw_defaults, strict=True)
+    return [(a.arg, ast.literal_eval(d) if isinstance(d, ast.expr) else "none") for a, d in named]
 
 
 def signature(made: Any) -> list[tuple[str, Any]]:

@@ -1,7 +1,6 @@
 """The engine-neutral model of a database: what every engine's catalog is read into.
 
-Constraints beyond the primary key, indexes and comments have their place here and are empty until
-an engine's reader fills them.
+Checks and comments have their place here and are empty until an engine's reader fills them.
 """
 
 from __future__ import annotations
@@ -9,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cached_property
 from typing import Protocol
 
 
@@ -81,22 +81,50 @@ class Column:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Part:
+    """One column of an index."""
+
+    column: str
+    descending: bool = False
+    nulls_first: bool | None = None
+    """Where NULLs lie, if not where the engine puts them by itself; PostgreSQL only."""
+    prefix: int | None = None
+    """So many characters or bytes of it count; MySQL and MariaDB only."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Index:
-    name: str
-    columns: tuple[str, ...]
+    """A plain index or the unique constraint that one stands for; what isn't plain is in `left_out`."""
+
+    name: str | None
+    """Absent where the engine made up a name of its own."""
+    parts: tuple[Part, ...]
     unique: bool = False
-    definition: str | None = None
+    constraint: bool = False
+    """True when it was declared as a constraint of the table."""
+    deferrable: bool = False
+    deferred: bool = False
+    """Checked at the end of a transaction unless it asks otherwise."""
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        return tuple(part.column for part in self.parts)
 
 
 @dataclass(frozen=True, kw_only=True)
 class ForeignKey:
-    name: str
+    name: str | None
     columns: tuple[str, ...]
     schema: str
     table: str
     references: tuple[str, ...]
-    on_update: str | None = None
-    on_delete: str | None = None
+    """The columns of the other table, one for each; empty when they are its primary key."""
+    on_update: str = "NO ACTION"
+    on_delete: str = "NO ACTION"
+    full: bool = False
+    """MATCH FULL: all columns are NULL or none."""
+    deferrable: bool = False
+    deferred: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -123,16 +151,26 @@ class Table:
     """Schema and name of every leaf of a partitioned table."""
     estimated_rows: int = 0
     estimated_bytes: int = 0
-    unique: tuple[Index, ...] = ()
     indexes: tuple[Index, ...] = ()
+    """Unique ones and constraints among them; without the primary key's."""
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
     comment: str | None = None
+    left_out: tuple[str, ...] = ()
+    """Indexes and keys of it that are seen and not carried, one phrase each."""
 
     @property
     def label(self) -> str:
         """How messages and reports call it."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
+
+    @cached_property
+    def keyed(self) -> frozenset[str]:
+        """The columns that a key or a foreign key is made of."""
+        keys = [self.primary_key, *(index.columns for index in self.indexes if index.unique)]
+        return frozenset(
+            name for key in (*keys, *(f.columns for f in self.foreign_keys)) for name in key
+        )
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)

@@ -11,6 +11,7 @@ from typing import Any
 
 from dbferry.catalog import Column, NativeType, Table, UserType
 from dbferry.items import ColumnItem
+from dbferry.keys import Roles
 from dbferry.pair import Pair
 from dbferry.selection import Destination, map_schema
 from dbferry.types import (
@@ -36,8 +37,9 @@ FOUND: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
 class Columns:
     """Decides the columns of all tables; keeps the types that the target must be given."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, roles: Roles) -> None:
         self.pair = pair
+        self.roles = roles
         self.types: dict[tuple[str, str], UserType] = {}
 
     def verbatim(self, table: Table, column: Column) -> ColumnItem:
@@ -81,6 +83,7 @@ class Columns:
         policy = self.pair.rules.policy(table, column.name, "N-NAN")
         if isinstance(policy, dict) or policy in ("null", "clamp"):
             facts = {name: value for name, value in facts.items() if name != "not_a_number"}
+        key_columns, identity = self.roles.of(table, column.name)
         context = Context(
             source=self.pair.source.engine,
             schema=place.schema or "",
@@ -88,13 +91,18 @@ class Columns:
             column=column.name,
             facts=facts,
             version=self.pair.target.numbers,
-            identity=column.identity is not None,
-            key_columns=len(table.primary_key) if column.name in table.primary_key else 0,
+            identity=identity,
+            key_columns=key_columns,
             extensions=self.pair.target.extensions,
         )
         reading = one.read(column, facts)
         own = self._own(column) if standing is None else None
         declared, writing, flown = self._write(reading, column, context, standing, own)
+        too_long = declared.code == "K-LENGTH" and declared.verdict is Verdict.ERROR
+        if too_long and column.name not in table.primary_key:
+            # The column is worth more than the index on it.
+            context = replace(context, key_columns=0)
+            declared, writing, flown = self._write(reading, column, context, standing, own)
         risks = _codes(reading, declared, writing)
         policies = {
             code: policy

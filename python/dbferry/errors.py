@@ -56,6 +56,11 @@ class DbferryError(Exception):
         """True when the same work may succeed if it is tried again."""
         return self.kind in ("connect", "busy", "lost", "timeout")
 
+    @property
+    def fatal(self) -> bool:
+        """True when the session that raised it is of no more use."""
+        return self.kind in ("connect", "lost", "cancelled")
+
     def place(self) -> str:
         """The known parts of the place, as one phrase; empty when nothing is known."""
         parts = [
@@ -198,6 +203,12 @@ class InternalError(DbferryError):
     """A fault of dbferry itself."""
 
 
+class SchemaError(DbferryError):
+    """Every row was moved, and something around them could not be made."""
+
+    default_kind = "schema"
+
+
 class MismatchError(DbferryError):
     """Everything was moved, and the two sides are not equal."""
 
@@ -217,7 +228,7 @@ _BY_KIND: dict[str, type[DbferryError]] = {
     for cls in (
         RequestError, ConnectError, AuthError, TlsError, PermissionError_, MissingError,
         ExistsError, DataError, ConstraintError, SpaceError, BusyError, LostError, TimeoutError_,
-        ProtocolError, UnsupportedError, InternalError, MismatchError, Interrupted,
+        ProtocolError, UnsupportedError, InternalError, SchemaError, MismatchError, Interrupted,
     )
 }  # fmt: skip
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from dbferry.catalog import Identity, NativeType, Table
+from dbferry.engines import Step
 from dbferry.errors import DbferryError, RequestErrors
 from dbferry.selection import Destination
 from dbferry.types import Flight, Verdict
@@ -87,7 +88,14 @@ class TableItem:
     cut_by_place: bool = False
     notes: tuple[str, ...] = ()
     before: tuple[str, ...] = ()
-    after: tuple[str, ...] = ()
+    builds: tuple[Step, ...] = ()
+    """Keys and indexes, once the table's rows are in."""
+    references: tuple[Step, ...] = ()
+    """Foreign keys, once all tables are whole and have their keys."""
+    put_back: tuple[Step, ...] = ()
+    """Those of `references` that stood before the run and are away meanwhile."""
+    next_values: tuple[str, ...] = ()
+    analyze: str | None = None
 
     @property
     def name(self) -> str:
@@ -122,16 +130,20 @@ class TableItem:
             "estimated_bytes": self.source.estimated_bytes,
             "notes": list(self.notes),
             "primary_key": list(self.source.primary_key),
+            "indexes": [step.what for step in self.builds],
+            "foreign_keys": [step.what for step in self.references],
             "columns": [column.to_dict() for column in self.columns],
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ddl:
-    """Statements in their order, before and after the load."""
+    """Statements in their order: before the load, as tables get whole, when all are, and at the end."""
 
     before: tuple[str, ...]
-    after: tuple[str, ...]
+    indexes: tuple[str, ...]
+    foreign_keys: tuple[str, ...]
+    analyze: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -142,7 +154,7 @@ class Plan:
     faults: tuple[DbferryError, ...] = ()
     notes: tuple[str, ...] = ()
     objects: tuple[str, ...] = ()
-    """Statements for schemas and types, before any table."""
+    """Statements before any table: schemas, types, foreign keys that are away while rows are loaded."""
 
     def check(self) -> None:
         """Raises every fault at once."""
@@ -154,9 +166,14 @@ class Plan:
         return [table.native() for table in self.tables]
 
     def ddl(self) -> Ddl:
+        tables = self.tables
         return Ddl(
-            before=(*self.objects, *(s for table in self.tables for s in table.before)),
-            after=tuple(s for table in self.tables for s in table.after),
+            before=(*self.objects, *(s for table in tables for s in table.before)),
+            indexes=tuple(s for table in tables for s in _statements(table.builds)),
+            foreign_keys=tuple(s for table in tables for s in _statements(table.references)),
+            analyze=tuple(
+                s for t in tables for s in (*t.next_values, *([t.analyze] if t.analyze else []))
+            ),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -167,5 +184,12 @@ class Plan:
             "tables": [table.to_dict() for table in self.tables],
             "notes": list(self.notes),
             "faults": [fault.fields() for fault in self.faults],
-            "ddl": {"before": list(ddl.before), "after": list(ddl.after)},
+            "ddl": {name: list(statements) for name, statements in vars(ddl).items()},
         }
+
+
+def _statements(steps: Sequence[Step]) -> list[str]:
+    return [
+        *(step.sql for step in steps if step.sql),
+        *(statement for step in steps for statement in (step.then, step.proof) if statement),
+    ]

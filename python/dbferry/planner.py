@@ -1,7 +1,7 @@
 """Catalogs and rules → a Plan: every decision made, every fault found, before a row moves.
 
 `pair` holds the two ends; `names` and `prepare` look at tables, `columns` decides how each column
-travels; `items` is the plan as data.
+travels, `keys` what indexes and foreign keys come along; `items` is the plan as data.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
 from dbferry.errors import DbferryError
 from dbferry.items import ColumnItem, Ddl, Plan, TableItem
+from dbferry.keys import Carried, Draft, Keys, Roles
 from dbferry.names import check_columns, check_tables
 from dbferry.pair import Pair
 from dbferry.prepare import Preparation, action
@@ -37,7 +38,7 @@ def make_plan(
 class _Planner:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
-        self.columns = Columns(pair)
+        self.columns = Columns(pair, Roles(()))
 
     def plan(self) -> Plan:
         pair = self.pair
@@ -51,14 +52,17 @@ class _Planner:
             for table in tables
         }
         check_tables(pair, tables, places)
-        items = [self._table(table, places[table.label]) for table in tables]
+        self.columns.roles = Roles(tables)
+        drafts = [self._draft(table, places[table.label]) for table in tables]
+        keys = Keys(pair, drafts)
+        items = [self._item(draft, keys.of(draft)) for draft in drafts]
         return Plan(
             source_engine=pair.source.engine,
             target_engine=pair.target.engine,
             tables=tuple(items),
             faults=tuple(pair.faults),
-            notes=tuple(self._notes()),
-            objects=tuple(self._objects(items)),
+            notes=(*self._notes(), *(f"not moved: {what}" for what in keys.left_out)),
+            objects=(*self._objects(items), *keys.drops),
         )
 
     def _notes(self) -> list[str]:
@@ -80,35 +84,53 @@ class _Planner:
             other.create_type(wanted) for key, wanted in types.items() if key not in known
         ]
 
-    def _table(self, table: Table, place: Destination) -> TableItem:
-        one, other = self.pair.ends
+    def _draft(self, table: Table, place: Destination) -> Draft:
         existing = self.pair.target.table(place.schema or "", place.name)
         chosen = action(self.pair, table, existing)
         standing = None if chosen in ("create", "drop") else existing
         check_columns(self.pair, table, standing)
         columns, transfer, sampled = self._transfer(table, place, standing)
-        prepared = Preparation.of(self.pair, table, place, chosen, columns, standing)
-        notes = list(place.notes)
+        return Draft(
+            table=table,
+            place=place,
+            action=chosen,
+            existing=existing,
+            columns=columns,
+            transfer=transfer,
+            sampled=sampled,
+        )
+
+    def _item(self, draft: Draft, carried: Carried) -> TableItem:
+        one, other = self.pair.ends
+        table, place, existing = draft.table, draft.place, draft.existing
+        prepared = Preparation.of(self.pair, draft, carried)
+        notes = [*place.notes, *carried.notes]
         if table.kind == "partitioned":
             notes.append("partitions become one plain table")
         if not table.primary_key:
             notes.append("no primary key")
-        if sampled:
-            notes.append(f"types chosen by a sample of {sampled} rows, and checked on every row")
+        if draft.sampled:
+            notes.append(
+                f"types chosen by a sample of {draft.sampled} rows, and checked on every row"
+            )
         return TableItem(
             source=table,
             destination=place,
             relation=one.source_relation(table),
             target=other.relation(place.schema, existing.name if existing else place.name),
-            action=chosen,
+            action=draft.action,
             columns=tuple(prepared.columns),
-            transfer=transfer,
-            sampled=sampled,
+            transfer=draft.transfer,
+            sampled=draft.sampled,
             notes=tuple(notes),
             leaves=tuple(one.relation(*leaf) for leaf in table.leaves),
             cut_by_place=one.cut_by_place(table),
             before=tuple(prepared.before),
-            after=tuple(prepared.after),
+            builds=tuple(prepared.builds),
+            references=(*prepared.references, *prepared.put_back),
+            put_back=tuple(prepared.put_back),
+            next_values=tuple(prepared.next_values),
+            analyze=other.analyze_table(place.schema, draft.name),
         )
 
     def _transfer(

@@ -1,4 +1,4 @@
-"""What is done to a target table around its rows: made, emptied or kept; keys; next values."""
+"""What is done to a target table around its rows: made, emptied or kept; keys, indexes; next values."""
 
 from __future__ import annotations
 
@@ -6,11 +6,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbferry.catalog import Table
-from dbferry.engines import NewColumn, NewTable
+from dbferry.engines import NewColumn, NewTable, Step
 from dbferry.errors import TargetNotEmptyError
 from dbferry.items import ColumnItem
+from dbferry.keys import Carried, Draft
 from dbferry.pair import Pair
-from dbferry.selection import Destination, Prepare
+from dbferry.selection import Prepare
 from dbferry.types import Verdict
 
 
@@ -37,44 +38,40 @@ def action(pair: Pair, table: Table, existing: Table | None) -> str:
 
 @dataclass(frozen=True)
 class Preparation:
-    """The columns as the target table has them, and the statements before and after the load."""
+    """The columns as the target table has them, what is done to it before the load, and made after."""
 
     columns: Sequence[ColumnItem]
     before: Sequence[str]
-    after: Sequence[str]
+    builds: Sequence[Step] = ()
+    references: Sequence[Step] = ()
+    put_back: Sequence[Step] = ()
+    next_values: Sequence[str] = ()
 
     @classmethod
-    def of(
-        cls,
-        pair: Pair,
-        table: Table,
-        place: Destination,
-        action: str,
-        columns: Sequence[ColumnItem],
-        standing: Table | None,
-    ) -> Preparation:
-        other = pair.ends[1]
+    def of(cls, pair: Pair, draft: Draft, carried: Carried) -> Preparation:
+        other, table, standing = pair.ends[1], draft.table, draft.standing
         key = tuple(other.fit_name(name) for name in table.primary_key)
-        identities = [item.target for item in columns if item.identity is not None]
+        identities = [item.target for item in draft.columns if item.identity is not None]
         kept = other.kept_identities(identities, key)
-        columns = [_identity(item, item.target in kept, other.has_steps) for item in columns]
+        columns = [_identity(i, i.target in kept, other.has_steps) for i in draft.columns]
+        draft = replace(draft, columns=columns)
         if standing is None:
-            made = _created(pair, table, place, action, columns)
+            made = _created(pair, draft, carried)
         else:
-            made = _standing(pair, place, action, columns, standing)
-        name = standing.name if standing else place.name
+            made = _standing(pair, draft, carried, standing)
         following: list[str] = []
         for item in made.columns:
             there = standing.column(item.target) if standing else None
             if item.identity is not None and (standing is None or (there and there.identity)):
-                following += other.set_next(place.schema, name, item.target, item.identity)
-        return replace(made, after=[*made.after, *following])
+                following += other.set_next(
+                    draft.place.schema, draft.name, item.target, item.identity
+                )
+        return replace(made, next_values=following)
 
 
-def _created(
-    pair: Pair, table: Table, place: Destination, action: str, columns: Sequence[ColumnItem]
-) -> Preparation:
+def _created(pair: Pair, draft: Draft, carried: Carried) -> Preparation:
     one, other = pair.ends
+    table, place, columns = draft.table, draft.place, draft.columns
     targets = {column.name: column.target for column in columns}
     new = NewTable(
         schema=place.schema,
@@ -82,6 +79,7 @@ def _created(
         kind=table.kind,
         strict=table.strict,
         primary_key=tuple(targets[name] for name in table.primary_key),
+        primary_key_name=carried.primary_key_name,
         key_prefixes={targets[name]: size for name, size in table.key_prefixes.items()}
         if one.family == other.family
         else {},
@@ -90,28 +88,48 @@ def _created(
             NewColumn(name=c.target, native=c.target_type, nullable=c.nullable, identity=c.identity)
             for c in columns
         ),
+        indexes=tuple(carried.indexes),
+        foreign_keys=tuple(carried.foreign_keys),
     )
     new, notes = other.fit_rows(new)
     columns = [
         _fitted(item, made, notes.get(made.name))
         for item, made in zip(columns, new.columns, strict=True)
     ]
-    before = [other.drop_table(place.schema, place.name)] if action == "drop" else []
+    before = [other.drop_table(place.schema, place.name)] if draft.action == "drop" else []
     before.append(other.create_table(new, pair.target.numbers))
-    return Preparation(columns, before, other.finish_table(new))
+    return Preparation(columns, before, other.finish_table(new), other.finish_references(new))
 
 
-def _standing(
-    pair: Pair, place: Destination, action: str, columns: Sequence[ColumnItem], standing: Table
-) -> Preparation:
+def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Preparation:
     other = pair.ends[1]
     names = {other.fold_column(column.name): column.name for column in standing.columns}
     columns = [
         replace(item, target=names.get(other.fold_column(item.target), item.target))
-        for item in columns
+        for item in draft.columns
     ]
-    before = [other.truncate_table(place.schema, standing.name)] if action == "truncate" else []
-    return Preparation(columns, before, ())
+    truncates = draft.action == "truncate"
+    before = [other.truncate_table(draft.place.schema, standing.name)] if truncates else []
+    targets = {column.name: column.target for column in columns}
+    lacking = NewTable(
+        schema=draft.place.schema,
+        name=standing.name,
+        columns=(),
+        primary_key=tuple(targets[name] for name in draft.table.primary_key)
+        if carried.primary_key_name
+        else (),
+        primary_key_name=carried.primary_key_name,
+        indexes=tuple(carried.indexes),
+        foreign_keys=tuple(carried.foreign_keys),
+    )
+    away = replace(lacking, foreign_keys=tuple(carried.put_back))
+    return Preparation(
+        columns,
+        before,
+        other.finish_table(lacking),
+        other.finish_references(lacking),
+        other.finish_references(away),
+    )
 
 
 def _identity(item: ColumnItem, kept: bool, steps: bool) -> ColumnItem:

@@ -27,6 +27,8 @@ class Progress:
     ranges_done: int
     seconds: float
     current: str
+    phase: str = ""
+    """What is made besides: `indexes 3/12`, `foreign keys 1/8`."""
 
 
 ProgressCallback = Callable[[Progress], None]
@@ -109,6 +111,8 @@ def describe(progress: Progress, rows_per_second: float, bytes_per_second: float
     left = time_left(progress)
     if left is not None:
         parts.append(f"about {left // 60}:{left % 60:02d} left")
+    if progress.phase:
+        parts.append(progress.phase)
     if progress.current:
         parts.append(progress.current)
     return "  ".join(parts)

@@ -9,8 +9,9 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,13 +20,22 @@ from dbferry import _native
 from dbferry.engines import engine
 from dbferry.engines.duckdb.load import load
 from dbferry.engines.duckdb.session import DuckdbSession
-from dbferry.errors import DbferryError, Interrupted, MismatchError, RequestError, from_fields
+from dbferry.errors import (
+    DbferryError,
+    Interrupted,
+    MismatchError,
+    RequestError,
+    SchemaError,
+    from_fields,
+)
+from dbferry.finish import Finish
 from dbferry.items import Plan, TableItem
 from dbferry.planner import make_plan
+from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.report import Report, TableReport, Warning_
 from dbferry.selection import Options, Prepare
-from dbferry.sessions import OpenSession, open_session
+from dbferry.sessions import OpenSession, lend, open_session
 from dbferry.types import Verdict
 from dbferry.urls import Endpoint, parse
 
@@ -100,7 +110,8 @@ class _Run:
         snapshot = _native.open_snapshot(
             json.dumps(self.source.native()), json.dumps(self.task.sizes())
         )
-        watch = _Watch(self.plan, progress, started)
+        finish = self._finish()
+        watch = _Watch(self.plan, progress, started, finish)
         report = self._report(snapshot.method, [], [], started)
         try:
             before = self._prepare()
@@ -109,17 +120,21 @@ class _Run:
             for outcome in outcomes:
                 if outcome["state"] == "failed":
                     raise from_fields(outcome["error"])
-            self._finish(report)
+            whole = {i for i, table in enumerate(report.tables) if table.state == "done"}
+            finish.complete(whole, watch.again)
+            finish.close()
         except (KeyboardInterrupt, DbferryError) as error:
             snapshot.cancel()
+            finish.close(cancel=True)
             if isinstance(error, DbferryError) and self._is_misled(error) and self._undo():
                 raise _Misled(str(error)) from None
             failure = (
                 error if isinstance(error, DbferryError) else Interrupted("the run was interrupted")
             )
             failure.side = failure.side or "target"
-            left = self._clean_up(report)
-            failure.hint = f"{failure.hint}; {left}" if failure.hint else left
+            if not isinstance(failure, SchemaError):
+                left = self._clean_up(report)
+                failure.hint = f"{failure.hint}; {left}" if failure.hint else left
             failure.report = report
             if failure.exit_code == RequestError.exit_code:
                 # That code promises that nothing was touched.
@@ -178,17 +193,16 @@ class _Run:
         outcomes, losses = json.loads(snapshot.copy(target, json.dumps(tables), before, watch))
         return outcomes, losses
 
-    def _finish(self, report: Report) -> None:
-        """Keys and next values of the tables that are whole."""
-        for item, table in zip(self.plan.tables, report.tables, strict=True):
-            if table.state != "done":
-                continue
-            for statement in item.after:
-                try:
-                    self.session.execute(statement)
-                except DbferryError as error:
-                    error.table = error.table or item.name
-                    raise
+    def _finish(self) -> Finish:
+        """The stage that follows the copy, with sessions of its own."""
+        other = engine(self.target.engine)
+        target, size, session = self.target, self.task.workers, self.session
+        opens: Opens = partial(open_session, target, side="target")
+        if isinstance(session, DuckdbSession):
+            # A file of DuckDB is open once in a process.
+            opens = partial(lend, session)
+        pool = Pool(opens, size if other.builds_beside else 1, other.finishing)
+        return Finish(self.plan.tables, pool, beside=other.builds_beside)
 
     def _report(
         self,
@@ -247,14 +261,21 @@ class _Run:
         if stuck:
             told.append(f"incomplete and left in the target: {', '.join(stuck)}")
         if kept:
-            told.append(f"complete in the target: {', '.join(kept)}")
+            told.append(f"complete in the target but for keys and indexes: {', '.join(kept)}")
         old = [item.name for item in self.plan.tables if item.action not in ("create", "drop")]
         if old:
             told.append(f"may hold some of the new rows: {', '.join(old)}")
+        self._put_back()
         again = "mend the cause and run the same command again"
         if kept or stuck or (old and self.task.prepare == "create"):
             again = "mend the cause and run again with --prepare truncate"
         return "; ".join([*told, again])
+
+    def _put_back(self) -> None:
+        """Foreign keys that were away for the load stand again, unproved; those that do already stay."""
+        for step in (step for item in self.plan.tables for step in item.put_back):
+            with suppress(DbferryError):
+                self.session.execute(step.sql)
 
 
 def _check_pair(source: Endpoint, target: Endpoint) -> None:
@@ -284,12 +305,25 @@ def _read_catalog(
 class _Watch:
     """Turns the engine's readings into a `Progress` for whoever asked."""
 
-    def __init__(self, plan: Plan, progress: ProgressCallback | None, started: float) -> None:
+    def __init__(
+        self, plan: Plan, progress: ProgressCallback | None, started: float, finish: Finish
+    ) -> None:
         self._names = [item.name for item in plan.tables]
         self._progress = progress
         self._started = started
+        self._finish = finish
+        self._readings: Sequence[Reading] = [(0, 0, 0, 0)] * len(self._names)
+
+    def again(self) -> None:
+        """Once more, with the readings as they were: rows are in, and something else goes on."""
+        self._show(self._readings)
 
     def __call__(self, readings: Sequence[Reading]) -> None:
+        self._readings = readings
+        self._finish.landed(readings)
+        self._show(readings)
+
+    def _show(self, readings: Sequence[Reading]) -> None:
         if self._progress is None:
             return
         running = [
@@ -307,6 +341,7 @@ class _Watch:
                 ranges_done=sum(r[3] for r in readings),
                 seconds=time.monotonic() - self._started,
                 current=", ".join(running[:3]),
+                phase=self._finish.phase,
             )
         )
 

@@ -22,6 +22,8 @@ class OpenSession(Protocol):
     def query(self, sql: str) -> list[Row]: ...
     def describe(self, sql: str) -> str: ...
     def execute(self, sql: str) -> None: ...
+    def cancel(self) -> None:
+        """Ends what it is doing, from any thread."""
 
 
 @contextmanager
@@ -36,3 +38,9 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
         yield session
     finally:
         session.close()
+
+
+@contextmanager
+def lend(session: OpenSession) -> Iterator[OpenSession]:
+    """A session that stays open afterwards."""
+    yield session

@@ -151,8 +151,9 @@ class Context:
     facts: Facts
     version: tuple[int, ...]
     key_columns: int = 0
-    """How many columns the primary key has that this column is part of; 0 outside of it."""
+    """How many columns the widest key has that this column, or one it refers to, is part of; 0 outside."""
     identity: bool = False
+    """True when it is one, or refers to one."""
     extensions: frozenset[str] = frozenset()
 
 

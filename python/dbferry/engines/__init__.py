@@ -4,9 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Literal, Protocol
 
-from dbferry.catalog import Catalog, Column, Identity, NativeType, Session, Table, UserType
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    NativeType,
+    Session,
+    Table,
+    UserType,
+)
 from dbferry.errors import RequestError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
@@ -35,6 +45,30 @@ class NewTable:
     """True when the source compares text byte by byte, and so must the target's keys."""
     kind: str = "table"
     strict: bool = False
+    primary_key_name: str | None = None
+    indexes: tuple[Index, ...] = ()
+    foreign_keys: tuple[ForeignKey, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Step:
+    """An object that is made once the rows are in."""
+
+    what: str
+    """What messages call it, such as "index `by_date`"."""
+    sql: str
+    then: str | None = None
+    """What completes it: a key from its finished index, the proof of a foreign key's rows."""
+    proof: str | None = None
+    """A query that finds rows which break it."""
+    undo: str | None = None
+    """Takes it away again after a proof that found some."""
+    singly: tuple[Step, ...] = ()
+    """The same objects one by one, where `sql` makes several at once and fails as a whole."""
+
+
+Scope = Literal["database", "schema", "table"]
+"""Within what a name is given once."""
 
 
 class Engine(Protocol):
@@ -58,6 +92,21 @@ class Engine(Protocol):
 
     @property
     def columns_limit(self) -> int: ...
+    @property
+    def index_scope(self) -> Scope: ...
+    @property
+    def foreign_key_scope(self) -> Scope: ...
+    @property
+    def defers(self) -> bool:
+        """True when a constraint may wait for the end of a transaction."""
+
+    @property
+    def builds_beside(self) -> bool:
+        """True when indexes are built while other tables are loaded."""
+
+    @property
+    def finishing(self) -> Sequence[str]:
+        """Settings of the sessions that build indexes."""
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...
     def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
@@ -103,7 +152,24 @@ class Engine(Protocol):
     def create_schema(self, schema: str) -> str: ...
     def create_type(self, wanted: UserType) -> str: ...
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str: ...
-    def finish_table(self, table: NewTable) -> Sequence[str]: ...
+    def finish_table(self, table: NewTable) -> Sequence[Step]:
+        """The keys and indexes that are made after the load."""
+
+    def finish_references(self, table: NewTable) -> Sequence[Step]:
+        """The foreign keys, once every table has its keys."""
+
+    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
+        """Nothing where a foreign key can't be dropped, and doesn't hinder a load."""
+
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        """Why there can't be such an index on columns of these types."""
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        """Why columns of these types can't refer to those others."""
+
+    def analyze_table(self, schema: str | None, name: str) -> str | None: ...
     def drop_table(self, schema: str | None, name: str) -> str: ...
     def truncate_table(self, schema: str | None, name: str) -> str: ...
     def kept_identities(

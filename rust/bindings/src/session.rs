@@ -81,6 +81,11 @@ impl Session {
         serde_json::to_string(&columns).map_err(|error| errors::plan(py, "description", &error))
     }
 
+    /// Ends what it is doing, from any thread; it is of no use afterwards.
+    fn cancel(&self) {
+        self.cancel.cancel();
+    }
+
     fn close(&self) {
         self.inner.lock().unwrap_or_else(PoisonError::into_inner).take();
     }

@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Catalog, Column, Identity, Session, Table, UserType
-from dbferry.engines import NewTable
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    NativeType,
+    Session,
+    Table,
+    UserType,
+)
+from dbferry.engines import NewTable, Scope, Step
 from dbferry.engines.duckdb import catalog, ddl, types
 from dbferry.errors import InternalError, RequestError
 from dbferry.types import Facts, Reading, Verbatim
@@ -19,12 +29,18 @@ class Duckdb:
     typed = True
     has_steps = False
     columns_limit = 5000
+    index_scope: Scope = "schema"
+    foreign_key_scope: Scope = "table"
+    defers = False
+    builds_beside = False
+    finishing = ()
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
     create_schema = staticmethod(ddl.create_schema)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
+    finish_table = staticmethod(ddl.finish_table)
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
 
@@ -112,8 +128,25 @@ class Duckdb:
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
 
-    def finish_table(self, table: NewTable) -> Sequence[str]:
+    def finish_references(self, table: NewTable) -> Sequence[Step]:
         return ()
+
+    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
+        return None
+
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        if not index.unique:
+            return "duckdb scans without them"
+        wrong = next((c for c in columns if c.name in types.NO_KEY), None)
+        return f"duckdb has no key of {wrong.text}" if wrong else None
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        return "duckdb adds none to a table that is there"
+
+    def analyze_table(self, schema: str | None, name: str) -> str | None:
+        return None
 
     def set_next(
         self, schema: str | None, table: str, column: str, identity: Identity

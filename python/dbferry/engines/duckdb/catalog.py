@@ -5,13 +5,17 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from dbferry.catalog import Catalog, Column, NativeType, Session, Table
+from dbferry.catalog import Catalog, Column, Index, NativeType, Session, Table
 
 COLUMNS = """
 SELECT c.schema_name, c.table_name, c.column_name, c.column_index, c.data_type, c.is_nullable
 FROM duckdb_columns() AS c JOIN duckdb_tables() AS t USING (database_oid, schema_oid, table_oid)
 WHERE c.database_name = current_database() AND NOT c.internal
 ORDER BY c.schema_name, c.table_name, c.column_index"""
+
+INDEXES = """
+SELECT schema_name, table_name, index_name, is_unique FROM duckdb_indexes()
+WHERE database_name = current_database() ORDER BY index_name"""
 
 
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
@@ -25,6 +29,11 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 nullable=(nullable or "").lower() == "true",
             )
         )
+    indexes: dict[tuple[str, str], list[Index]] = defaultdict(list)
+    for schema, table, name, unique in session.query(INDEXES):
+        # Their columns are told as text only; a name is enough to not make one twice.
+        known = Index(name=name, parts=(), unique=(unique or "").lower() == "true")
+        indexes[schema or "", table or ""].append(known)
     return Catalog(
         engine="duckdb",
         version=session.version,
@@ -32,7 +41,12 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         folds_tables=True,
         schemas=tuple(dict.fromkeys(["main", *(schema for schema, _ in columns)])),
         tables=tuple(
-            Table(schema=schema, name=name, columns=tuple(found))
+            Table(
+                schema=schema,
+                name=name,
+                columns=tuple(found),
+                indexes=tuple(indexes[schema, name]),
+            )
             for (schema, name), found in columns.items()
         ),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dbferry.engines import NewColumn, NewTable
+from collections.abc import Sequence
+
+from dbferry.engines import NewColumn, NewTable, Step
 
 
 def quote(name: str) -> str:
@@ -32,6 +34,17 @@ def create_table(table: NewTable) -> str:
         lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {relation(table.schema, table.name)} (\n    {body}\n)"
+
+
+def finish_table(table: NewTable) -> Sequence[Step]:
+    return [
+        Step(
+            what=f"index `{index.name}`",
+            sql=f"CREATE UNIQUE INDEX {quote(index.name or '')} ON "
+            f"{relation(table.schema, table.name)} ({', '.join(map(quote, index.columns))})",
+        )
+        for index in table.indexes
+    ]
 
 
 def drop_table(schema: str | None, name: str) -> str:

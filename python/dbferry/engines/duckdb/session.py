@@ -80,5 +80,8 @@ class DuckdbSession:
     def execute(self, sql: str) -> None:
         self.query(sql)
 
+    def cancel(self) -> None:
+        self.connection.interrupt()
+
     def close(self) -> None:
         self.connection.close()

@@ -5,15 +5,32 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Catalog, Column, NativeType, Session, Table, UserType
-from dbferry.engines import NewTable
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    ForeignKey,
+    Index,
+    NativeType,
+    Session,
+    Table,
+    UserType,
+)
+from dbferry.engines import NewTable, Scope
 from dbferry.engines.mysql import catalog, ddl, describe, probe, twin, types
+from dbferry.engines.mysql.types import GEOMETRIES
 from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
 NAME_CHARACTERS = 64
 ROW_BYTES = 65_535
 BYTES_PER_CHARACTER = 4
+INDEX_BYTES = 3072
+NO_WHOLE = frozenset(
+    f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")
+)
+NO_INDEX = frozenset({"json", "vector", *GEOMETRIES})
+TEXTS = frozenset({"char", "varchar"})
+CHARACTER_BYTES = {"ascii": 1, "latin1": 1, "utf8mb3": 3, "utf8": 3}
 
 
 class Mysql:
@@ -22,6 +39,11 @@ class Mysql:
     typed = True
     has_steps = False
     columns_limit = 1017
+    index_scope: Scope = "table"
+    foreign_key_scope: Scope = "schema"
+    defers = False
+    builds_beside = True
+    finishing = ()
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
@@ -29,6 +51,10 @@ class Mysql:
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     set_next = staticmethod(ddl.set_next)
+    finish_table = staticmethod(ddl.finish_table)
+    finish_references = staticmethod(ddl.finish_references)
+    drop_foreign_key = staticmethod(ddl.drop_foreign_key)
+    analyze_table = staticmethod(ddl.analyze_table)
     read_text = staticmethod(types.read_text)
 
     def __init__(self, flavour: str) -> None:
@@ -118,14 +144,17 @@ class Mysql:
         return None
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
-        """Makes the widest VARCHARs outside of the key LONGTEXT until a row can be declared."""
+        """Makes the widest VARCHARs outside of keys and indexes LONGTEXT until a row can be declared."""
         columns = list(table.columns)
+        keys = [table.primary_key, *(index.columns for index in table.indexes)]
+        keys += [key.columns for key in table.foreign_keys]
+        kept = {name for key in keys for name in key}
         notes: dict[str, str] = {}
         while sum(_declared_bytes(column.native) for column in columns) > ROW_BYTES - 2048:
             wide = [
                 i
                 for i, c in enumerate(columns)
-                if c.native.name in ("varchar", "varbinary") and c.name not in table.primary_key
+                if c.native.name in ("varchar", "varbinary") and c.name not in kept
             ]
             if not wide:
                 break
@@ -150,8 +179,37 @@ class Mysql:
         )
         return ddl.create_table(table, exact)
 
-    def finish_table(self, table: NewTable) -> Sequence[str]:
-        return ()
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        size = 0
+        for part, native in zip(index.parts, columns, strict=True):
+            if native.name in NO_INDEX:
+                return f"{native.text} can't be in an index"
+            if part.prefix is None and native.name in NO_WHOLE:
+                return f"an index holds no whole {native.text}"
+            length = native.length if part.prefix is None else part.prefix
+            size += _characters(native) * length if length is not None else 8
+        return f"an index holds {INDEX_BYTES} bytes" if size > INDEX_BYTES else None
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        if "SET DEFAULT" in (key.on_update, key.on_delete):
+            return f"{self.name} sets no defaults"
+        for one, other in zip(columns, others, strict=True):
+            same = (one.name, one.unsigned, one.charset) == (
+                other.name, other.unsigned, other.charset,
+            )  # fmt: skip
+            texts = one.name in TEXTS and other.name in TEXTS and one.charset == other.charset
+            if not (same or texts):
+                return f"{one.text} can't refer to {other.text}"
+        return None
+
+
+def _characters(native: NativeType) -> int:
+    """Bytes of a character at most; of a byte 1."""
+    if "binary" in native.name or "blob" in native.name:
+        return 1
+    return CHARACTER_BYTES.get(native.charset or "", BYTES_PER_CHARACTER)
 
 
 def _declared_bytes(native: NativeType) -> int:

@@ -17,6 +17,7 @@ from dbferry.catalog import (
     Table,
 )
 from dbferry.engines.mysql import ddl
+from dbferry.engines.mysql import keys as keys_of_tables
 
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
 
@@ -60,6 +61,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         if size is not None:
             prefixes[schema or "", table or ""][column or ""] = int(size)
     columns = read_columns(session, where, mariadb=mariadb)
+    others = keys_of_tables.read(session, where, mariadb=mariadb)
     _true_labels(session, columns)
     tables: list[Table] = []
     skipped: list[str] = []
@@ -81,6 +83,9 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 estimated_rows=int(row[3] or 0),
                 estimated_bytes=int(row[4] or 0),
                 comment=row[6] or None,
+                indexes=tuple(others.indexes[schema, name]),
+                foreign_keys=tuple(others.foreign_keys[schema, name]),
+                left_out=tuple(others.left_out[schema, name]),
             )
         )
     databases = session.query(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbferry.catalog import Identity
-from dbferry.engines import NewColumn, NewTable
+from dbferry.catalog import ForeignKey, Identity, Index, Part
+from dbferry.engines import NewColumn, NewTable, Step
 
 
 def quote(name: str) -> str:
@@ -56,6 +56,65 @@ def create_table(table: NewTable, exact_collation: str) -> str:
         f"CREATE TABLE {relation(table.schema, table.name)} (\n    {body}\n"
         f") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4{suffix}"
     )
+
+
+def _part(part: Part) -> str:
+    size = f"({part.prefix})" if part.prefix else ""
+    return quote(part.column) + size + (" DESC" if part.descending else "")
+
+
+def _index(index: Index) -> str:
+    unique = "UNIQUE " if index.unique else ""
+    return f"ADD {unique}KEY {quote(index.name or '')} ({', '.join(map(_part, index.parts))})"
+
+
+def finish_table(table: NewTable) -> Sequence[Step]:
+    """All in one statement: the table is read once, and each index is sorted on its own."""
+    alter = f"ALTER TABLE {relation(table.schema, table.name)} "
+    single = [
+        Step(what=f"index `{index.name}`", sql=alter + _index(index)) for index in table.indexes
+    ]
+    if len(single) < 2:
+        return single
+    names = ", ".join(f"`{index.name}`" for index in table.indexes)
+    together = alter + ", ".join(map(_index, table.indexes))
+    return [Step(what=f"indexes {names}", sql=together, singly=tuple(single))]
+
+
+def finish_references(table: NewTable) -> Sequence[Step]:
+    """The server would check the rows by writing the whole table anew; a query proves them as well."""
+    return [_reference(table, key) for key in table.foreign_keys]
+
+
+def _reference(table: NewTable, key: ForeignKey) -> Step:
+    place, other = relation(table.schema, table.name), relation(key.schema, key.table)
+    columns, others = (", ".join(map(quote, names)) for names in (key.columns, key.references))
+    actions = "".join(
+        f" ON {event} {action}"
+        for event, action in (("UPDATE", key.on_update), ("DELETE", key.on_delete))
+        if action != "NO ACTION"
+    )
+    pairs = list(zip(map(quote, key.columns), map(quote, key.references), strict=True))
+    equal = " AND ".join(f"p.{theirs} = c.{ours}" for ours, theirs in pairs)
+    given = " AND ".join(f"c.{ours} IS NOT NULL" for ours, _ in pairs)
+    return Step(
+        what=f"foreign key `{key.name}`",
+        sql="SET SESSION foreign_key_checks = 0; "
+        f"ALTER TABLE {place} ADD CONSTRAINT {quote(key.name or '')} FOREIGN KEY ({columns}) "
+        f"REFERENCES {other} ({others}){actions}; SET SESSION foreign_key_checks = 1",
+        proof=f"SELECT concat(count(*), {literal(f' rows refer to no row of `{key.table}`')}) "
+        f"FROM {place} AS c LEFT JOIN {other} AS p ON {equal} "
+        f"WHERE {given} AND p.{pairs[0][1]} IS NULL HAVING count(*) > 0",
+        undo=drop_foreign_key(table.schema, table.name, key.name or ""),
+    )
+
+
+def drop_foreign_key(schema: str | None, table: str, name: str) -> str | None:
+    return f"ALTER TABLE {relation(schema, table)} DROP FOREIGN KEY {quote(name)}"
+
+
+def analyze_table(schema: str | None, name: str) -> str | None:
+    return f"ANALYZE TABLE {relation(schema, name)}"
 
 
 def drop_table(schema: str | None, name: str) -> str:

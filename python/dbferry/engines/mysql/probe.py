@@ -34,7 +34,7 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
         case "bigint" if (
             native.unsigned
             and target not in FAMILY
-            and (column.identity or column.name in table.primary_key or target == "sqlite")
+            and (column.identity or column.name in table.keyed or target == "sqlite")
         ):
             wanted["maximum"] = f"max({name})"
         case _:

@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Catalog, Column, NativeType, Session, Table
-from dbferry.engines import NewTable
+from dbferry.catalog import Catalog, Column, ForeignKey, Index, NativeType, Session, Table
+from dbferry.engines import NewTable, Scope
 from dbferry.engines.postgresql import catalog, ddl, describe, probe, types
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 NAME_BYTES = 63
+# Sorting in memory is worth most below this, and a few sessions at once take as much each.
+FINISHING = (
+    "SELECT set_config('maintenance_work_mem', '512MB', false) FROM pg_catalog.pg_settings "
+    "WHERE name = 'maintenance_work_mem' AND setting::bigint < 524288",
+)
+NO_INDEX = frozenset(
+    {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "geometry"}
+)
+"""Types without an order."""
+NUMBERS = ("int2", "int4", "int8", "numeric")
+TEXTS = frozenset({"text", "varchar", "bpchar"})
 
 
 class Postgresql:
@@ -21,12 +32,20 @@ class Postgresql:
     typed = True
     has_steps = True
     columns_limit = 1600
+    index_scope: Scope = "schema"
+    foreign_key_scope: Scope = "table"
+    defers = True
+    builds_beside = True
+    finishing = FINISHING
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
     create_schema = staticmethod(ddl.create_schema)
     create_type = staticmethod(ddl.create_type)
     finish_table = staticmethod(ddl.finish_table)
+    finish_references = staticmethod(ddl.finish_references)
+    drop_foreign_key = staticmethod(ddl.drop_foreign_key)
+    analyze_table = staticmethod(ddl.analyze_table)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     set_next = staticmethod(ddl.set_next)
@@ -135,3 +154,23 @@ class Postgresql:
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
+
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        wrong = next((c for c in columns if c.name in NO_INDEX), None)
+        return f"{wrong.text} has no order" if wrong else None
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        for one, other in zip(columns, others, strict=True):
+            if not _comparable(one, other):
+                return f"{one.text} can't refer to {other.text}"
+        return None
+
+
+def _comparable(one: NativeType, other: NativeType) -> bool:
+    """True when a column of one type may refer to one of the other."""
+    if one.name in NUMBERS and other.name in NUMBERS:
+        # A whole number becomes a numeric by itself, and not the other way.
+        return one.name != "numeric" or other.name == "numeric"
+    return one.name == other.name or {one.name, other.name} <= TEXTS

@@ -17,6 +17,7 @@ from dbferry.catalog import (
     UserType,
 )
 from dbferry.engines.postgresql import ddl
+from dbferry.engines.postgresql import keys as keys_of_tables
 
 USER_SCHEMAS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp_)'"
@@ -125,6 +126,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         foreign |= {oid or ""} if relkind == "f" else set()
         leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
     columns = _columns(session, where, types)
+    others = keys_of_tables.read(session, where)
     of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
     tables: list[Table] = []
     skipped: list[str] = []
@@ -149,6 +151,9 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
                 estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
                 comment=comment,
+                indexes=tuple(others.indexes[oid or ""]),
+                foreign_keys=tuple(others.foreign_keys[oid or ""]),
+                left_out=tuple(others.left_out[oid or ""]),
             )
         )
     namespaces = session.query(

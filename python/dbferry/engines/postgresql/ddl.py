@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbferry.catalog import Identity, IdentityKind, UserType
-from dbferry.engines import NewColumn, NewTable
+from dbferry.catalog import ForeignKey, Identity, IdentityKind, Index, Part, UserType
+from dbferry.engines import NewColumn, NewTable, Step
 
 
 def quote(name: str) -> str:
@@ -48,12 +48,77 @@ def create_table(table: NewTable) -> str:
     return f"CREATE TABLE {relation(table.schema, table.name)} (\n    {columns}\n)"
 
 
-def finish_table(table: NewTable) -> Sequence[str]:
-    """The primary key, added once the rows are in: a sort instead of a walk per row."""
-    if not table.primary_key:
-        return ()
-    columns = ", ".join(map(quote, table.primary_key))
-    return (f"ALTER TABLE {relation(table.schema, table.name)} ADD PRIMARY KEY ({columns})",)
+def _part(part: Part) -> str:
+    words = [quote(part.column), "DESC" if part.descending else ""]
+    if part.nulls_first is not None:
+        words.append(f"NULLS {'FIRST' if part.nulls_first else 'LAST'}")
+    return " ".join(word for word in words if word)
+
+
+def _waiting(thing: Index | ForeignKey) -> str:
+    if not thing.deferrable:
+        return ""
+    return " DEFERRABLE" + (" INITIALLY DEFERRED" if thing.deferred else "")
+
+
+def finish_table(table: NewTable) -> Sequence[Step]:
+    """Keys are attached from finished indexes: unlike ALTER TABLE, several are built side by side."""
+    place = relation(table.schema, table.name)
+    steps = []
+    if table.primary_key:
+        name = quote(table.primary_key_name or "")
+        columns = ", ".join(map(quote, table.primary_key))
+        steps.append(
+            Step(
+                what="primary key",
+                sql=f"CREATE UNIQUE INDEX {name} ON {place} ({columns})",
+                then=f"ALTER TABLE {place} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name}",
+            )
+        )
+    for index in table.indexes:
+        name = quote(index.name or "")
+        unique = "UNIQUE " if index.unique else ""
+        attach = f"ALTER TABLE {place} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
+        # A constraint can only stand on an index in the order that is the default.
+        plain = all(not p.descending and p.nulls_first is None for p in index.parts)
+        steps.append(
+            Step(
+                what=f"index `{index.name}`",
+                sql=f"CREATE {unique}INDEX {name} ON {place} ({', '.join(map(_part, index.parts))})",
+                then=attach + _waiting(index) if index.constraint and plain else None,
+            )
+        )
+    return steps
+
+
+def finish_references(table: NewTable) -> Sequence[Step]:
+    """Added without a look at the rows, for which tables are locked, and then proved beside others."""
+    place = relation(table.schema, table.name)
+    return [
+        Step(
+            what=f"foreign key `{key.name}`",
+            sql=f"ALTER TABLE {place} ADD CONSTRAINT {quote(key.name or '')} {_reference(key)} NOT VALID",
+            then=f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(key.name or '')}",
+        )
+        for key in table.foreign_keys
+    ]
+
+
+def _reference(key: ForeignKey) -> str:
+    columns, others = (", ".join(map(quote, names)) for names in (key.columns, key.references))
+    parts = [f"FOREIGN KEY ({columns}) REFERENCES {relation(key.schema, key.table)} ({others})"]
+    parts += ["MATCH FULL"] if key.full else []
+    parts += [f"ON UPDATE {key.on_update}"] if key.on_update != "NO ACTION" else []
+    parts += [f"ON DELETE {key.on_delete}"] if key.on_delete != "NO ACTION" else []
+    return " ".join(parts) + _waiting(key)
+
+
+def drop_foreign_key(schema: str | None, table: str, name: str) -> str | None:
+    return f"ALTER TABLE {relation(schema, table)} DROP CONSTRAINT {quote(name)}"
+
+
+def analyze_table(schema: str | None, name: str) -> str | None:
+    return f"ANALYZE {relation(schema, name)}"
 
 
 def drop_table(schema: str | None, name: str) -> str:

@@ -29,7 +29,7 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
             f"count(*) FILTER (WHERE substr({name}::text, 15, 1) > '7' "
             f"AND substr({name}::text, 20, 1) < '8')"
         )
-    if target in ("mysql", "mariadb") and column.name in table.primary_key:
+    if target in ("mysql", "mariadb") and column.name in table.keyed:
         if native.name in ("text", "varchar", "citext") and (native.length or 1000) > 190:
             wanted["characters"] = f"max(length({name}::text))"
         elif native.name == "bytea":

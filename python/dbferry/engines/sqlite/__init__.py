@@ -4,8 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from dbferry.catalog import Catalog, Column, Session, Table, UserType
-from dbferry.engines import NewTable
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    ForeignKey,
+    Index,
+    NativeType,
+    Session,
+    Table,
+    UserType,
+)
+from dbferry.engines import NewTable, Scope
 from dbferry.engines.sqlite import catalog, ddl, describe, probe, types
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
@@ -20,12 +29,21 @@ class Sqlite:
     typed = False
     has_steps = False
     columns_limit = 2000
+    index_scope: Scope = "database"
+    foreign_key_scope: Scope = "table"
+    defers = True
+    # A file has one writer at a time.
+    builds_beside = False
+    finishing = ()
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     set_next = staticmethod(ddl.set_next)
+    finish_table = staticmethod(ddl.finish_table)
+    finish_references = staticmethod(ddl.finish_references)
+    analyze_table = staticmethod(ddl.analyze_table)
     read = staticmethod(types.read)
     read_text = staticmethod(types.read_text)
     declare = staticmethod(types.declare)
@@ -104,5 +122,13 @@ class Sqlite:
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
 
-    def finish_table(self, table: NewTable) -> Sequence[str]:
-        return ()
+    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
+        return None
+
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        return None
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        return None

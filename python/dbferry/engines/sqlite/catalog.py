@@ -9,6 +9,7 @@ from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, Identity, IdentityKind, NativeType, Session, Table
 from dbferry.engines.sqlite import ddl, declaration
+from dbferry.engines.sqlite import keys as keys_of_tables
 
 TABLES = """
 SELECT l.name, l.type, l.wr, l.strict,
@@ -40,7 +41,11 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     sequences = _sequences(session)
     tables: list[Table] = []
     skipped: list[str] = []
-    for name, kind, without_rowid, strict, sql in session.query(TABLES.format(where=where)):
+    listed = session.query(TABLES.format(where=where))
+    others = keys_of_tables.read(
+        session, {row[0] or "": row[4] or "" for row in listed if row[1] == "table"}
+    )
+    for name, kind, without_rowid, strict, sql in listed:
         view = kind == "view" and only is not None
         if kind in SKIPPED and not view:
             skipped.append(f"{SKIPPED[kind]} {name}")
@@ -64,6 +69,9 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 name=name or "",
                 primary_key=key,
                 strict=strict == "1",
+                indexes=tuple(others.indexes[name or ""]),
+                foreign_keys=tuple(others.foreign_keys[name or ""]),
+                left_out=tuple(others.left_out[name or ""]),
                 kind="view" if view else "without_rowid" if without_rowid == "1" else "table",
                 columns=tuple(
                     _column(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbferry.catalog import Identity, IdentityKind
-from dbferry.engines import NewColumn, NewTable
+from dbferry.catalog import ForeignKey, Identity, IdentityKind, Part
+from dbferry.engines import NewColumn, NewTable, Step
 
 
 def quote(name: str) -> str:
@@ -44,6 +44,7 @@ def create_table(table: NewTable) -> str:
     lines = [_column(column, column.name == rowid) for column in table.columns]
     if table.primary_key and rowid is None:
         lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+    lines += map(_reference, table.foreign_keys)
     options = [
         word
         for word, wanted in (
@@ -54,6 +55,52 @@ def create_table(table: NewTable) -> str:
     ]
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {quote(table.name)} (\n    {body}\n) {', '.join(options)}".rstrip()
+
+
+def _reference(key: ForeignKey) -> str:
+    columns, others = (", ".join(map(quote, names)) for names in (key.columns, key.references))
+    parts = [f"CONSTRAINT {quote(key.name)}"] if key.name else []
+    parts.append(f"FOREIGN KEY ({columns}) REFERENCES {quote(key.table)} ({others})")
+    parts += [f"ON UPDATE {key.on_update}"] if key.on_update != "NO ACTION" else []
+    parts += [f"ON DELETE {key.on_delete}"] if key.on_delete != "NO ACTION" else []
+    parts += ["DEFERRABLE INITIALLY DEFERRED"] if key.deferred else []
+    return " ".join(parts)
+
+
+def _part(part: Part) -> str:
+    return quote(part.column) + (" DESC" if part.descending else "")
+
+
+def finish_table(table: NewTable) -> Sequence[Step]:
+    return [
+        Step(
+            what=f"index `{index.name}`",
+            sql=f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {quote(index.name or '')} "
+            f"ON {quote(table.name)} ({', '.join(map(_part, index.parts))})",
+        )
+        for index in table.indexes
+    ]
+
+
+def finish_references(table: NewTable) -> Sequence[Step]:
+    """They are declared with the table, and this file's sessions don't enforce them: rows are proved."""
+    if not table.foreign_keys:
+        return ()
+    what = " and ".join(f"`{key.table}`" for key in table.foreign_keys)
+    return (
+        Step(
+            what=f"foreign keys to {what}",
+            sql="",
+            proof="SELECT count(*) || ' rows refer to no row of `' || parent || '`' || "
+            "coalesce(', such as the row with rowid ' || min(rowid), '') "
+            f"FROM pragma_foreign_key_check({literal(table.name)}) GROUP BY parent",
+        ),
+    )
+
+
+def analyze_table(schema: str | None, name: str) -> str | None:
+    """By a part of each index: enough for the planner."""
+    return f"PRAGMA analysis_limit = 1000; ANALYZE {quote(name)}"
 
 
 def drop_table(schema: str | None, name: str) -> str:

@@ -1,6 +1,6 @@
-"""What only the text of CREATE TABLE tells: collations of columns, and AUTOINCREMENT.
+"""What only the text of CREATE TABLE tells: collations of columns, AUTOINCREMENT, deferred keys.
 
-SQLite's pragmas leave both out. The text is parted into tokens by SQLite's own rules of quoting; its grammar
+SQLite's pragmas leave them out. The text is parted into tokens by SQLite's own rules of quoting; its grammar
 isn't followed beyond the commas of the outermost parentheses.
 """
 
@@ -57,6 +57,17 @@ def collations(sql: str) -> dict[str, str]:
         for word, name in pairwise(element[1:]):
             if word.says("COLLATE"):
                 found[element[0].text] = name.text.upper()
+    return found
+
+
+def deferred(sql: str) -> list[bool]:
+    """For every foreign key in its order, whether it is checked at the end of a transaction."""
+    found: list[bool] = []
+    for word, following in pairwise(tokens(sql)):
+        if word.says("REFERENCES"):
+            found.append(False)
+        elif found and word.says("INITIALLY") and following.says("DEFERRED"):
+            found[-1] = True
     return found
 
 

@@ -57,7 +57,7 @@ def _told(line: str, column: Column, table: Table) -> dict[str, int]:
     wanted = [*CLASSES, *OF_FORM.get(asked.partition(":")[0], ())]
     if asked.startswith("exact:"):
         wanted.append("misfits")
-    if affinity(column.native.name) == "text" or column.name in table.primary_key:
+    if affinity(column.native.name) == "text" or column.name in table.keyed:
         wanted += ["characters", "octets"]
     facts = {name: counted[name] for name in wanted}
     if not facts["integers"]:

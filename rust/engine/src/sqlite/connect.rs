@@ -62,7 +62,9 @@ fn harden(connection: &Connection, endpoint: &Endpoint) -> rusqlite::Result<()> 
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_TRUSTED_SCHEMA, false)?;
     // Double quotes name things and never make text: a misspelt column is an error and not its own name.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DQS_DML, false)?;
-    connection.execute_batch("PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0;")?;
+    connection.execute_batch(
+        "PRAGMA cell_size_check = ON; PRAGMA mmap_size = 0; PRAGMA foreign_keys = OFF;",
+    )?;
     // Touches the file for the first time, and so tells whether it is a database.
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(()))
 }

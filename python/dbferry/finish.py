@@ -1,0 +1,193 @@
+"""What is made once rows are in: keys and indexes as each table gets whole, then foreign keys and statistics.
+
+A table is loaded bare and its indexes are built from the finished rows: a sort instead of a walk per row. Builds
+begin when the table's last range has landed, beside the copy of the others where the engine can do both. Foreign
+keys wait for every table. What fails is kept aside while the rest is made, and raised as one error at the end.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from threading import Lock
+
+from dbferry.engines import Step
+from dbferry.errors import ConstraintError, DbferryError, SchemaError
+from dbferry.items import TableItem
+from dbferry.pool import Pool
+from dbferry.sessions import OpenSession
+
+NAMED = 5
+"""Failures that a message names; the report has them all."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    what: str
+    statement: str
+    error: DbferryError
+
+    def __str__(self) -> str:
+        return f"{self.what}: {self.error.message}"
+
+
+@dataclass
+class _Building:
+    """A table whose indexes are being built."""
+
+    item: TableItem
+    left: int
+    built: list[Step] = field(default_factory=list)
+
+
+class Finish:
+    def __init__(self, items: Sequence[TableItem], pool: Pool, *, beside: bool) -> None:
+        self.items = items
+        self.failures: list[Failure] = []
+        self._pool = pool
+        self._beside = beside
+        self._begun: set[int] = set()
+        self._refer = False
+        """True once every table is whole."""
+        self._lock = Lock()
+        self._phase, self._all, self._done = "indexes", sum(len(item.builds) for item in items), 0
+
+    @property
+    def phase(self) -> str:
+        """Such as `indexes 3/12`; empty when there is nothing to make."""
+        return f"{self._phase} {self._done}/{self._all}" if self._all else ""
+
+    def landed(self, readings: Sequence[tuple[int, int, int, int]]) -> None:
+        """Begins the builds of tables whose ranges have all landed."""
+        if not self._beside:
+            return
+        for index, (_, _, ranges, done) in enumerate(readings):
+            if ranges and ranges == done:
+                self._build(index)
+
+    def complete(self, whole: Collection[int], meanwhile: Callable[[], None]) -> None:
+        """Makes everything that is left for the tables that are whole. Raises a SchemaError at the end."""
+        for index in sorted(whole):
+            self._build(index)
+        self._pool.wait(meanwhile)
+        ready = [self.items[index] for index in sorted(whole)]
+        self._refer = len(ready) == len(self.items)
+        self._turn("foreign keys", sum(len(item.references) for item in ready))
+        # One after another: each locks two tables for a moment, and two in turn could wait for each other.
+        self._pool.submit(0, self._declare)
+        self._pool.wait(meanwhile)
+        self._turn("tables analyzed", len(ready))
+        for item in ready:
+            self._pool.submit(_weight(item), partial(self._end, item=item))
+        self._pool.wait(meanwhile)
+        if self.failures:
+            raise self._error()
+
+    def close(self, *, cancel: bool = False) -> None:
+        self._pool.close(cancel=cancel)
+
+    def _turn(self, phase: str, count: int) -> None:
+        self._phase, self._all, self._done = phase, count, 0
+
+    def _build(self, index: int) -> None:
+        if index in self._begun:
+            return
+        self._begun.add(index)
+        item = self.items[index]
+        building = _Building(item, len(item.builds))
+        for step in item.builds:
+            self._pool.submit(_weight(item), partial(self._step, building=building, step=step))
+
+    def _step(self, session: OpenSession, building: _Building, step: Step) -> None:
+        """One index; whoever builds a table's last one attaches its keys: that needs the table alone."""
+        built = self._make(session, building.item, step)
+        with self._lock:
+            building.built += [step] * built
+            building.left -= 1
+            self._done += 1
+            last = building.left == 0
+        for made in building.built if last else ():
+            if made.then:
+                self._try(session, building.item, made.what, made.then)
+
+    def _make(self, session: OpenSession, item: TableItem, step: Step) -> bool:
+        if not step.singly:
+            return self._try(session, item, step.what, step.sql)
+        try:
+            session.execute(step.sql)
+        except DbferryError as error:
+            if error.fatal:
+                raise
+            made = [self._make(session, item, single) for single in step.singly]
+            return all(made)
+        return True
+
+    def _try(self, session: OpenSession, item: TableItem, what: str, statement: str) -> bool:
+        try:
+            session.execute(statement)
+        except DbferryError as error:
+            if error.fatal:
+                error.table = error.table or item.name
+                raise
+            self._fail(item, what, statement, error)
+            return False
+        return True
+
+    def _fail(self, item: TableItem, what: str, statement: str, error: DbferryError) -> None:
+        with self._lock:
+            self.failures.append(Failure(f"{what} of `{item.name}`", statement, error))
+
+    def _declare(self, session: OpenSession) -> None:
+        for item in self.items:
+            # What stood before the run stands again, whatever came of the rows.
+            for step in item.references if self._refer else item.put_back:
+                if step.sql:
+                    self._try(session, item, step.what, step.sql)
+                self._done += 1
+
+    def _end(self, session: OpenSession, item: TableItem) -> None:
+        failed = {failure.statement for failure in self.failures}
+        for step in item.references if self._refer else ():
+            if step.sql in failed:
+                continue
+            if step.then:
+                self._try(session, item, step.what, step.then)
+            if step.proof:
+                self._prove(session, item, step)
+        for statement in item.next_values:
+            self._try(session, item, "next value", statement)
+        if item.analyze:
+            self._try(session, item, "statistics", item.analyze)
+        with self._lock:
+            self._done += 1
+
+    def _prove(self, session: OpenSession, item: TableItem, step: Step) -> None:
+        found = session.query(step.proof or "")
+        if not found:
+            return
+        message = "; ".join(row[0] or "" for row in found)
+        self._fail(item, step.what, step.sql, ConstraintError(message))
+        if step.undo:
+            session.execute(step.undo)
+
+    def _error(self) -> SchemaError:
+        failures = self.failures
+        named = "; ".join(map(str, failures[:NAMED]))
+        more = f"; and {len(failures) - NAMED} more" if len(failures) > NAMED else ""
+        count = f"{len(failures)} objects were" if len(failures) > 1 else "one object was"
+        first = next((f.statement for f in failures if f.statement), None)
+        how = "mend the rows in the target, and make what is missing by hand" + (
+            f", as with: {first}" if first else ""
+        )
+        return SchemaError(
+            f"every row is in the target, and {count} not made: {named}{more}",
+            code=failures[0].error.code,
+            side="target",
+            engine=failures[0].error.engine,
+            hint=f"{how}; or mend the source and run again with --prepare truncate",
+        )
+
+
+def _weight(item: TableItem) -> int:
+    return item.source.estimated_bytes or item.source.estimated_rows

@@ -1,0 +1,332 @@
+"""Which indexes and foreign keys come along, and under what names.
+
+Plain indexes, unique constraints and foreign keys between moved tables come along; what doesn't is named in
+`left_out` and never guessed. A table that stands in the target keeps what it has and gets what it lacks, but
+with `append` nothing is added to it. Foreign keys between such tables are taken away for the load and put
+back, proved, at the end: rows land in any order.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+
+from dbferry.catalog import ForeignKey, Index, NativeType, Table
+from dbferry.items import ColumnItem
+from dbferry.pair import Pair
+from dbferry.selection import Destination
+
+Place = tuple[str, str]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Draft:
+    """A table whose columns are decided."""
+
+    table: Table
+    place: Destination
+    action: str
+    existing: Table | None
+    columns: Sequence[ColumnItem]
+    transfer: str
+    sampled: int = 0
+
+    @property
+    def standing(self) -> Table | None:
+        """The table of the target that gets the rows; nothing when a new one is made."""
+        return None if self.action in ("create", "drop") else self.existing
+
+    @property
+    def name(self) -> str:
+        return self.standing.name if self.standing else self.place.name
+
+
+@dataclass(kw_only=True)
+class Carried:
+    """What a table gets besides its columns, in the target's names."""
+
+    primary_key_name: str | None = None
+    indexes: list[Index] = field(default_factory=list)
+    foreign_keys: list[ForeignKey] = field(default_factory=list)
+    put_back: list[ForeignKey] = field(default_factory=list)
+    """Foreign keys of a standing table that are away while rows are loaded."""
+    notes: list[str] = field(default_factory=list)
+
+
+class Roles:
+    """What keys ask of the types of columns: those that refer to each other must be alike."""
+
+    def __init__(self, tables: Sequence[Table]) -> None:
+        self._keys: dict[tuple[str, str, str], tuple[int, bool]] = {}
+        by_place = {(table.schema, table.name): table for table in tables}
+        for table in tables:
+            for key in (table.primary_key, *(i.columns for i in table.indexes if i.unique)):
+                for name in key:
+                    self._raise(table, name, len(key), identity=False)
+            for column in table.columns:
+                if column.identity is not None:
+                    self._raise(table, column.name, 0, identity=True)
+        # A chain of references is as long as there are tables at most; mostly one turn is enough.
+        for _ in tables:
+            changed = [self._follow(table, by_place) for table in tables]
+            if not any(changed):
+                break
+
+    def of(self, table: Table, column: str) -> tuple[int, bool]:
+        """How many columns its widest key has, and whether it or what it refers to is an identity."""
+        return self._keys.get((table.schema, table.name, column), (0, False))
+
+    def _raise(self, table: Table, column: str, size: int, *, identity: bool) -> bool:
+        old = self.of(table, column)
+        new = (max(old[0], size), old[1] or identity)
+        self._keys[table.schema, table.name, column] = new
+        return new != old
+
+    def _follow(self, table: Table, by_place: Mapping[Place, Table]) -> bool:
+        changed = False
+        for key in table.foreign_keys:
+            other = by_place.get((key.schema, key.table))
+            if other is None:
+                continue
+            for ours, theirs in zip(key.columns, key.references or other.primary_key, strict=False):
+                size, identity = self.of(other, theirs)
+                changed |= self._raise(table, ours, size, identity=identity)
+        return changed
+
+
+class Keys:
+    """Decides for all tables at once: names and references reach over them."""
+
+    def __init__(self, pair: Pair, drafts: Sequence[Draft]) -> None:
+        self.pair = pair
+        self.drafts = {(d.table.schema, d.table.name): d for d in drafts}
+        self.left_out = [what for draft in drafts for what in draft.table.left_out]
+        self.carried: dict[str, Carried] = {d.table.label: Carried() for d in drafts}
+        self.drops: list[str] = []
+        self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        self._reserve(drafts)
+        for draft in drafts:
+            self._take_away(draft)
+        for draft in drafts:
+            self._add_indexes(draft)
+        for draft in drafts:
+            self._add_foreign_keys(draft)
+
+    def of(self, draft: Draft) -> Carried:
+        return self.carried[draft.table.label]
+
+    # Names
+
+    def _reserve(self, drafts: Sequence[Draft]) -> None:
+        gone = {(d.existing.schema, d.existing.name) for d in drafts
+                if d.existing and d.action == "drop"}  # fmt: skip
+        for table in self.pair.target.tables:
+            if (table.schema, table.name) in gone:
+                continue
+            self._space("index", table.schema, table.name).update(
+                map(self._fold, [table.name, table.primary_key_name or "", *_names(table.indexes)])
+            )
+            for key in table.foreign_keys:
+                self._space("key", table.schema, table.name).add(self._fold(key.name or ""))
+        for draft in drafts:
+            names = self._space("index", draft.place.schema, draft.name)
+            names.add(self._fold(draft.name))
+
+    def _fold(self, name: str) -> str:
+        return self.pair.ends[1].fold_column(name)
+
+    def _space(self, kind: str, schema: str | None, table: str) -> set[str]:
+        other = self.pair.ends[1]
+        scope = other.index_scope if kind == "index" else other.foreign_key_scope
+        places = {"database": (), "schema": (schema or "",), "table": (schema or "", table)}
+        return self._names[kind, *places[scope]]
+
+    def _named(self, draft: Draft, kind: str, wanted: str, what: str | None = None) -> str:
+        """The wanted name, or one like it that is free; said when it is another."""
+        other, schema = self.pair.ends[1], draft.place.schema
+        taken = self._space(kind, schema, draft.name)
+        tries = [wanted, f"{draft.name}_{wanted}"]
+        tries += [f"{wanted}_{number}" for number in range(2, len(taken) + 3)]
+        fitted = (self._fit(name) for name in tries)
+        name = next(
+            n for n in fitted if self._fold(n) not in taken and not other.name_fault(n, "table")
+        )
+        taken.add(self._fold(name))
+        if what and name != wanted:
+            self.of(draft).notes.append(f"{what} `{wanted}` is called `{name}`")
+        return name
+
+    def _fit(self, name: str) -> str:
+        """Cut in its middle, as the end tells one from another."""
+        fit = self.pair.ends[1].fit_name
+        if fit(name) == name:
+            return name
+        tail = name[-12:]
+        head = name[:-12]
+        while fit(head + tail) != head + tail:
+            head = head[:-1]
+        return head + tail
+
+    # Indexes
+
+    def _add_indexes(self, draft: Draft) -> None:
+        table, standing, carried = draft.table, draft.standing, self.of(draft)
+        if draft.action == "append":
+            return
+        if table.primary_key and not (standing and standing.primary_key):
+            wanted = table.primary_key_name or f"{draft.name}_pkey"
+            carried.primary_key_name = self._named(draft, "index", wanted)
+        for index in table.indexes:
+            renamed = self._renamed(draft, index)
+            if standing is not None and _has(standing, renamed, self._fold):
+                continue
+            why = self._index_fault(draft, index, renamed)
+            called = f"index {index.name or _listed(index.columns)} of {table.label}"
+            if why:
+                self.left_out.append(f"{called} ({why})")
+                continue
+            ending = "key" if index.unique else "idx"
+            wanted = index.name or "_".join((table.name, *index.columns, ending))
+            what = "index" if index.name else None
+            carried.indexes.append(replace(renamed, name=self._named(draft, "index", wanted, what)))
+
+    def _renamed(self, draft: Draft, index: Index) -> Index:
+        targets = {column.name: column.target for column in draft.columns}
+        one, other = self.pair.ends
+        same = one.family == other.family
+        return replace(
+            index,
+            parts=tuple(
+                replace(
+                    part,
+                    column=targets[part.column],
+                    nulls_first=part.nulls_first if same else None,
+                )
+                for part in index.parts
+            ),
+        )
+
+    def _index_fault(self, draft: Draft, index: Index, renamed: Index) -> str | None:
+        one, other = self.pair.ends
+        if one.family != other.family:
+            if any(part.prefix for part in index.parts):
+                return "on a prefix"
+            if index.deferrable:
+                self.of(draft).notes.append(f"index `{index.name}` is checked at once")
+        return other.index_fault(renamed, _types(draft, index.columns))
+
+    # Foreign keys
+
+    def _take_away(self, draft: Draft) -> None:
+        """Foreign keys between tables that stand and get rows."""
+        existing = draft.existing
+        if existing is None:
+            return
+        other = self.pair.ends[1]
+        moved = {(d.existing.schema, d.existing.name) for d in self.drafts.values() if d.existing}
+        for key in existing.foreign_keys:
+            drop = other.drop_foreign_key(existing.schema, existing.name, key.name or "")
+            if drop is None or (key.schema, key.table) not in moved:
+                continue
+            self.drops.append(drop)
+            if draft.standing is not None:
+                self.of(draft).put_back.append(key)
+
+    def _add_foreign_keys(self, draft: Draft) -> None:
+        standing, carried = draft.standing, self.of(draft)
+        if draft.action == "append":
+            return
+        for told in draft.table.foreign_keys:
+            called = f"foreign key {told.name or _listed(told.columns)} of {draft.table.label}"
+            parent = self.drafts.get((told.schema, told.table))
+            if parent is None:
+                self.left_out.append(f"{called} ({told.schema}.{told.table} is not moved)")
+                continue
+            key = replace(told, references=told.references or parent.table.primary_key)
+            why = self._reference_fault(draft, parent, key)
+            if why:
+                self.left_out.append(f"{called} ({why})")
+                continue
+            renamed = self._pointed(draft, parent, key)
+            if standing is not None and _refers(standing, renamed, self._fold):
+                continue
+            if standing is not None and not self.pair.ends[1].drop_foreign_key(None, "", ""):
+                self.left_out.append(f"{called} (the table stands, and can't be given one)")
+                continue
+            wanted = key.name or "_".join((draft.table.name, *key.columns, "fkey"))
+            what = "foreign key" if key.name else None
+            name = self._named(draft, "key", wanted, what)
+            carried.foreign_keys.append(replace(renamed, name=name))
+            if key.deferrable and not self.pair.ends[1].defers:
+                carried.notes.append(f"foreign key `{name}` is checked at once")
+
+    def _reference_fault(self, draft: Draft, parent: Draft, key: ForeignKey) -> str | None:
+        one, other = self.pair.ends
+        if len(key.references) != len(key.columns):
+            return f"{parent.table.label} has no such key"
+        if one.family != other.family:
+            if key.full and len(key.columns) > 1:
+                return "MATCH FULL"
+            if not self._is_key(parent, key.references):
+                return f"it refers to columns of {parent.table.label} that are no key"
+        return other.reference_fault(
+            key, _types(draft, key.columns), _types(parent, key.references)
+        )
+
+    def _is_key(self, parent: Draft, columns: Sequence[str]) -> bool:
+        """True when the target's table has a key of these columns."""
+        targets = {column.name: column.target for column in parent.columns}
+        wanted = {self._fold(targets[name]) for name in columns}
+        standing = parent.standing
+        keys = [i.columns for i in self.of(parent).indexes if i.unique]
+        if standing is not None:
+            keys += [standing.primary_key, *(i.columns for i in standing.indexes if i.unique)]
+        else:
+            keys.append(tuple(targets[name] for name in parent.table.primary_key))
+        return any({self._fold(name) for name in key} == wanted for key in keys)
+
+    def _pointed(self, draft: Draft, parent: Draft, key: ForeignKey) -> ForeignKey:
+        """The key in the target's names."""
+        ours = {column.name: column.target for column in draft.columns}
+        theirs = {column.name: column.target for column in parent.columns}
+        return replace(
+            key,
+            schema=parent.place.schema or "",
+            table=parent.name,
+            columns=tuple(ours[name] for name in key.columns),
+            references=tuple(theirs[name] for name in key.references),
+        )
+
+
+def _names(indexes: Sequence[Index]) -> list[str]:
+    return [index.name for index in indexes if index.name]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"({', '.join(names)})"
+
+
+def _types(draft: Draft, columns: Sequence[str]) -> list[NativeType]:
+    types = {column.name: column.target_type for column in draft.columns}
+    return [types[name] for name in columns]
+
+
+def _has(standing: Table, index: Index, fold: Callable[[str], str]) -> bool:
+    """True when a table has this index, or a key of the same columns."""
+    wanted = [fold(name) for name in index.columns]
+    if index.unique and [fold(name) for name in standing.primary_key] == wanted:
+        return True
+    return any(
+        theirs.name == index.name
+        or ([fold(n) for n in theirs.columns] == wanted and theirs.unique >= index.unique)
+        for theirs in standing.indexes
+    )
+
+
+def _refers(standing: Table, key: ForeignKey, fold: Callable[[str], str]) -> bool:
+    wanted = [fold(name) for name in key.columns]
+    return any(
+        [fold(n) for n in theirs.columns] == wanted and fold(theirs.table) == fold(key.table)
+        for theirs in standing.foreign_keys
+    )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbferry.catalog import Identity, NativeType, Table
+from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Table
 from dbferry.engines import Step
 from dbferry.errors import DbferryError, RequestErrors
 from dbferry.selection import Destination
@@ -87,6 +87,9 @@ class TableItem:
     leaves: tuple[str, ...] = ()
     cut_by_place: bool = False
     notes: tuple[str, ...] = ()
+    indexes: tuple[Index, ...] = ()
+    """Those that are made, besides the primary key's; in the target's names, as are foreign keys."""
+    foreign_keys: tuple[ForeignKey, ...] = ()
     before: tuple[str, ...] = ()
     builds: tuple[Step, ...] = ()
     """Keys and indexes, once the table's rows are in."""
@@ -130,8 +133,19 @@ class TableItem:
             "estimated_bytes": self.source.estimated_bytes,
             "notes": list(self.notes),
             "primary_key": list(self.source.primary_key),
-            "indexes": [step.what for step in self.builds],
-            "foreign_keys": [step.what for step in self.references],
+            "indexes": [
+                {"name": i.name, "columns": list(i.columns), "unique": i.unique}
+                for i in self.indexes
+            ],
+            "foreign_keys": [
+                {
+                    "name": key.name,
+                    "columns": list(key.columns),
+                    "table": key.table,
+                    "references": list(key.references),
+                }
+                for key in self.foreign_keys
+            ],
             "columns": [column.to_dict() for column in self.columns],
         }
 

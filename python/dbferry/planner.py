@@ -125,6 +125,8 @@ class _Planner:
             notes=tuple(notes),
             leaves=tuple(one.relation(*leaf) for leaf in table.leaves),
             cut_by_place=one.cut_by_place(table),
+            indexes=tuple(carried.indexes),
+            foreign_keys=tuple(carried.foreign_keys),
             before=tuple(prepared.before),
             builds=tuple(prepared.builds),
             references=(*prepared.references, *prepared.put_back),

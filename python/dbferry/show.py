@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 from rich.table import Table
@@ -79,10 +80,26 @@ def plan(made: Plan, console: Console) -> None:
                 escape(f"{codes}: {notes}" if codes and notes else codes or notes),
             )  # fmt: skip
         console.print(table)
+        for line in _besides(item):
+            console.print(f"  {escape(printable(line))}", highlight=False)
     for note in content["notes"]:
         console.print(escape(note), highlight=False)
     for fault in made.faults:
         console.print(f"[red]blocked[/red] {escape(format_error(fault))}", highlight=False)
+
+
+def _besides(item: Mapping[str, Any]) -> list[str]:
+    """The lines under a table's columns: its keys and indexes, and what is said about it."""
+    counted = [
+        f"{len(item[name])} {single if len(item[name]) == 1 else plural}"
+        for name, single, plural in (
+            ("indexes", "index", "indexes"),
+            ("foreign_keys", "foreign key", "foreign keys"),
+        )
+        if item[name]
+    ]
+    key = [f"primary key ({', '.join(item['primary_key'])})"] if item["primary_key"] else []
+    return [", ".join([*key, *counted]), *item["notes"]]
 
 
 def _counted(row: TableReport) -> str:

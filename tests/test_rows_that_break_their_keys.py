@@ -7,7 +7,7 @@ import pytest
 
 import dbferry
 from dbferry.errors import SchemaError
-from servers.database import Database, ServerDatabase, SqliteDatabase
+from servers.database import Database, ServerDatabase
 from servers.server import wait_until
 
 Make = Callable[[str], Database]

@@ -238,3 +238,28 @@ def test_rows_that_someone_else_adds_are_told_as_a_difference(
     assert result.tables()["second"]["state"] == "different"
     assert result.tables()["first"]["state"] == "done"
     assert result.json["state"] == "different"
+
+
+def test_ctrl_c_while_an_index_is_built_ends_the_servers_session(
+    dbferry: Command, pg_db: Database, sqlite_db: SqliteDatabase
+) -> None:
+    fill(sqlite_db)
+    sqlite_db.sql("CREATE INDEX by_v ON first (v)")
+    make_tables(pg_db)
+    assert isinstance(pg_db, ServerDatabase)
+    connection = pg_db.server.connect(pg_db.name)  # type: ignore[attr-defined]
+    with contextlib.closing(connection):
+        # Rows can be written meanwhile, and no index can be made.
+        connection.execute("BEGIN; LOCK TABLE first IN ROW EXCLUSIVE MODE")
+        process = dbferry.start("migrate", sqlite_db.url, pg_db.url, "--json")
+        wait_until(
+            lambda: process.poll() is not None or bool(pg_db.rows(WAITING["postgresql"])[0][0]),
+            "an index that waits for its table",
+        )
+        start = time.monotonic()
+        interrupt(process)
+        refused(dbferry.finish(process), 130, "interrupted", "hint: ")
+        assert time.monotonic() - start < SOON
+        wait_until(lambda: not pg_db.rows(WAITING["postgresql"])[0][0], "end of the session", SOON)
+    moved(dbferry.migrate(sqlite_db, pg_db, "--prepare", "truncate"))
+    assert pg_db.rows("SELECT indexname FROM pg_indexes WHERE indexname = 'by_v'") == [("by_v",)]

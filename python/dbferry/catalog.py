@@ -205,9 +205,17 @@ class Catalog:
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, schema: str, name: str) -> Table | None:
+        return self._by_place.get((schema, name.lower() if self.folds_tables else name))
+
+    @cached_property
+    def _by_place(self) -> Mapping[tuple[str, str], Table]:
         fold = str.lower if self.folds_tables else str
-        wanted = (schema, fold(name))
-        return next((t for t in self.tables if (t.schema, fold(t.name)) == wanted), None)
+        return {(table.schema, fold(table.name)): table for table in reversed(self.tables)}
+
+    @cached_property
+    def type_names(self) -> frozenset[tuple[str, str]]:
+        """Schema and name of the types that it defines."""
+        return frozenset((wanted.schema, wanted.name) for wanted in self.types)
 
     @property
     def numbers(self) -> tuple[int, ...]:

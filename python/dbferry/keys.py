@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import chain, count
 
 from dbferry.catalog import ForeignKey, Index, NativeType, Table
 from dbferry.items import ColumnItem
@@ -104,6 +105,7 @@ class Keys:
         self.left_out = [what for draft in drafts for what in draft.table.left_out]
         self.carried: dict[str, Carried] = {d.table.label: Carried() for d in drafts}
         self.drops: list[str] = []
+        self._met = {(d.existing.schema, d.existing.name) for d in drafts if d.existing}
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
         self._reserve(drafts)
         for draft in drafts:
@@ -146,8 +148,7 @@ class Keys:
         """The wanted name, or one like it that is free; said when it is another."""
         other, schema = self.pair.ends[1], draft.place.schema
         taken = self._space(kind, schema, draft.name)
-        tries = [wanted, f"{draft.name}_{wanted}"]
-        tries += [f"{wanted}_{number}" for number in range(2, len(taken) + 3)]
+        tries = chain([wanted, f"{draft.name}_{wanted}"], (f"{wanted}_{n}" for n in count(2)))
         fitted = (self._fit(name) for name in tries)
         name = next(
             n for n in fitted if self._fold(n) not in taken and not other.name_fault(n, "table")
@@ -224,10 +225,9 @@ class Keys:
         if existing is None:
             return
         other = self.pair.ends[1]
-        moved = {(d.existing.schema, d.existing.name) for d in self.drafts.values() if d.existing}
         for key in existing.foreign_keys:
             drop = other.drop_foreign_key(existing.schema, existing.name, key.name or "")
-            if drop is None or (key.schema, key.table) not in moved:
+            if drop is None or (key.schema, key.table) not in self._met:
                 continue
             self.drops.append(drop)
             if draft.standing is not None:

@@ -13,8 +13,8 @@ from dbferry.items import ColumnItem, Ddl, Plan, TableItem
 from dbferry.keys import Carried, Draft, Keys, Roles
 from dbferry.names import check_columns, check_tables
 from dbferry.pair import Pair
-from dbferry.prepare import Preparation, action
-from dbferry.selection import Destination, Options, destination, read_rules, select
+from dbferry.prepare import Preparation, action, filled
+from dbferry.selection import Destination, Options, Prepare, destination, read_rules, select
 
 __all__ = ["ColumnItem", "Ddl", "Plan", "TableItem", "make_plan"]
 
@@ -53,7 +53,8 @@ class _Planner:
         }
         check_tables(pair, tables, places)
         self.columns.roles = Roles(tables)
-        drafts = [self._draft(table, places[table.label]) for table in tables]
+        filled = self._filled(list(places.values()))
+        drafts = [self._draft(table, places[table.label], filled) for table in tables]
         keys = Keys(pair, drafts)
         items = [self._item(draft, keys.of(draft)) for draft in drafts]
         return Plan(
@@ -84,9 +85,16 @@ class _Planner:
             other.create_type(wanted) for key, wanted in types.items() if key not in known
         ]
 
-    def _draft(self, table: Table, place: Destination) -> Draft:
+    def _filled(self, places: list[Destination]) -> set[str]:
+        """The standing tables whose rows are in the way."""
+        if self.pair.options.prepare is not Prepare.CREATE:
+            return set()
+        met = (self.pair.target.table(place.schema or "", place.name) for place in places)
+        return filled(self.pair, [table for table in met if table])
+
+    def _draft(self, table: Table, place: Destination, filled: set[str]) -> Draft:
         existing = self.pair.target.table(place.schema or "", place.name)
-        chosen = action(self.pair, table, existing)
+        chosen = action(self.pair, table, existing, filled)
         standing = None if chosen in ("create", "drop") else existing
         check_columns(self.pair, table, standing)
         columns, transfer, sampled = self._transfer(table, place, standing)

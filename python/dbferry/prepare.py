@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from dbferry.catalog import Table
@@ -14,8 +14,25 @@ from dbferry.pair import Pair
 from dbferry.selection import Prepare
 from dbferry.types import Verdict
 
+ASKED_AT_ONCE = 100
+"""Tables in a question. SQLite takes 500 parts of a UNION at most."""
+TRUE = ("t", "1", "true")
+"""What engines print for true."""
 
-def action(pair: Pair, table: Table, existing: Table | None) -> str:
+
+def filled(pair: Pair, tables: Sequence[Table]) -> set[str]:
+    """Those of the target's tables, as they are quoted, that have rows; many are asked for at once."""
+    found: set[str] = set()
+    relations = [pair.ends[1].relation(table.schema, table.name) for table in tables]
+    for start in range(0, len(relations), ASKED_AT_ONCE):
+        part = relations[start : start + ASKED_AT_ONCE]
+        asked = (f"SELECT {n}, EXISTS (SELECT 1 FROM {name})" for n, name in enumerate(part))
+        rows = pair.target_session.query(" UNION ALL ".join(asked)) if pair.target_session else []
+        found.update(part[int(n or 0)] for n, has in rows if (has or "").lower() in TRUE)
+    return found
+
+
+def action(pair: Pair, table: Table, existing: Table | None, filled: Container[str]) -> str:
     """`TableItem.action` for a table; a fault when rows stand in its way."""
     prepare = pair.options.prepare
     if existing is None:
@@ -23,7 +40,7 @@ def action(pair: Pair, table: Table, existing: Table | None) -> str:
     if prepare is not Prepare.CREATE:
         return str(prepare)
     relation = pair.ends[1].relation(existing.schema, existing.name)
-    if pair.target_session and pair.target_session.query(f"SELECT 1 FROM {relation} LIMIT 1"):
+    if relation in filled:
         pair.faults.append(
             TargetNotEmptyError(
                 f"the target table {relation} has rows",

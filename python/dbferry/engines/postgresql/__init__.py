@@ -78,7 +78,7 @@ class Postgresql:
         )
 
     def _own(self, native: NativeType, target: Catalog) -> Declared:
-        known = {(t.schema, t.name) for t in target.types}
+        known = target.type_names
         if native.domain and not any(
             native.domain == ddl.relation(schema, name) for schema, name in known
         ):

@@ -7,8 +7,18 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from dbferry.catalog import Catalog, Column, Identity, Session, Table, UserType
-from dbferry.engines import NewTable
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    NativeType,
+    Session,
+    Table,
+    UserType,
+)
+from dbferry.engines import NewTable, Scope, Step
 from dbferry.engines.arrow import catalog, types
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
@@ -21,6 +31,11 @@ class Arrow:
     typed = True
     has_steps = False
     columns_limit = 1_000_000
+    index_scope: Scope = "table"
+    foreign_key_scope: Scope = "table"
+    defers = False
+    builds_beside = False
+    finishing = ()
 
     read = staticmethod(types.read)
     read_text = staticmethod(types.read_text)
@@ -89,8 +104,25 @@ class Arrow:
         """Nothing is made for a stream; this is how a plan shows its schema."""
         return "\n".join(f"{column.name}: {column.native.text}" for column in table.columns)
 
-    def finish_table(self, table: NewTable) -> Sequence[str]:
+    def finish_table(self, table: NewTable) -> Sequence[Step]:
         return ()
+
+    def finish_references(self, table: NewTable) -> Sequence[Step]:
+        return ()
+
+    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
+        return None
+
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        return "a stream has none"
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        return "a stream has none"
+
+    def analyze_table(self, schema: str | None, name: str) -> str | None:
+        return None
 
     def drop_table(self, schema: str | None, name: str) -> str:
         raise self._no_objects()

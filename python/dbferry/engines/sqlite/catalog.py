@@ -43,7 +43,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     skipped: list[str] = []
     listed = session.query(TABLES.format(where=where))
     others = keys_of_tables.read(
-        session, {row[0] or "": row[4] or "" for row in listed if row[1] == "table"}
+        session, where, {row[0] or "": row[4] or "" for row in listed if row[1] == "table"}
     )
     for name, kind, without_rowid, strict, sql in listed:
         view = kind == "view" and only is not None

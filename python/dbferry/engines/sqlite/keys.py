@@ -13,13 +13,14 @@ from dbferry.engines.sqlite import declaration
 INDEXES = """
 SELECT l.name, i.name, i."unique", i.origin, i.partial, x.cid, x.name, x."desc", x.coll
 FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i JOIN pragma_index_xinfo(i.name) AS x
-WHERE l.schema = 'main' AND l.type = 'table' AND i.origin <> 'pk' AND x.key = 1
+WHERE l.schema = 'main' AND l.type = 'table' AND i.origin <> 'pk' AND x.key = 1 AND {where}
 ORDER BY l.name, i.seq DESC, x.seqno"""
 
 FOREIGN_KEYS = """
 SELECT l.name, f.id, f."table", f."from", f."to", f.on_update, f.on_delete
 FROM pragma_table_list AS l JOIN pragma_foreign_key_list(l.name) AS f
-WHERE l.schema = 'main' AND l.type = 'table' ORDER BY l.name, f.id DESC, f.seq"""
+WHERE l.schema = 'main' AND l.type = 'table' AND {where}
+ORDER BY l.name, f.id DESC, f.seq"""
 
 
 @dataclass
@@ -29,11 +30,13 @@ class Keys:
     left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read(session: Session, declarations: Mapping[str, str]) -> Keys:
+def read(session: Session, where: str, declarations: Mapping[str, str]) -> Keys:
     """By the name of their table; `declarations` are the texts of CREATE TABLE."""
     keys = Keys()
     collations = {name: declaration.collations(sql) for name, sql in declarations.items()}
-    for (table, name), parts in groupby(session.query(INDEXES), lambda row: row[:2]):
+    for (table, name), parts in groupby(
+        session.query(INDEXES.format(where=where)), lambda row: row[:2]
+    ):
         rows = list(parts)
         _, _, unique, origin, partial = rows[0][:5]
         why = None
@@ -57,7 +60,7 @@ def read(session: Session, declarations: Mapping[str, str]) -> Keys:
             )
         )
     names = {name.lower(): name for name in declarations}
-    found = session.query(FOREIGN_KEYS)
+    found = session.query(FOREIGN_KEYS.format(where=where))
     for table, rows_of_table in groupby(found, lambda row: row[0]):
         # The pragma counts them backwards.
         deferred = declaration.deferred(declarations.get(table or "", ""))

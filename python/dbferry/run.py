@@ -225,7 +225,7 @@ class _Run:
                     seconds=outcome.get("seconds", 0.0),
                     source_rows=outcome.get("source_rows"),
                     target_rows=outcome.get("target_rows"),
-                    warnings=_warnings(item, losses),
+                    warnings=warnings_of(item, losses),
                 )
             )
         return Report(
@@ -346,7 +346,7 @@ class _Watch:
         )
 
 
-def _warnings(item: TableItem, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
+def warnings_of(item: TableItem, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
     """What the plan warned of and what values were touched in flight."""
     counted = {(column, code): rows for table, column, code, rows in losses
                if table == item.name}  # fmt: skip

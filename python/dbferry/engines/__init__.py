@@ -172,6 +172,12 @@ class Engine(Protocol):
     def analyze_table(self, schema: str | None, name: str) -> str | None: ...
     def drop_table(self, schema: str | None, name: str) -> str: ...
     def truncate_table(self, schema: str | None, name: str) -> str: ...
+    def empty_table(self, schema: str | None, name: str) -> str:
+        """Removes all rows as a part of the transaction that it is run in."""
+
+    def swap_table(self, schema: str | None, fresh: str, name: str) -> Sequence[str]:
+        """Drops `name` and gives its name to `fresh`, all or nothing."""
+
     def kept_identities(
         self, columns: Sequence[str], primary_key: tuple[str, ...]
     ) -> Collection[str]:

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use dbferry::cancel::Cancel;
 use dbferry::copy::progress::Progress;
-use dbferry::copy::runner::{Run, copy};
+use dbferry::copy::runner::{Commit, Run, copy};
 use dbferry::copy::stream::{Lent, TableStream, Watch};
 use dbferry::engines;
 use dbferry::error::Result;
@@ -92,7 +92,8 @@ impl Snapshot {
     ///
     /// `rows_before`: rows that each target table keeps. `watch` is called every tenth of a second with a list of
     /// `(rows, bytes, ranges, ranges done)` per table; what it raises stops the copy.
-    #[pyo3(signature = (target, tables, rows_before, watch=None))]
+    /// With `together` nothing is committed before every row is there, and the targets' tables aren't counted.
+    #[pyo3(signature = (target, tables, rows_before, watch=None, *, together=false))]
     fn copy(
         &self,
         py: Python<'_>,
@@ -100,6 +101,7 @@ impl Snapshot {
         tables: &str,
         rows_before: Vec<u64>,
         watch: Option<Py<PyAny>>,
+        together: bool,
     ) -> PyResult<String> {
         self.owner.check(py)?;
         let endpoint: Endpoint =
@@ -107,13 +109,6 @@ impl Snapshot {
         let tables: Vec<TablePlan> =
             serde_json::from_str(tables).map_err(|error| errors::plan(py, "plan", &error))?;
         let (progress, losses) = (Progress::new(tables.len()), Losses::default());
-        let run = Run {
-            tables: &tables,
-            sizes: self.sizes,
-            cancel: &self.cancel,
-            progress: &progress,
-            losses: &losses,
-        };
         let work = || {
             let wanted = self.readers.len().min(engines::most_writers(endpoint.engine));
             let mut writers = Vec::with_capacity(wanted);
@@ -127,6 +122,14 @@ impl Snapshot {
             }
             let mut readers: Vec<Box<dyn Reader>> =
                 self.readers.iter().map(|r| Box::new(Borrowed(Arc::clone(r))) as _).collect();
+            let run = Run {
+                tables: &tables,
+                sizes: Sizes { workers: readers.len().min(writers.len()), ..self.sizes },
+                cancel: &self.cancel,
+                progress: &progress,
+                losses: &losses,
+                commit: if together { Commit::Together } else { Commit::Each },
+            };
             Ok(copy(&run, &mut readers, &mut writers, &rows_before))
         };
         let turn = |py: Python<'_>| match &watch {

@@ -312,6 +312,9 @@ pub struct TablePlan {
     /// True for a plain heap (`PostgreSQL`) or a table with a rowid (`SQLite`): cut by place.
     #[serde(default)]
     pub cut_by_place: bool,
+    /// SQL that each range's transaction on the target begins with.
+    #[serde(default)]
+    pub opening: Option<String>,
     /// The catalog's estimates; only used to order and cut the work.
     #[serde(default)]
     pub estimated_rows: u64,

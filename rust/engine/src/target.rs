@@ -12,15 +12,19 @@ pub struct Written {
     pub bytes: u64,
 }
 
+/// Called once every row of a range was accepted, just before its commit; an error rolls the range back.
+pub type Accepted<'a> = &'a mut dyn FnMut() -> Result<()>;
+
 /// One session on the target.
 pub trait Writer: Send {
-    /// Writes all blocks of a range in one transaction and commits it. An error among the blocks, or a
-    /// warning from the server, rolls all of it back and is returned.
+    /// Writes all blocks of a range in one transaction, asks `accepted` and commits. An error among the
+    /// blocks, or a warning from the server, rolls all of it back and is returned.
     fn write(
         &mut self,
         table: &TablePlan,
         range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written>;
 
     /// Rows of the table now.

@@ -75,7 +75,7 @@ fn copy(plan: &TablePlan, sizes: Sizes) -> Result<u64> {
             blocks.push(Ok(Block { permit: None, ..block }));
             Ok(())
         })?;
-        rows += writer.write(plan, &range, &mut blocks.into_iter())?.rows;
+        rows += writer.write(plan, &range, &mut blocks.into_iter(), &mut || Ok(()))?.rows;
     }
     assert_eq!(reader.count(plan)?, rows);
     assert_eq!(writer.count(plan)?, rows);
@@ -204,13 +204,18 @@ fn a_failed_range_leaves_nothing_and_the_session_lives() {
 
     let mut writer = writer(&endpoint(), &Cancel::default()).unwrap();
     let broken = vec![Err(Error::new(Kind::Data, "from the reader"))];
-    let error = writer.write(&plan, &Range::default(), &mut broken.into_iter()).unwrap_err();
+    let error = writer
+        .write(&plan, &Range::default(), &mut broken.into_iter(), &mut || Ok(()))
+        .unwrap_err();
     assert_eq!(error.message(), "from the reader");
     assert_eq!(writer.count(&plan).unwrap(), 0);
-    let none = writer.write(&plan, &Range::default(), &mut std::iter::empty()).unwrap();
+    let none =
+        writer.write(&plan, &Range::default(), &mut std::iter::empty(), &mut || Ok(())).unwrap();
     assert_eq!(none.rows, 0);
     let missing = TablePlan { target: "public.nowhere".to_owned(), ..plan };
-    let error = writer.write(&missing, &Range::default(), &mut std::iter::empty()).unwrap_err();
+    let error = writer
+        .write(&missing, &Range::default(), &mut std::iter::empty(), &mut || Ok(()))
+        .unwrap_err();
     assert_eq!(error.kind(), Kind::Missing);
 }
 
@@ -383,7 +388,9 @@ fn what_only_other_engines_send_is_written() {
     let batch = RecordBatch::try_new(plan.schema(), arrays).unwrap();
     let block = Block { rows: Rows::Arrow(batch), wire_bytes: 0, permit: None };
     let mut writer = writer(&endpoint(), &Cancel::default()).unwrap();
-    writer.write(&plan, &Range::default(), &mut std::iter::once(Ok(block))).unwrap();
+    writer
+        .write(&plan, &Range::default(), &mut std::iter::once(Ok(block)), &mut || Ok(()))
+        .unwrap();
     let rows =
         session().query("SELECT t::text FROM other_copy t ORDER BY n DESC NULLS LAST").unwrap();
     let rows: Vec<_> = rows.into_iter().flatten().flatten().collect();

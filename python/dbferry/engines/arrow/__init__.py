@@ -130,6 +130,12 @@ class Arrow:
     def truncate_table(self, schema: str | None, name: str) -> str:
         raise self._no_objects()
 
+    def empty_table(self, schema: str | None, name: str) -> str:
+        raise self._no_objects()
+
+    def swap_table(self, schema: str | None, fresh: str, name: str) -> Sequence[str]:
+        raise self._no_objects()
+
     def kept_identities(
         self, columns: Sequence[str], primary_key: tuple[str, ...]
     ) -> Collection[str]:

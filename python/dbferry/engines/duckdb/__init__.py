@@ -41,6 +41,8 @@ class Duckdb:
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     finish_table = staticmethod(ddl.finish_table)
+    empty_table = staticmethod(ddl.empty_table)
+    swap_table = staticmethod(ddl.swap_table)
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
 

@@ -53,3 +53,15 @@ def drop_table(schema: str | None, name: str) -> str:
 
 def truncate_table(schema: str | None, name: str) -> str:
     return f"DELETE FROM {relation(schema, name)}"
+
+
+def empty_table(schema: str | None, name: str) -> str:
+    return f"DELETE FROM {relation(schema, name)}"
+
+
+def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
+    """A new table in the place of an old one; the caller's transaction holds it together."""
+    return (
+        f"DROP TABLE {relation(schema, name)}",
+        f"ALTER TABLE {relation(schema, fresh)} RENAME TO {quote(name)}",
+    )

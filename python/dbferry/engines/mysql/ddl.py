@@ -125,6 +125,21 @@ def truncate_table(schema: str | None, name: str) -> str:
     return f"TRUNCATE TABLE {relation(schema, name)}"
 
 
+def empty_table(schema: str | None, name: str) -> str:
+    """As part of a transaction: TRUNCATE would commit."""
+    return f"DELETE FROM {relation(schema, name)}"
+
+
+def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
+    """A new table in the place of an old one: both are renamed in one step."""
+    old = relation(schema, f"{fresh[:56]}_old")
+    return (
+        f"RENAME TABLE {relation(schema, name)} TO {old}, "
+        f"{relation(schema, fresh)} TO {relation(schema, name)}",
+        f"DROP TABLE {old}",
+    )
+
+
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
     """InnoDB raises a value that is below the largest row by itself."""
     if identity.next_value is None or identity.next_value < 1:

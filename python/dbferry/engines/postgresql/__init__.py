@@ -48,6 +48,8 @@ class Postgresql:
     analyze_table = staticmethod(ddl.analyze_table)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
+    empty_table = staticmethod(ddl.empty_table)
+    swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     read = staticmethod(types.read)
     read_text = staticmethod(types.read_text)

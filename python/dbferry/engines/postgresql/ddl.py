@@ -129,6 +129,20 @@ def truncate_table(schema: str | None, name: str) -> str:
     return f"TRUNCATE TABLE {relation(schema, name)}"
 
 
+def empty_table(schema: str | None, name: str) -> str:
+    """As part of a transaction: rolled back with it."""
+    return f"TRUNCATE TABLE {relation(schema, name)}"
+
+
+def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
+    """A new table in the place of an old one. Statements that are sent as one are one transaction."""
+    key = f"ALTER INDEX IF EXISTS {relation(schema, f'{fresh}_pkey')} RENAME TO {quote(f'{name}_pkey')}"
+    return (
+        f"DROP TABLE {relation(schema, name)}; "
+        f"ALTER TABLE {relation(schema, fresh)} RENAME TO {quote(name)}; {key}",
+    )
+
+
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
     """The next value: the source's own, or past every row, whichever is further along."""
     place, name, step = relation(schema, table), quote(column), identity.increment

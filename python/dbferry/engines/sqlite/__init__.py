@@ -40,6 +40,8 @@ class Sqlite:
     relation = staticmethod(ddl.relation)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
+    empty_table = staticmethod(ddl.empty_table)
+    swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)
     finish_references = staticmethod(ddl.finish_references)

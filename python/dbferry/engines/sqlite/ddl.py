@@ -111,6 +111,20 @@ def truncate_table(schema: str | None, name: str) -> str:
     return f"DELETE FROM {quote(name)}"
 
 
+def empty_table(schema: str | None, name: str) -> str:
+    return f"DELETE FROM {relation(schema, name)}"
+
+
+def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
+    """A new table in the place of an old one, in a transaction."""
+    return (
+        "BEGIN IMMEDIATE",
+        f"DROP TABLE {relation(schema, name)}",
+        f"ALTER TABLE {relation(schema, fresh)} RENAME TO {quote(name)}",
+        "COMMIT",
+    )
+
+
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
     """sqlite_sequence holds the last value given; loading raises it to the largest key."""
     if identity.kind is IdentityKind.ROWID or identity.next_value is None:

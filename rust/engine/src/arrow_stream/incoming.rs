@@ -92,6 +92,14 @@ fn broken(error: ArrowError) -> Error {
         error => error.to_string(),
     };
     // What the producer said is what helps.
-    let said = text.split_once("Producer error: ").map_or(text.as_str(), |(_, said)| said);
-    Error::new(Kind::Data, format!("the incoming stream failed: {}", said.trim()))
+    let said = text.split_once("Producer error: ").map_or(text.as_str(), |(_, said)| said).trim();
+    let (fact, detail) = match said.split_once(". Detail: ") {
+        Some((fact, detail)) => (fact, Some(detail)),
+        None => (said, None),
+    };
+    let error = Error::new(Kind::Data, format!("the incoming stream failed: {fact}"));
+    match detail {
+        Some(detail) => error.with_detail(detail),
+        None => error,
+    }
 }

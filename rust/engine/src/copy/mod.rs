@@ -5,6 +5,7 @@
 //! [`progress`] is what others may watch meanwhile.
 
 pub mod budget;
+mod gate;
 pub mod progress;
 pub mod runner;
 pub mod stream;

@@ -14,6 +14,7 @@ use std::time::Instant;
 use serde::Serialize;
 
 use super::budget::Budget;
+use super::gate::Gate;
 use super::progress::Progress;
 use crate::block::Block;
 use crate::cancel::Cancel;
@@ -33,6 +34,17 @@ pub struct Run<'a> {
     pub cancel: &'a Cancel,
     pub progress: &'a Progress,
     pub losses: &'a Losses,
+    pub commit: Commit,
+}
+
+/// When ranges are committed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Commit {
+    /// Each when its rows are there; both sides are counted at the end.
+    Each,
+    /// None before the rows of all are there, which needs a worker for each range. What the servers
+    /// accepted is the count.
+    Together,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -92,6 +104,7 @@ impl Iterator for Blocks {
 #[derive(Default)]
 struct Tally {
     ranges_left: usize,
+    landed: usize,
     rows: u64,
     bytes: u64,
     started: Option<Instant>,
@@ -111,18 +124,25 @@ pub fn copy(
     let tallies: Vec<Mutex<Tally>> = run.tables.iter().map(|_| Mutex::default()).collect();
     let budget = Budget::new(run.sizes.budget_bytes);
     if let Some(queue) = cut(run, readers, &tallies) {
+        let gate = match run.commit {
+            Commit::Each => None,
+            Commit::Together => Some(Gate::new(queue.len())),
+        };
         let queue = Mutex::new(queue);
         thread::scope(|scope| {
             for (reader, writer) in readers.iter_mut().zip(writers.iter_mut()) {
                 let (deliver, deliveries) = sync_channel::<Delivery>(1);
-                let (queue, tallies, budget) = (&queue, &tallies, &budget);
+                let (queue, tallies, budget, gate) = (&queue, &tallies, &budget, gate.as_ref());
                 scope.spawn(move || {
                     read_units(run, reader.as_mut(), queue, tallies, budget, &deliver);
                 });
-                scope.spawn(move || write_units(run, writer.as_mut(), &deliveries, tallies));
+                scope.spawn(move || write_units(run, writer.as_mut(), &deliveries, tallies, gate));
             }
         });
-        count(run, readers, writers, &tallies);
+        match run.commit {
+            Commit::Each => count(run, readers, writers, &tallies),
+            Commit::Together => settle(run, readers, &tallies),
+        }
     }
     let outcome = |(index, tally): (usize, Mutex<Tally>)| {
         let before = rows_before.get(index).copied().unwrap_or(0);
@@ -206,10 +226,12 @@ fn write_units(
     writer: &mut dyn Writer,
     deliveries: &Receiver<Delivery>,
     tallies: &[Mutex<Tally>],
+    gate: Option<&Gate>,
 ) {
     for Delivery { unit, mut blocks } in deliveries {
         let table = &run.tables[unit.table];
-        match writer.write(table, &unit.range, &mut blocks) {
+        let mut accepted = || gate.map_or(Ok(()), |gate| gate.pass(run.cancel));
+        match writer.write(table, &unit.range, &mut blocks, &mut accepted) {
             Ok(written) => land(run, unit.table, written, tallies),
             Err(error) => {
                 let error =
@@ -224,6 +246,7 @@ fn write_units(
 fn land(run: &Run<'_>, index: usize, written: Written, tallies: &[Mutex<Tally>]) {
     let mut tally = lock(&tallies[index]);
     tally.ranges_left -= 1;
+    tally.landed += 1;
     tally.rows += written.rows;
     tally.bytes += written.bytes;
     tally.seconds = tally.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
@@ -236,6 +259,32 @@ fn fail(run: &Run<'_>, index: usize, error: Error, tallies: &[Mutex<Tally>]) {
     let error = if run.cancel.is_cancelled() { Error::cancelled() } else { error };
     lock(&tallies[index]).error.get_or_insert(error.in_table(&run.tables[index].name));
     run.cancel.cancel();
+}
+
+/// Compares the rows that came with those that the servers accepted, and tells a half-done commit.
+fn settle(run: &Run<'_>, readers: &mut [Box<dyn Reader>], tallies: &[Mutex<Tally>]) {
+    let Some(reader) = readers.first_mut() else { return };
+    for (index, table) in run.tables.iter().enumerate() {
+        let mut tally = lock(&tallies[index]);
+        if let Some(error) = tally.error.take() {
+            let rows = tally.rows;
+            tally.error = Some(if tally.landed == 0 {
+                error
+            } else {
+                error.with_detail(format!(
+                    "{} of the parts had been committed before, and their {rows} rows are in the target",
+                    tally.landed
+                ))
+            });
+            continue;
+        }
+        if tally.ranges_left == 0 {
+            match reader.count(table) {
+                Ok(source) => tally.counts = Some((source, tally.rows)),
+                Err(error) => tally.error = Some(error.at(Side::Source).in_table(&table.name)),
+            }
+        }
+    }
 }
 
 /// Counts the rows of finished tables on both sides, under the source's snapshot.

@@ -9,7 +9,7 @@ use proptest::prelude::*;
 
 use super::budget::Budget;
 use super::progress::Progress;
-use super::runner::{Outcome, Run, State, copy};
+use super::runner::{Commit, Outcome, Run, State, copy};
 use crate::block::Block;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
@@ -52,6 +52,7 @@ fn run(
         cancel: &cancel,
         progress: &progress,
         losses: &losses,
+        commit: Commit::Each,
     };
     copy(&run, readers, writers, &vec![0; tables.len()])
 }

@@ -8,7 +8,7 @@ use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{ColumnPlan, Endpoint, Range, TablePlan, Transfer};
-use crate::target::{Writer, Written};
+use crate::target::{Accepted, Writer, Written};
 
 use super::command::{Answer, Outcome};
 use super::connect::{Connection, Role};
@@ -63,15 +63,19 @@ impl Writer for RowWriter {
         table: &TablePlan,
         range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written> {
         let engine = self.connection.flavour().engine();
         let ours = |error: Error| error.on(engine).at(Side::Target);
         let plan = Target::of(table).map_err(ours)?;
         self.settle(table.transfer).map_err(ours)?;
         let blocks = &mut Watched { blocks, upstream: None };
-        let written = self.write_blocks(&plan, blocks);
-        let error = match written.and_then(|written| self.connection.run("COMMIT").map(|_| written))
-        {
+        let written = self.write_blocks(&plan, blocks).and_then(|written| {
+            accepted()?;
+            self.connection.run("COMMIT")?;
+            Ok(written)
+        });
+        let error = match written {
             Ok(written) => return Ok(written),
             Err(error) => error,
         };
@@ -191,6 +195,9 @@ impl RowWriter {
 
     fn write_blocks(&mut self, plan: &Target<'_>, blocks: &mut Watched<'_>) -> Result<Written> {
         self.connection.run("START TRANSACTION")?;
+        if let Some(sql) = &plan.table.opening {
+            self.connection.run(sql)?;
+        }
         let Some(first) = next_with_rows(blocks)? else {
             return Ok(Written::default());
         };

@@ -16,7 +16,7 @@ use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine, Range, TablePlan, Transfer};
 use crate::session::Session;
-use crate::target::{Writer, Written};
+use crate::target::{Accepted, Writer, Written};
 
 /// Bytes gathered before they are sent.
 const BUFFER: usize = 256 << 10;
@@ -41,9 +41,11 @@ impl Writer for RangeWriter {
         table: &TablePlan,
         range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written> {
         // An error that comes with the blocks has its place already.
-        self.transact(table, blocks).map_err(|error| placed(error, table).in_range(&range.label()))
+        self.transact(table, blocks, accepted)
+            .map_err(|error| placed(error, table).in_range(&range.label()))
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
@@ -62,9 +64,12 @@ impl RangeWriter {
         &mut self,
         table: &TablePlan,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written> {
         self.session.query("BEGIN")?;
-        match self.copy(table, blocks) {
+        let opened = table.opening.as_ref().map_or(Ok(()), |sql| self.session.query(sql).map(drop));
+        let copied = opened.and_then(|()| self.copy(table, blocks));
+        match copied.and_then(|written| accepted().map(|()| written)) {
             Ok(written) => {
                 self.session.query("COMMIT")?;
                 Ok(written)

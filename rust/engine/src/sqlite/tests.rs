@@ -59,7 +59,7 @@ impl Files {
 
     fn write(&self, table: &TablePlan, blocks: Vec<Block>) -> Result<Written> {
         let mut writer = writer(&self.endpoint("b"), &Cancel::default())?;
-        writer.write(table, &Range::default(), &mut blocks.into_iter().map(Ok))
+        writer.write(table, &Range::default(), &mut blocks.into_iter().map(Ok), &mut || Ok(()))
     }
 }
 
@@ -90,6 +90,7 @@ fn table(columns: Vec<ColumnPlan>) -> TablePlan {
         cut_by_place: true,
         estimated_rows: 0,
         query: None,
+        opening: None,
         estimated_bytes: 0,
     }
 }
@@ -385,10 +386,13 @@ fn a_reader_that_fails_leaves_nothing_behind() {
     let (blocks, _) = files.read(&everything(), Sizes::default()).unwrap();
     let mut writer = writer(&files.endpoint("b"), &Cancel::default()).unwrap();
     let mut broken = blocks.into_iter().map(Ok).chain([Err(Error::new(Kind::Lost, "gone"))]);
-    let error = writer.write(&everything(), &Range::default(), &mut broken).unwrap_err();
+    let error =
+        writer.write(&everything(), &Range::default(), &mut broken, &mut || Ok(())).unwrap_err();
     assert_eq!((error.kind(), error.place().side), (Kind::Lost, None));
     assert_eq!(writer.count(&everything()).unwrap(), 0);
-    let none = writer.write(&everything(), &Range::default(), &mut std::iter::empty()).unwrap();
+    let none = writer
+        .write(&everything(), &Range::default(), &mut std::iter::empty(), &mut || Ok(()))
+        .unwrap();
     assert_eq!(none, Written::default());
 }
 

@@ -14,7 +14,7 @@ use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Result, Side};
 use crate::plan::{Endpoint, Engine, Range, TablePlan};
-use crate::target::{Writer, Written};
+use crate::target::{Accepted, Writer, Written};
 
 /// `SQLite` has one writer at a time; a second would only wait for the first.
 pub const MAX_WRITERS: usize = 1;
@@ -43,12 +43,14 @@ impl Writer for FileWriter {
         table: &TablePlan,
         range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written> {
         let placed = |error: Error| {
             error.on(Engine::Sqlite).at(Side::Target).in_table(&table.name).in_range(&range.label())
         };
         self.run("BEGIN IMMEDIATE").map_err(placed)?;
         let done = self.insert(table, blocks).and_then(|written| {
+            accepted().map_err(Failed::Theirs)?;
             self.run("COMMIT").map_err(Failed::Own)?;
             Ok(written)
         });
@@ -95,6 +97,9 @@ impl FileWriter {
         table: &TablePlan,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
     ) -> Result<Written, Failed> {
+        if let Some(sql) = &table.opening {
+            self.run(sql)?;
+        }
         let mut statement = Statement::new(&self.connection, &insert_sql(table))?;
         let mut written = Written::default();
         for block in blocks {

@@ -4,7 +4,7 @@ use crate::block::Block;
 use crate::error::{Error, Result};
 use crate::plan::{Range, Sizes, TablePlan};
 use crate::source::{Reader, Reading};
-use crate::target::{Writer, Written};
+use crate::target::{Accepted, Writer, Written};
 
 /// When to fail, and with what.
 struct Fault {
@@ -74,13 +74,14 @@ impl Writer for FaultyWriter {
         table: &TablePlan,
         range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written> {
         let fault = &mut self.fault;
         let mut faulty = blocks.map(|block| {
             let block = block?;
             fault.pass().map(|()| block)
         });
-        self.inner.write(table, range, &mut faulty)
+        self.inner.write(table, range, &mut faulty, accepted)
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {

@@ -9,7 +9,7 @@ use crate::block::{Block, Rows};
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Range, Sizes, TablePlan};
 use crate::source::{Reader, Reading, Snapshot};
-use crate::target::{Writer, Written};
+use crate::target::{Accepted, Writer, Written};
 
 /// The batches of each table by its plan's name, range by range.
 pub type Tables = BTreeMap<String, Vec<Vec<RecordBatch>>>;
@@ -110,6 +110,7 @@ impl Writer for MemoryWriter {
         table: &TablePlan,
         range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written> {
         let mut kept = Kept { range: range.number, batches: vec![], raw: vec![] };
         let mut bytes = 0;
@@ -125,6 +126,7 @@ impl Writer for MemoryWriter {
                 }
             }
         }
+        accepted()?;
         let rows = kept.rows();
         let mut tables = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         tables.entry(table.name.clone()).or_default().push(kept);

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use crate::block::Block;
 use crate::error::Result;
 use crate::plan::{Range, TablePlan};
-use crate::target::{Writer, Written};
+use crate::target::{Accepted, Writer, Written};
 
 /// Rows by table, shared by all writers on it.
 #[derive(Clone, Default)]
@@ -31,6 +31,7 @@ impl Writer for NullWriter {
         table: &TablePlan,
         _range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
+        accepted: Accepted<'_>,
     ) -> Result<Written> {
         let mut written = Written::default();
         for block in blocks {
@@ -38,6 +39,7 @@ impl Writer for NullWriter {
             written.rows += block.count();
             written.bytes += block.wire_bytes;
         }
+        accepted()?;
         let mut rows = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         *rows.entry(table.name.clone()).or_default() += written.rows;
         Ok(written)

@@ -46,7 +46,7 @@ fn copy(reader: &mut dyn Reader, writer: &mut dyn Writer) -> Result<u64> {
             Ok(())
         });
         blocks.extend(read.err().map(Err));
-        rows += writer.write(&plan(), &range, &mut blocks.into_iter())?.rows;
+        rows += writer.write(&plan(), &range, &mut blocks.into_iter(), &mut || Ok(()))?.rows;
     }
     Ok(rows)
 }

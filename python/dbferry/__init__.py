@@ -17,6 +17,7 @@ from dbferry.progress import Progress
 from dbferry.reading import Schema, Stream, read
 from dbferry.report import Report
 from dbferry.task import Prepare, Task
+from dbferry.writing import Mode as WriteMode
 from dbferry.writing import write
 
 if TYPE_CHECKING:
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "DbferryError", "Plan", "Progress", "Report", "Schema", "Stream", "Task", "migrate", "plan", "read",
-    "write",
+    "WriteMode", "write",
 ]  # fmt: skip
 __version__ = _native.version()
 

@@ -114,7 +114,8 @@ def _created(pair: Pair, draft: Draft, carried: Carried) -> Preparation:
         for item, made in zip(columns, new.columns, strict=True)
     ]
     before = [other.drop_table(place.schema, place.name)] if draft.action == "drop" else []
-    before.append(other.create_table(new, pair.target.numbers))
+    # A target that makes its tables from the rows' own schema is told nothing before them.
+    before += filter(None, [other.create_table(new, pair.target.numbers)])
     return Preparation(columns, before, other.finish_table(new), other.finish_references(new))
 
 

@@ -18,8 +18,6 @@ from typing import TYPE_CHECKING, Any
 import dbferry
 from dbferry import _native
 from dbferry.engines import engine
-from dbferry.engines.duckdb.load import load
-from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.errors import (
     DbferryError,
     Interrupted,
@@ -30,12 +28,13 @@ from dbferry.errors import (
 )
 from dbferry.finish import Finish
 from dbferry.items import Plan, TableItem
+from dbferry.load import load
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.report import Report, TableReport, Warning_
 from dbferry.selection import Options, Prepare
-from dbferry.sessions import OpenSession, lend, open_session
+from dbferry.sessions import OpenSession, TakesStreams, lend, open_session, open_snapshot
 from dbferry.types import Verdict
 from dbferry.urls import Endpoint, parse
 
@@ -80,6 +79,8 @@ class _Run:
     task: Task
     source: Endpoint
     target: Endpoint
+    reading: OpenSession
+    """Plain SQL on the source."""
     session: OpenSession
     """Plain SQL on the target."""
     plan: Plan
@@ -102,14 +103,14 @@ class _Run:
         )  # fmt: skip
         one = _read_catalog(source, reading, "source", list(task.schemas))
         other = _read_catalog(target, writing, "target", list(task.schemas.values()))
-        return cls(task, source, target, writing, make_plan(one, other, options, reading, writing))
+        return cls(
+            task, source, target, reading, writing, make_plan(one, other, options, reading, writing)
+        )
 
     def run(self, progress: ProgressCallback | None) -> Report:
         self.plan.check()
         started = time.monotonic()
-        snapshot = _native.open_snapshot(
-            json.dumps(self.source.native()), json.dumps(self.task.sizes())
-        )
+        snapshot = open_snapshot(self.source, self.reading, json.dumps(self.task.sizes()))
         finish = self._finish()
         watch = _Watch(self.plan, progress, started, finish)
         report = self._report(snapshot.method, [], [], started)
@@ -150,7 +151,8 @@ class _Run:
     def _is_misled(self, error: DbferryError) -> bool:
         """True when a sample may be to blame, and not the world."""
         sampled = any(item.sampled for item in self.plan.tables)
-        return sampled and not isinstance(error, Interrupted) and error.kind in DATA_KINDS
+        world = isinstance(error, Interrupted | SchemaError)
+        return sampled and not world and error.kind in DATA_KINDS
 
     def _undo(self) -> bool:
         """Leaves the target as it was found: what was made is dropped, what was empty is emptied."""
@@ -186,10 +188,9 @@ class _Run:
     def _copy(
         self, snapshot: _native.Snapshot, before: list[int], watch: _Watch
     ) -> tuple[list[dict[str, Any]], list[list[Any]]]:
-        tables = self.plan.native_tables()
-        if isinstance(self.session, DuckdbSession):
-            return load(snapshot, self.session, tables, before, watch)
-        target = json.dumps(self.target.native())
+        if isinstance(self.session, TakesStreams):
+            return load(snapshot, self.session, self.plan.tables, before, watch)
+        tables, target = self.plan.native_tables(), json.dumps(self.target.native())
         outcomes, losses = json.loads(snapshot.copy(target, json.dumps(tables), before, watch))
         return outcomes, losses
 
@@ -198,8 +199,8 @@ class _Run:
         other = engine(self.target.engine)
         target, size, session = self.target, self.task.workers, self.session
         opens: Opens = partial(open_session, target, side="target")
-        if isinstance(session, DuckdbSession):
-            # A file of DuckDB is open once in a process.
+        if isinstance(session, TakesStreams):
+            # A library may hold the whole database for one session.
             opens = partial(lend, session)
         pool = Pool(opens, size if other.builds_beside else 1, other.finishing)
         return Finish(self.plan.tables, pool, beside=other.builds_beside)
@@ -286,7 +287,7 @@ def _check_pair(source: Endpoint, target: Endpoint) -> None:
             raise RequestError(
                 "the source and the target are the same file", hint="name another file as target"
             )
-    elif source.safe == target.safe:
+    elif source.safe == target.safe and source.driver == target.driver:
         raise RequestError(
             "the source and the target are the same database", hint="name another database"
         )

@@ -5,11 +5,16 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dbferry import _native
+from dbferry.engines.adbc.session import AdbcSession
 from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.urls import Endpoint
+
+if TYPE_CHECKING:
+    from dbferry._native import ArrowStream
+    from dbferry.items import TableItem
 
 Row = tuple[str | None, ...]
 
@@ -26,12 +31,32 @@ class OpenSession(Protocol):
         """Ends what it is doing, from any thread."""
 
 
+@runtime_checkable
+class TakesStreams(OpenSession, Protocol):
+    """A target whose own library writes Arrow streams into tables."""
+
+    def insert(self, stream: ArrowStream, table: TableItem) -> None:
+        """All rows of a table, or none; makes the table if no statement of the plan did."""
+
+
+@runtime_checkable
+class GivesStreams(OpenSession, Protocol):
+    """A source whose own library reads tables as Arrow streams."""
+
+    def open(self, table: str) -> object:
+        """A table of the plan (JSON) as an Arrow stream."""
+
+    def count(self, table: str) -> int: ...
+
+
 @contextmanager
 def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
     """Opens a session and closes it; its errors name engine and side."""
-    session: _native.Session | DuckdbSession
+    session: _native.Session | DuckdbSession | AdbcSession
     if endpoint.engine == "duckdb":
         session = DuckdbSession(endpoint)
+    elif endpoint.engine == "adbc":
+        session = AdbcSession(endpoint, side)
     else:
         session = _native.connect(json.dumps(endpoint.native()), side)
     try:
@@ -44,3 +69,12 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
 def lend(session: OpenSession) -> Iterator[OpenSession]:
     """A session that stays open afterwards."""
     yield session
+
+
+def open_snapshot(source: Endpoint, session: OpenSession, sizes: str) -> _native.Snapshot:
+    """One consistent view of a source that a session is open on; `sizes` is JSON."""
+    if isinstance(session, GivesStreams):
+        # One connection reads one table at a time.
+        sizes = json.dumps({**json.loads(sizes), "workers": 1})
+        return _native.open_streams(session.open, sizes, count=session.count, engine=source.engine)
+    return _native.open_snapshot(json.dumps(source.native()), sizes)

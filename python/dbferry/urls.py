@@ -20,6 +20,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, quote, unquote
 
+from dbferry.engines.adbc.place import PREFIX, Place
+from dbferry.engines.adbc.place import parse as parse_place
 from dbferry.errors import RequestError
 
 SCHEMES: Mapping[str, str] = {
@@ -74,6 +76,8 @@ class Endpoint:
     database: str = ""
     tls: Tls = Tls()
     path: str | None = None
+    driver: Place | None = None
+    """The ADBC driver, and what it is given."""
     connect_timeout_seconds: int = 15
 
     def native(self) -> dict[str, Any]:
@@ -98,6 +102,8 @@ class Endpoint:
     @property
     def safe(self) -> str:
         """The URL without its password: for messages and reports."""
+        if self.driver is not None:
+            return self.driver.shown
         if self.path is not None:
             return f"{self.engine}:///{self.path}"
         user = f"{quote(self.user, safe='')}@" if self.user else ""
@@ -118,6 +124,9 @@ class Endpoint:
 def parse(url: str) -> Endpoint:
     """Reads a URL; a fault is a RequestError that never repeats the URL's password."""
     scheme, separator, rest = url.partition("://")
+    if separator and scheme.lower().startswith(PREFIX):
+        place, path = parse_place(scheme, rest)
+        return Endpoint(engine="adbc", driver=place, path=path)
     engine = SCHEMES.get(scheme.lower())
     if not separator or engine is None:
         if not separator and "/" not in scheme and ":" not in scheme:

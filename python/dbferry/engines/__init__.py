@@ -207,6 +207,10 @@ def engine(name: str) -> Engine:
             from dbferry.engines.duckdb import Duckdb
 
             return Duckdb()
+        case "adbc":
+            from dbferry.engines.adbc import Adbc
+
+            return Adbc()
         case "arrow":
             from dbferry.engines.arrow import Arrow
 
@@ -214,5 +218,5 @@ def engine(name: str) -> Engine:
         case _:
             raise RequestError(
                 f"unknown engine `{name}`",
-                hint="engines: postgresql, mysql, mariadb, sqlite, duckdb",
+                hint="engines: postgresql, mysql, mariadb, sqlite, duckdb, adbc",
             )

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from dbferry.engines.duckdb.ddl import quote
 from dbferry.errors import DbferryError, from_fields
 from dbferry.urls import Endpoint
+
+if TYPE_CHECKING:
+    from dbferry._native import ArrowStream
+    from dbferry.items import TableItem
 
 
 def _duckdb() -> Any:
@@ -80,7 +85,24 @@ class DuckdbSession:
     def execute(self, sql: str) -> None:
         self.query(sql)
 
+    def insert(self, stream: ArrowStream, table: TableItem) -> None:
+        """One table's rows, in the transaction of one statement."""
+        import duckdb
+        import pyarrow as pa
+
+        names = ", ".join(quote(column.target) for column in table.columns)
+        self.connection.register("dbferry_stream", pa.RecordBatchReader.from_stream(stream))
+        try:
+            self.connection.execute(
+                f"INSERT INTO {table.target} ({names}) SELECT * FROM dbferry_stream"
+            )
+        except duckdb.Error as error:
+            raise translate(error) from None
+        finally:
+            self.connection.unregister("dbferry_stream")
+
     def cancel(self) -> None:
+        """Stops what runs, from another thread."""
         self.connection.interrupt()
 
     def close(self) -> None:

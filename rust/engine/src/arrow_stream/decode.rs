@@ -185,7 +185,10 @@ fn step(came: &DataType, flight: Flight) -> Option<Step> {
             _ if integer => Some(Step::Proven),
             _ => None,
         },
-        Flight::Decimal { .. } => (integer || decimal).then_some(Step::Proven),
+        // Digits as text are the same digits again, or the value is refused.
+        Flight::Decimal { .. } => {
+            (integer || decimal || came.is_string()).then_some(Step::Proven)
+        }
         Flight::Text => matches!(came, T::LargeUtf8 | T::Utf8View).then_some(Step::Cast),
         Flight::Binary => matches!(came, T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_))
             .then_some(Step::Cast),

@@ -1,4 +1,4 @@
-"""Loads DuckDB: the engine reads, DuckDB itself takes the Arrow stream."""
+"""Loads targets that take Arrow streams themselves: the engine reads, the target's own library writes."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING, Any
 
-from dbferry.engines.duckdb.session import translate
 from dbferry.errors import DbferryError
 
 if TYPE_CHECKING:
     from dbferry._native import ArrowStream, Snapshot
+    from dbferry.items import TableItem
+    from dbferry.sessions import TakesStreams
 
 Reading = tuple[int, int, int, int]
 TURN_SECONDS = 0.1
@@ -21,8 +22,8 @@ TURN_SECONDS = 0.1
 
 def load(
     snapshot: Snapshot,
-    session: Any,
-    tables: Sequence[dict[str, Any]],
+    session: TakesStreams,
+    tables: Sequence[TableItem],
     rows_before: Sequence[int],
     watch: Callable[[Sequence[Reading]], None],
 ) -> tuple[list[dict[str, Any]], list[list[Any]]]:
@@ -46,56 +47,52 @@ def load(
 
 def _load_table(
     snapshot: Snapshot,
-    session: Any,
-    table: dict[str, Any],
+    session: TakesStreams,
+    table: TableItem,
     before: int,
     turn: Callable[[Reading], None],
 ) -> tuple[dict[str, Any], list[list[Any]]]:
     started = time.monotonic()
-    outcome: dict[str, Any] = {"table": table["name"], "state": "failed", "error": None}
+    plan = json.dumps(table.native())
+    outcome: dict[str, Any] = {"table": table.name, "state": "failed", "error": None}
     stream: ArrowStream | None = None
     try:
-        stream = snapshot.stream(json.dumps(table))
-        _insert(session.connection, stream, table, turn)
-        source = snapshot.count(json.dumps(table))
-        count = session.query(f"SELECT count(*) FROM {table['target']}")[0][0]
+        stream = snapshot.stream(plan)
+        _insert(session, stream, table, turn)
+        source = snapshot.count(plan)
+        count = session.query(f"SELECT count(*) FROM {table.target}")[0][0]
         rows, size, _, _ = stream.progress()
-        target = int(count) - before
+        target = int(count or 0) - before
         equal = source == target == rows
         outcome |= {
             "state": "done" if equal else "different", "rows": rows, "bytes": size,
             "source_rows": source, "target_rows": target,
         }  # fmt: skip
     except DbferryError as error:
-        error.table = error.table or table["name"]
+        error.table = error.table or table.name
         outcome["error"] = error.fields()
     outcome["seconds"] = time.monotonic() - started
     return outcome, [list(loss) for loss in stream.losses()] if stream else []
 
 
 def _insert(
-    connection: Any, stream: ArrowStream, table: dict[str, Any], turn: Callable[[Reading], None]
+    session: TakesStreams,
+    stream: ArrowStream,
+    table: TableItem,
+    turn: Callable[[Reading], None],
 ) -> None:
-    import duckdb
-    import pyarrow as pa
-
-    names = ", ".join('"' + c["target"].replace('"', '""') + '"' for c in table["columns"])
-    reader = pa.RecordBatchReader.from_stream(stream)
-    connection.register("dbferry_stream", reader)
-    statement = f"INSERT INTO {table['target']} ({names}) SELECT * FROM dbferry_stream"
     try:
         with ThreadPoolExecutor(1) as pool:
-            work = pool.submit(connection.execute, statement)
+            work = pool.submit(session.insert, stream, table)
             try:
                 _wait(work, lambda: turn(stream.progress()))
             except BaseException:
-                connection.interrupt()
+                session.cancel()
                 raise
-    except duckdb.Error as error:
+    except DbferryError:
+        # What ended the stream is the cause of what its taker complains of.
         stream.check()
-        raise translate(error) from None
-    finally:
-        connection.unregister("dbferry_stream")
+        raise
 
 
 def _wait(work: Future[Any], meanwhile: Callable[[], None]) -> None:

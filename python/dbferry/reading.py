@@ -14,9 +14,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Protocol, Self
+from typing import Any, Self
 
-from dbferry import _native
 from dbferry.catalog import Catalog, Column, Session, Table
 from dbferry.engines import Engine, engine
 from dbferry.engines.arrow.catalog import of_streams
@@ -24,7 +23,7 @@ from dbferry.errors import DbferryError, RequestError
 from dbferry.items import Plan, TableItem
 from dbferry.planner import make_plan
 from dbferry.selection import Options
-from dbferry.sessions import open_session
+from dbferry.sessions import Reader, open_reader, open_session
 from dbferry.urls import Endpoint, parse
 
 QUERY = re.compile(
@@ -36,17 +35,6 @@ NAME = re.compile(r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|[^."`]+')
 WORTH_SHARING = 32 << 20
 """Bytes of a table from which on another session is worth opening for it."""
 MOST_SESSIONS = 8
-
-
-class Reader(Protocol):
-    """The native half of a stream."""
-
-    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
-    def __arrow_c_schema__(self) -> object: ...
-    def close(self) -> None: ...
-    def progress(self) -> tuple[int, int, int, int]: ...
-    def check(self) -> None: ...
-    def losses(self) -> list[tuple[str, str, str, int]]: ...
 
 
 class Schema:
@@ -186,9 +174,7 @@ def read(
     if batch_rows is not None:
         sizes["batch_rows"] = batch_rows
     hint = "read it with probe=True, which looks at all rows first" if item.sampled else None
-    reader = _native.table_reader(
-        json.dumps(endpoint.native()), json.dumps(sizes), json.dumps(table), hint
-    )
+    reader = open_reader(endpoint, json.dumps(sizes), json.dumps(table), hint)
     return Stream(Schema([(c.target, c.target_type.text) for c in item.columns], reader), reader)
 
 

@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dbferry import _native
+from dbferry.engines.adbc.reader import AdbcReader
 from dbferry.engines.adbc.session import AdbcSession
 from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.urls import Endpoint
@@ -38,6 +39,12 @@ class TakesStreams(OpenSession, Protocol):
     def insert(self, stream: ArrowStream, table: TableItem) -> None:
         """All rows of a table, or none; makes the table if no statement of the plan did."""
 
+    def begin(self) -> None:
+        """Opens a transaction for what follows, inserts among it."""
+
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+
 
 @runtime_checkable
 class GivesStreams(OpenSession, Protocol):
@@ -47,6 +54,17 @@ class GivesStreams(OpenSession, Protocol):
         """A table of the plan (JSON) as an Arrow stream."""
 
     def count(self, table: str) -> int: ...
+
+
+class Reader(Protocol):
+    """A table or a query that is read anew by each consumer of the Arrow C stream interface."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object: ...
+    def __arrow_c_schema__(self) -> object: ...
+    def close(self) -> None: ...
+    def progress(self) -> tuple[int, int, int, int]: ...
+    def check(self) -> None: ...
+    def losses(self) -> list[tuple[str, str, str, int]]: ...
 
 
 @contextmanager
@@ -78,3 +96,10 @@ def open_snapshot(source: Endpoint, session: OpenSession, sizes: str) -> _native
         sizes = json.dumps({**json.loads(sizes), "workers": 1})
         return _native.open_streams(session.open, sizes, count=session.count, engine=source.engine)
     return _native.open_snapshot(json.dumps(source.native()), sizes)
+
+
+def open_reader(source: Endpoint, sizes: str, table: str, hint: str | None) -> Reader:
+    """One table or query of a plan (JSON), to be read when somebody asks; `hint` helps where a value doesn't fit."""
+    if source.engine == "adbc":
+        return AdbcReader(source, sizes, table)
+    return _native.table_reader(json.dumps(source.native()), sizes, table, hint)

@@ -67,6 +67,8 @@ class AdbcSession:
         if endpoint.driver is None:
             raise RequestError("the URL names no ADBC driver", engine="adbc")
         self.side = side
+        self.transactional = False
+        """True in a transaction."""
         self.point = False
         """True when all that is read is of one point in time."""
         self._place = endpoint.driver
@@ -129,7 +131,7 @@ class AdbcSession:
             if self._can(partial(self._connection.set_options, **option)):
                 self.point = True
                 break
-        self.transactional = self._can(lambda: self._connection.set_autocommit(False))
+        self.begin()
         # SQLite reads one version of the file in any transaction.
         self.point = self.transactional and (self.point or self.vendor == "SQLite")
 
@@ -139,10 +141,10 @@ class AdbcSession:
         return "one transaction" if self.point else "one connection"
 
     def _can(self, action: Callable[[], object]) -> bool:
-        """Whether the driver does it; what isn't in its power it says by NOT_IMPLEMENTED or INVALID."""
+        """Whether the driver does it."""
         try:
             action()
-        except self._manager.Error:
+        except (self._manager.Error, DbferryError):
             return False
         return True
 
@@ -297,28 +299,43 @@ class AdbcSession:
             statement.bind_stream(stream.__arrow_c_stream__())
             statement.execute_update()
 
+    def begin(self) -> None:
+        """A transaction for what follows; none where the driver has no transactions."""
+        self.transactional = self._can(lambda: self._connection.set_autocommit(False))
+
+    def commit(self) -> None:
+        self._end(self._connection.commit)
+
+    def rollback(self) -> None:
+        self._end(self._connection.rollback)
+
+    def _end(self, action: Callable[[], None]) -> None:
+        if not self.transactional:
+            return
+        self._guarded(action)
+        self.transactional = False
+        self._guarded(lambda: self._connection.set_autocommit(True))
+
     @contextmanager
-    def transaction(self, *, keep: bool = True) -> Iterator[bool]:
-        """Commits at its end, if it is to be kept; gives false where the driver has no transactions."""
-        real = self._can(lambda: self._connection.set_autocommit(False))
+    def transaction(self) -> Iterator[None]:
+        """A transaction, or a part of the one that was begun."""
+        outer = self.transactional
+        if not outer:
+            self.begin()
         try:
-            yield real
+            yield
         except BaseException:
-            if real:
-                self._can(self._connection.rollback)
+            if not outer:
+                self._can(self.rollback)
             raise
-        else:
-            if real:
-                self._guarded(self._connection.commit if keep else self._connection.rollback)
-        finally:
-            if real:
-                self._can(lambda: self._connection.set_autocommit(True))
+        if not outer:
+            self.commit()
 
     def cancel(self) -> None:
         """Stops the statement that runs, from another thread."""
-        running = self._running
-        if running is not None:
-            self._can(running.cancel)
+        for running in (*self._statements, self._running):
+            if running is not None:
+                self._can(running.cancel)
 
     def _end_statements(self) -> None:
         while self._statements:
@@ -326,7 +343,6 @@ class AdbcSession:
 
     def close(self) -> None:
         self._end_statements()
-        if self.side == "source":
-            self._can(self._connection.rollback)
+        self._can(self.rollback)
         self._can(self._connection.close)
         self._can(self._database.close)

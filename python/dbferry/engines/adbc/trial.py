@@ -75,14 +75,16 @@ def _tried(session: AdbcSession, name: str, kind: Any, value: Any) -> Any:
     schema = pa.schema([pa.field("v", kind, metadata=metadata)])
     stream = pa.table([pa.array([value], kind)], schema=schema)
     table = f"dbferry_trial_{uuid.uuid4().hex[:8]}"
+    session.begin()
+    if not session.transactional:
+        return None
     try:
-        with session.transaction(keep=False) as real:
-            if not real:
-                return None
-            session.ingest(stream, schema=None, table=table, mode="create")
-            return session.value(f'SELECT v FROM "{table}"')
+        session.ingest(stream, schema=None, table=table, mode="create")
+        return session.value(f'SELECT v FROM "{table}"')
     except DbferryError:
         return None
+    finally:
+        session.rollback()
 
 
 def _same(came: Any, value: Any) -> bool:

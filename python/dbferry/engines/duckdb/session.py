@@ -101,6 +101,15 @@ class DuckdbSession:
         finally:
             self.connection.unregister("dbferry_stream")
 
+    def begin(self) -> None:
+        self.execute("BEGIN TRANSACTION")
+
+    def commit(self) -> None:
+        self.execute("COMMIT")
+
+    def rollback(self) -> None:
+        self.execute("ROLLBACK")
+
     def cancel(self) -> None:
         """Stops what runs, from another thread."""
         self.connection.interrupt()

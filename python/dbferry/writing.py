@@ -22,8 +22,6 @@ from dbferry import _native
 from dbferry.catalog import Catalog, Table
 from dbferry.engines import Engine, engine
 from dbferry.engines.arrow import catalog as arrow
-from dbferry.engines.duckdb.load import load
-from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.errors import (
     DbferryError,
     ExistsError,
@@ -33,13 +31,14 @@ from dbferry.errors import (
     from_fields,
 )
 from dbferry.items import Plan
+from dbferry.load import load
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.reading import Stream, name_parts
 from dbferry.report import Report, TableReport
 from dbferry.run import warnings_of
 from dbferry.selection import Options, Prepare
-from dbferry.sessions import OpenSession, open_session
+from dbferry.sessions import OpenSession, TakesStreams, open_session
 from dbferry.urls import Endpoint, parse
 
 Mode = Literal["append", "create", "replace", "truncate"]
@@ -224,10 +223,11 @@ class _Write:
 
     def _begin(self) -> None:
         (item,) = self.planned.tables
-        if isinstance(self.session, DuckdbSession):
-            self.session.execute("BEGIN TRANSACTION")
+        if isinstance(self.session, TakesStreams):
+            self.session.begin()
             if self.mode == "truncate":
-                self.session.execute(f"DELETE FROM {item.target}")
+                place = item.destination
+                self.session.execute(self._other.empty_table(place.schema, place.name))
         for statement in (*self.planned.objects, *item.before):
             self.session.execute(statement)
         self.made = item.action == "create"
@@ -236,11 +236,11 @@ class _Write:
         self, snapshot: _native.Snapshot, watch: _Watch
     ) -> tuple[dict[str, Any], list[list[Any]]]:
         (item,) = self.planned.tables
-        native = item.native()
-        if isinstance(self.session, DuckdbSession):
-            before = self.session.query(f"SELECT count(*) FROM {item.target}")[0][0]
-            outcomes, losses = load(snapshot, self.session, [native], [int(before or 0)], watch)
+        if isinstance(self.session, TakesStreams):
+            before = 0 if self.made else self._count()
+            outcomes, losses = load(snapshot, self.session, [item], [before], watch)
             return outcomes[0], losses
+        native = item.native()
         if self.mode == "truncate":
             native["opening"] = self._other.empty_table(
                 item.destination.schema, item.destination.name
@@ -249,6 +249,10 @@ class _Write:
         told = snapshot.copy(target, json.dumps([native]), [0], watch, together=True)
         outcomes, losses = json.loads(told)
         return outcomes[0], losses
+
+    def _count(self) -> int:
+        (item,) = self.planned.tables
+        return int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
 
     def _finish(self) -> None:
         """Keys of a table that was made; the new table in the place of the old one."""
@@ -264,15 +268,18 @@ class _Write:
             )
         for statement in statements:
             self.session.execute(statement)
-        if isinstance(self.session, DuckdbSession):
-            self.session.execute("COMMIT")
+        if isinstance(self.session, TakesStreams):
+            self.session.commit()
 
     def _undo(self, failure: DbferryError) -> None:
         (item,) = self.planned.tables
         # A statement of `_finish` may have left a transaction open.
         with suppress(DbferryError):
-            self.session.execute("ROLLBACK")
-        if not self.made or isinstance(self.session, DuckdbSession):
+            if isinstance(self.session, TakesStreams):
+                self.session.rollback()
+            else:
+                self.session.execute("ROLLBACK")
+        if not self.made:
             return
         place = item.destination
         try:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 
 def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
@@ -21,3 +23,11 @@ def drop_table(schema: str | None, name: str) -> str:
 
 def truncate_table(schema: str | None, name: str) -> str:
     return f"DELETE FROM {relation(schema, name)}"
+
+
+def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
+    """A new table in the place of an old one; the caller's transaction holds it together."""
+    return (
+        f"DROP TABLE {relation(schema, name)}",
+        f"ALTER TABLE {relation(schema, fresh)} RENAME TO {quote(name)}",
+    )

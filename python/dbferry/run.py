@@ -167,6 +167,7 @@ class _Run:
                     self.session.execute(f"DELETE FROM {item.target}")
         except DbferryError:
             return False
+        self._put_back()
         return True
 
     def _prepare(self) -> list[int]:

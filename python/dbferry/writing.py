@@ -262,6 +262,8 @@ class _Write:
             for when, group in vars(self.planned.ddl()).items()
             for statement in (group if when != "before" and self.made else ())
         ]
+        for step in item.put_back:
+            statements += [step.sql, *([step.then] if step.then else [])]
         if self.mode == "replace" and self.standing is not None:
             statements += self._other.swap_table(
                 item.destination.schema, item.destination.name, self.standing.name
@@ -280,6 +282,9 @@ class _Write:
             else:
                 self.session.execute("ROLLBACK")
         if not self.made:
+            for step in item.put_back:
+                with suppress(DbferryError):
+                    self.session.execute(step.sql)
             return
         place = item.destination
         try:

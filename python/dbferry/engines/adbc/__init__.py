@@ -5,8 +5,18 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import cast
 
-from dbferry.catalog import Catalog, Column, Identity, Session, Table, UserType
-from dbferry.engines import NewTable
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    ForeignKey,
+    Identity,
+    Index,
+    NativeType,
+    Session,
+    Table,
+    UserType,
+)
+from dbferry.engines import NewTable, Scope, Step
 from dbferry.engines.adbc import ddl, types
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
@@ -19,6 +29,11 @@ class Adbc:
     typed = True
     has_steps = False
     columns_limit = 1_000_000
+    index_scope: Scope = "table"
+    foreign_key_scope: Scope = "table"
+    defers = False
+    builds_beside = False
+    finishing = ()
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
@@ -117,8 +132,25 @@ class Adbc:
         """The driver makes the table from the schema of the stream that it is given."""
         return ""
 
-    def finish_table(self, table: NewTable) -> Sequence[str]:
+    def finish_table(self, table: NewTable) -> Sequence[Step]:
         return ()
+
+    def finish_references(self, table: NewTable) -> Sequence[Step]:
+        return ()
+
+    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
+        return None
+
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        return "a driver makes none"
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        return "a driver makes none"
+
+    def analyze_table(self, schema: str | None, name: str) -> str | None:
+        return None
 
     def set_next(
         self, schema: str | None, table: str, column: str, identity: Identity

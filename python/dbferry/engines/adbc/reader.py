@@ -52,7 +52,7 @@ class AdbcReader:
     def close(self) -> None:
         opened = self._opened() if self._opened is not None else None
         if opened is not None:
-            opened.session.interrupt()
+            opened.session.cancel()
 
     def progress(self) -> tuple[int, int, int, int]:
         return self._stream.progress() if self._stream is not None else (0, 0, 0, 0)

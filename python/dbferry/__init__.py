@@ -27,8 +27,8 @@ if TYPE_CHECKING:
     from dbferry.progress import ProgressCallback
 
 __all__ = [
-    "DbferryError", "Plan", "Progress", "Report", "Schema", "Stream", "Task", "migrate", "plan", "read",
-    "WriteMode", "write",
+    "DbferryError", "Plan", "Progress", "Report", "Schema", "Stream", "Task", "WriteMode", "migrate", "plan",
+    "read", "write",
 ]  # fmt: skip
 __version__ = _native.version()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from dbferry.engines.duckdb.ddl import quote
@@ -86,7 +87,7 @@ class DuckdbSession:
         self.query(sql)
 
     def insert(self, stream: ArrowStream, table: TableItem) -> None:
-        """One table's rows, in the transaction of one statement."""
+        """One table's rows, by one statement."""
         import duckdb
         import pyarrow as pa
 
@@ -99,7 +100,9 @@ class DuckdbSession:
         except duckdb.Error as error:
             raise translate(error) from None
         finally:
-            self.connection.unregister("dbferry_stream")
+            # Not possible in a transaction that has failed; the next stream takes the name over.
+            with suppress(duckdb.Error):
+                self.connection.unregister("dbferry_stream")
 
     def begin(self) -> None:
         self.execute("BEGIN TRANSACTION")

@@ -186,9 +186,7 @@ fn step(came: &DataType, flight: Flight) -> Option<Step> {
             _ => None,
         },
         // Digits as text are the same digits again, or the value is refused.
-        Flight::Decimal { .. } => {
-            (integer || decimal || came.is_string()).then_some(Step::Proven)
-        }
+        Flight::Decimal { .. } => (integer || decimal || came.is_string()).then_some(Step::Proven),
         Flight::Text => matches!(came, T::LargeUtf8 | T::Utf8View).then_some(Step::Cast),
         Flight::Binary => matches!(came, T::LargeBinary | T::BinaryView | T::FixedSizeBinary(_))
             .then_some(Step::Cast),

@@ -5,10 +5,11 @@ import re
 import sqlite3
 from contextlib import closing
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from dbferry import reading
+from dbferry import reading, writing
 
 README = Path(__file__).parents[1] / "README.md"
 SHOP = """
@@ -38,6 +39,7 @@ def test_the_manual_on_arrow() -> None:
         exec(compile(block, "README.md", "exec"), names)
 
 
-def test_docstrings_of_reading() -> None:
-    failed, tried = doctest.testmod(reading)
+@pytest.mark.parametrize("module", [reading, writing], ids=["reading", "writing"])
+def test_docstrings(module: ModuleType) -> None:
+    failed, tried = doctest.testmod(module)
     assert (failed, tried > 0) == (0, True)

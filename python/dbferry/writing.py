@@ -79,6 +79,14 @@ def write(
     of `migrate` for values that the target can't hold. `progress` is called about ten times a second.
 
     Raises a `DbferryError`, and leaves the target as it was.
+
+    >>> import dbferry, pyarrow
+    >>> people = pyarrow.table({"id": [1, 2], "name": ["ada", "bob"]})
+    >>> dbferry.write(people, "sqlite:///shop.db", "people", mode="create", primary_key="id").rows
+    2
+    >>> dbferry.write(dbferry.read("sqlite:///shop.db", "people"), "sqlite:///copy.db", "people",
+    ...               mode="create").state
+    'done'
     """
     if mode not in get_args(Mode):
         raise RequestError(f"unknown mode `{mode}`", hint=f"modes: {', '.join(get_args(Mode))}")

@@ -215,7 +215,8 @@ fn read_units(
             let _ = send.send(Some(Err(error)));
             return;
         }
-        if send.send(None).is_err() {
+        // A writer that waits for the others could not begin a second range.
+        if send.send(None).is_err() || run.commit == Commit::Together {
             return;
         }
     }

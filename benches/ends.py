@@ -17,6 +17,7 @@ import data
 sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tests"))
 from servers.mariadb import MariadbServer
 from servers.postgres import PostgresServer
+from servers.server import Server
 
 # Every tool takes this login in its URL; it needs no escapes.
 LOGIN = "bench"
@@ -25,16 +26,17 @@ LOGIN = "bench"
 POSTGRES = (
     "--fsync=on",
     "--full_page_writes=on",
-    "--shared_buffers=1GB",
-    "--max_wal_size=8GB",
+    "--shared_buffers=2GB",
+    "--max_wal_size=16GB",
     "--checkpoint_timeout=30min",
+    "--maintenance_work_mem=512MB",
     "--autovacuum=off",
 )
 MARIADB = (
-    "--innodb-buffer-pool-size=2G",
-    "--innodb-log-file-size=1G",
+    "--innodb-buffer-pool-size=4G",
+    "--innodb-log-file-size=2G",
     "--innodb-flush-log-at-trx-commit=1",
-    "--innodb-flush-method=fsync",
+    "--innodb-flush-method=O_DIRECT",
     "--innodb-doublewrite=ON",
     "--max-allowed-packet=256M",
 )
@@ -59,32 +61,25 @@ class End(ABC):
         """Run one statement; its rows."""
 
     @abstractmethod
-    def load(self, folder: Path, table: str) -> None:
-        """Fill a table from its file."""
-
-    @abstractmethod
     def settle(self) -> None:
         """Write out what the last run left in memory, so that the next one doesn't pay for it."""
 
-    def create(self, *, keys: bool) -> None:
-        """Make all tables."""
-        for table in data.TABLES:
-            self.run(data.create(table, key=keys))
+    @abstractmethod
+    def keys(self) -> tuple[int, int]:
+        """How many indexes (those of primary keys too) and foreign keys there are."""
 
-    def fill(self, folder: Path) -> None:
-        """Make and fill all tables, with their keys."""
-        self.clear()
-        self.create(keys=True)
-        for table in data.TABLES:
-            self.load(folder, table)
-        self.settle()
+    def create(self, tables: tuple[str, ...], keys: str) -> None:
+        """Make tables."""
+        for table in tables:
+            self.run(data.create(table, keys=keys))
 
-    def counts(self) -> dict[str, int]:
+    def counts(self, tables: tuple[str, ...], schema: str = "") -> dict[str, int]:
         """Rows of every table that is there."""
         found = {}
-        for table in data.TABLES:
+        for table in tables:
             with contextlib.suppress(Exception):
-                found[table] = self.run(f"SELECT count(*) FROM {table}")[0][0]
+                name = f"{schema}.{table}" if schema else table
+                found[table] = self.run(f"SELECT count(*) FROM {name}")[0][0]
         return found
 
 
@@ -107,16 +102,33 @@ class PostgresEnd(End):
     def run(self, sql: str) -> list[tuple]:
         return self.server.sql(self.database, sql)
 
-    def load(self, folder: Path, table: str) -> None:
-        with self.server.connect(self.database) as connection, connection.cursor() as cursor:
+    def fill(self, folder: Path, tables: tuple[str, ...] = tuple(data.TABLES)) -> None:
+        """Make and fill tables with all their keys."""
+        self.clear()
+        self.create(tables, "none")
+        for table in tables:
             copy = f"COPY {table} FROM STDIN (DELIMITER '|')"
-            with cursor.copy(copy) as stream:  # type: ignore[arg-type]
-                for line in data.lines(folder, table):
-                    stream.write(f"{line}\n")
+            file = (folder / f"{table}.psv").open("rb")
+            with (
+                file,
+                self.server.connect(self.database) as connection,
+                connection.cursor().copy(copy) as stream,  # type: ignore[arg-type]
+            ):
+                while block := file.read(1 << 20):
+                    stream.write(block)
+        if tables == tuple(data.TABLES):
+            for statement in (*data.primary_keys(), *data.indexes(), *data.foreign_keys()):
+                self.run(statement)
+        self.run("VACUUM (FREEZE, ANALYZE)")
+        self.settle()
 
     def settle(self) -> None:
-        self.run("VACUUM (FREEZE, ANALYZE)")
         self.run("CHECKPOINT")
+
+    def keys(self) -> tuple[int, int]:
+        indexes = "SELECT count(*) FROM pg_indexes WHERE schemaname !~ '^(pg_|information)'"
+        foreign = "SELECT count(*) FROM pg_constraint WHERE contype = 'f' AND convalidated"
+        return self.run(indexes)[0][0], self.run(foreign)[0][0]
 
 
 class MariadbEnd(End):
@@ -141,15 +153,28 @@ class MariadbEnd(End):
     def run(self, sql: str) -> list[tuple]:
         return self.server.sql(self.database, sql)
 
-    def load(self, folder: Path, table: str) -> None:
-        self.run(
-            f"LOAD DATA LOCAL INFILE '{folder / f'{table}.tbl'}' INTO TABLE {table} "
-            "FIELDS TERMINATED BY '|' LINES TERMINATED BY '|\\n'"
-        )
-        self.run(f"ANALYZE TABLE {table}")
+    def fill(self, folder: Path) -> None:
+        """Make and fill all tables with all their keys."""
+        self.clear()
+        self.create(tuple(data.TABLES), "primary")
+        for table in data.TABLES:
+            file = folder / f"{table}.psv"
+            load = f"LOAD DATA LOCAL INFILE '{file}' INTO TABLE {table} FIELDS TERMINATED BY '|'"
+            self.run(load)
+        for statement in (*data.indexes(), *data.foreign_keys()):
+            self.run(statement)
+        for table in data.TABLES:
+            self.run(f"ANALYZE TABLE {table}")
+        self.settle()
 
     def settle(self) -> None:
         self.run("FLUSH TABLES")
+
+    def keys(self) -> tuple[int, int]:
+        here = f"WHERE table_schema = '{self.database}'"
+        indexes = f"SELECT count(DISTINCT table_name, index_name) FROM information_schema.statistics {here}"
+        foreign = f"SELECT count(*) FROM information_schema.table_constraints {here} AND constraint_type = 'FOREIGN KEY'"
+        return self.run(indexes)[0][0], self.run(foreign)[0][0]
 
 
 class SqliteEnd(End):
@@ -170,19 +195,13 @@ class SqliteEnd(End):
         with contextlib.closing(sqlite3.connect(self.path, isolation_level=None)) as connection:
             return connection.execute(sql).fetchall()
 
-    def load(self, folder: Path, table: str) -> None:
-        marks = ", ".join("?" * (data.TABLES[table].count(",") + 1 - _decimals(table)))
-        with contextlib.closing(sqlite3.connect(self.path)) as connection, connection:
-            rows = (line.split("|") for line in data.lines(folder, table))
-            connection.executemany(f"INSERT INTO {table} VALUES ({marks})", rows)
-
     def settle(self) -> None:
         os.sync()
 
-
-def _decimals(table: str) -> int:
-    """The commas that stand within `decimal(15,2)`."""
-    return data.TABLES[table].count("decimal")
+    def keys(self) -> tuple[int, int]:
+        indexes = self.run("SELECT count(*) FROM sqlite_master WHERE type = 'index'")[0][0]
+        foreign = "SELECT count(DISTINCT m.name || f.id) FROM sqlite_master m, pragma_foreign_key_list(m.name) f"
+        return indexes, self.run(foreign)[0][0]
 
 
 @dataclass
@@ -190,16 +209,14 @@ class Ends:
     """Everything that a run needs."""
 
     folder: Path
+    servers: tuple[Server, ...]
     postgres_source: PostgresEnd
+    postgres_read: PostgresEnd
     postgres_target: PostgresEnd
     mariadb_source: MariadbEnd
     mariadb_target: MariadbEnd
     sqlite_source: SqliteEnd
     sqlite_target: SqliteEnd
-
-    @property
-    def sources(self) -> tuple[End, ...]:
-        return self.postgres_source, self.mariadb_source, self.sqlite_source
 
 
 @contextmanager
@@ -213,7 +230,9 @@ def opened() -> Iterator[Ends]:
         stack.callback(shutil.rmtree, folder, ignore_errors=True)
         yield Ends(
             folder,
+            (source, target, mariadb),
             PostgresEnd(source, "tpch"),
+            PostgresEnd(source, "read"),
             PostgresEnd(target, "copy"),
             MariadbEnd(mariadb, "tpch"),
             MariadbEnd(mariadb, "copy"),

@@ -7,55 +7,116 @@ from pathlib import Path
 from typing import Any
 
 Run = dict[str, Any]
+MEASURES = ("seconds", "wall", "cpu", "server_cpu", "peak_mb")
 
 
 def main() -> None:
-    if len(sys.argv) not in (2, 3):
+    if len(sys.argv) not in {2, 3}:
         raise SystemExit(__doc__)
     runs = [json.loads(Path(name).read_text(encoding="utf-8")) for name in sys.argv[1:]]
     print(table(runs[0]) if len(runs) == 1 else comparison(*runs))
 
 
 def table(result: Run) -> str:
-    """One line per route and tool; ratios are to dbferry on the same route."""
+    """One line per work and tool, then the goals of each work."""
     parts = [heading(result), ""]
     parts += [
-        "| route | tool | seconds (min-max) | x dbferry | rows/s | client CPU s | peak MB | runs |",
-        "|---|---|---|---|---|---|---|---|",
+        "| work | tool | s (min-max) | wall s | x floor | x best rival | client CPU s | server CPU s | peak MB | runs |",
+        "|---|---|---|---|---|---|---|---|---|---|",
     ]
-    for route in result["routes"]:
-        own = medians(route["runs"], "dbferry").get("seconds")
-        for tool in dict.fromkeys(run["tool"] for run in route["runs"]):
-            parts.append(f"| {route['name']} | {line(route, tool, own)} |")
-        for tool, why in route["missing"]:
-            parts.append(f"| {route['name']} | {tool} | missing: {why} | | | | | |")
+    for work in result["works"]:
+        parts += [f"| {work['name']} | {line(work, tool)} |" for tool in work["cases"]]
+        parts += [
+            f"| {work['name']} | {tool} | missing: {why} | | | | | | | |"
+            for tool, why in work["missing"]
+        ]
+    parts += ["", "| work | dbferry | goal | is | reached |", "|---|---|---|---|---|"]
+    for work in result["works"]:
+        parts += [f"| {work['name']} | {' | '.join(goal)} |" for goal in goals(work)]
     parts += ["", *(f"- {name}: {text}" for name, text in result["versions"].items())]
     return "\n".join(parts)
 
 
 def heading(result: Run) -> str:
     machine = result["machine"]
+    scale = result["scale"]
+    if result["scale_read"] != scale:
+        scale += f" ({result['scale_read']} from PostgreSQL to Arrow)"
     return (
-        f"TPC-H at scale {result['scale']} ({result['rows']:,} rows), {machine['processors']} x "
-        f"{machine['model']}, {machine['memory_gb']} GB, Linux {machine['kernel']}, "
-        f"{result['when']}; medians, rows counted in the target after every run"
+        f"TPC-H at scale {scale}, {machine['processors']} x {machine['model']}, "
+        f"{machine['memory_gb']} GB, Linux {machine['kernel']}, {result['when']}; "
+        f"medians of {result['rounds']} rounds"
     )
 
 
-def line(route: Run, tool: str, own: float | None) -> str:
-    found = medians(route["runs"], tool)
+def line(work: Run, tool: str) -> str:
+    found = medians(work["runs"], tool)
     if not found:
-        why = next(run["why"] for run in route["runs"] if run["tool"] == tool and not run["ok"])
-        return f"{tool} | FAILED: {why} | | | | |"
-    counted = good(route["runs"], tool)
+        return f"{tool} | FAILED: {failed(work, tool)} | | | | | | |"
+    counted = good(work["runs"], tool)
     times = [run["seconds"] for run in counted]
-    ratio = f"{found['seconds'] / own:.2f}" if own else ""
     spread = f"{found['seconds']:.2f} ({min(times):.2f}-{max(times):.2f})"
-    failed = sum(1 for run in route["runs"] if run["tool"] == tool and not run["ok"])
-    runs = f"{len(counted)}" + (f", {failed} FAILED" if failed else "")
-    rate = f"{route['rows'] / found['seconds']:,.0f}"
-    cost = f"{found['cpu']:.2f} | {found['peak_mb']:.0f}"
-    return f"{tool} | {spread} | {ratio} | {rate} | {cost} | {runs}"
+    runs = f"{len(counted)}" + (f", FAILED: {failed(work, tool)}" if failed(work, tool) else "")
+    short = next((run["keys"] for run in counted if run.get("keys")), "")
+    runs += f", made only {short}" if short else ""
+    cells = [tool, spread, f"{found['wall']:.2f}"]
+    cells += [ratio(found, reference(work, tool, against)) for against in ("floor", "best rival")]
+    cells += [f"{found['cpu']:.2f}", f"{found['server_cpu']:.2f}", f"{found['peak_mb']:.0f}", runs]
+    return " | ".join(cells)
+
+
+def ratio(found: Run, other: Run) -> str:
+    return f"{found['seconds'] / other['seconds']:.2f}" if other else ""
+
+
+def own(work: Run) -> list[str]:
+    return of_role(work, "own")
+
+
+def of_role(work: Run, role: str) -> list[str]:
+    return [tool for tool, case in work["cases"].items() if case["role"] == role]
+
+
+def reference(work: Run, tool: str, against: str, measure: str = "seconds") -> Run:
+    """The medians of what a tool is compared with; empty when that didn't run."""
+    if against == "floor":
+        floors = of_role(work, "floor")
+        name = work["cases"][tool]["floor"] or (floors[0] if floors else "")
+        return medians(work["runs"], name)
+    if against == "best rival":
+        all_ = [medians(work["runs"], name) for name in of_role(work, "rival")]
+        return min((found for found in all_ if found), key=lambda found: found[measure], default={})
+    return medians(work["runs"], against)
+
+
+def goals(work: Run) -> list[list[str]]:
+    """Who, the goal, what is, whether it was reached."""
+    lines = []
+    for tool in own(work):
+        found = medians(work["runs"], tool)
+        for goal in work["goals"]:
+            measure, against = goal["measure"], goal["against"]
+            name = "client CPU" if measure == "cpu" else "seconds"
+            text = f"{name} at most {goal['factor']} x {against}"
+            other = reference(work, tool, against, measure)
+            if not found or not other:
+                lines.append([tool, text, "", "not measured"])
+                continue
+            value = found[measure] / other[measure]
+            reached = "yes" if value <= goal["factor"] else "NO"
+            lines.append([tool, text, f"{value:.2f}", reached])
+        limit = work["cases"][tool]["memory_mb"]
+        if limit and found:
+            peak = found["peak_mb"]
+            reached = "yes" if peak < limit else "NO"
+            lines.append([tool, f"peak under {limit} MB", f"{peak:.0f}", reached])
+    return lines
+
+
+def failed(work: Run, tool: str) -> str:
+    """Why the tool failed; empty when it didn't."""
+    whys = (run["why"] for run in work["runs"] if run["tool"] == tool and not run["ok"])
+    return next(whys, "")
 
 
 def good(runs: list[Run], tool: str) -> list[Run]:
@@ -64,41 +125,39 @@ def good(runs: list[Run], tool: str) -> list[Run]:
     return [run for run in mine if run["round"] > 0] or mine
 
 
-def medians(runs: list[Run], tool: str) -> dict[str, float]:
+def medians(runs: list[Run], tool: str) -> Run:
     counted = good(runs, tool)
     if not counted:
         return {}
-    return {
-        name: statistics.median(run[name] for run in counted)
-        for name in ("seconds", "cpu", "peak_mb")
-    }
+    return {name: statistics.median(run[name] for run in counted) for name in MEASURES}
 
 
 def comparison(before: Run, after: Run) -> str:
-    """Every tool of both runs: seconds and ratios before and after."""
+    """Every tool of both runs: seconds, and ratios to the floor, before and after."""
     parts = [
         f"before: {heading(before)}",
         f"after: {heading(after)}",
         "",
-        "| route | tool | seconds before | after | change | x dbferry before | after |",
-        "|---|---|---|---|---|---|---|",
+        "| work | tool | s before | after | change | x floor before | after | client CPU before | after |",
+        "|---|---|---|---|---|---|---|---|---|",
     ]
-    earlier = {route["name"]: route for route in before["routes"]}
-    for route in after["routes"]:
-        old = earlier.get(route["name"], {"runs": []})
-        parts += [
-            f"| {route['name']} | {tool} | {pair(old['runs'], route['runs'], tool)} |"
-            for tool in dict.fromkeys(run["tool"] for run in route["runs"])
-        ]
+    earlier = {work["name"]: work for work in before["works"]}
+    for work in after["works"]:
+        old = earlier.get(work["name"])
+        if old is not None:
+            both = [tool for tool in work["cases"] if tool in old["cases"]]
+            parts += [f"| {work['name']} | {pair(old, work, tool)} |" for tool in both]
     return "\n".join(parts)
 
 
-def pair(old: list[Run], new: list[Run], tool: str) -> str:
-    was, now = (medians(runs, tool).get("seconds") for runs in (old, new))
-    own = [medians(runs, "dbferry").get("seconds") for runs in (old, new)]
-    change = f"{now / was - 1:+.0%}" if was and now else ""
-    cells = [show(was), show(now), change]
-    cells += [show(t / o if t and o else None) for t, o in zip((was, now), own, strict=True)]
+def pair(old: Run, new: Run, tool: str) -> str:
+    sides = [(work, medians(work["runs"], tool)) for work in (old, new)]
+    was, now = (found.get("seconds") for _, found in sides)
+    cells = [tool, show(was), show(now), f"{now / was - 1:+.0%}" if was and now else ""]
+    cells += [
+        ratio(found, reference(work, tool, "floor")) if found else "" for work, found in sides
+    ]
+    cells += [show(found.get("cpu")) for _, found in sides]
     return " | ".join(cells)
 
 

@@ -1,10 +1,11 @@
-"""Moves TPC-H along five routes, by dbferry and by other tools, in turn; prints and keeps figures.
+"""Moves TPC-H by dbferry, by the servers' own clients and by other tools, in turn; prints and keeps figures.
 
-BENCH_SCALE   TPC-H's scale factor (0.1, about 870,000 rows)
-BENCH_ROUNDS  counted rounds (3), after one to warm up
-BENCH_ROUTES  only routes whose names contain this (`mariadb to`)
-BENCH_TOOLS   only tools whose names contain this; dbferry always runs
-BENCH_SLOW    a tool whose warm-up takes longer than this many seconds (20) isn't run again
+BENCH_SCALE       TPC-H's scale factor (0.1, about 870,000 rows)
+BENCH_SCALE_READ  that of lineitem in PostgreSQL to Arrow (BENCH_SCALE)
+BENCH_ROUNDS      counted rounds (5), after one to warm up
+BENCH_ROUTES      only works whose names contain one of these (`mariadb to, sqlite to`)
+BENCH_TOOLS       only rivals whose names contain one of these; dbferry and the floors always run
+BENCH_SLOW        a rival whose warm-up takes longer than this many seconds (20) isn't run again
 """
 
 import datetime as dt
@@ -20,19 +21,24 @@ from pathlib import Path
 from typing import Any
 
 import report
-import rivals
+import servers_time
+import tools
 from ends import Ends, opened
-from rivals import Case, Route
+from table import works
+from work import Case, Work
 
 import data
 
 SCALE = os.environ.get("BENCH_SCALE", "0.1")
-ROUNDS = int(os.environ.get("BENCH_ROUNDS", "3"))
-ROUTES = os.environ.get("BENCH_ROUTES", "")
-TOOLS = os.environ.get("BENCH_TOOLS", "")
+SCALE_READ = os.environ.get("BENCH_SCALE_READ", SCALE)
+ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SLOW_SECONDS = float(os.environ.get("BENCH_SLOW", "20"))
 # A tool that hangs is ended after this time and has failed.
 LONGEST_SECONDS = 1800
+
+
+def words(variable: str) -> list[str]:
+    return [word.strip() for word in os.environ.get(variable, "").split(",") if word.strip()]
 
 
 def main() -> None:
@@ -40,80 +46,141 @@ def main() -> None:
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     files = data.make(SCALE)
     with opened() as ends:
-        for source in ends.sources:
-            say(f"filling {source.engine}")
-            source.fill(files)
-        counts = ends.postgres_source.counts()
+        fill(ends, files)
+        routes = words("BENCH_ROUTES")
+        chosen = [
+            work
+            for work in works(ends, files, SCALE)
+            if not routes or any(route in work.name for route in routes)
+        ]
+        results = [run_work(work, ends) for work in chosen]
         result = {
             "when": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
             "scale": SCALE,
+            "scale_read": SCALE_READ,
             "rounds": ROUNDS,
-            "rows": sum(counts.values()),
             "machine": machine(),
             "versions": versions(ends),
-            "routes": [run_route(route, counts, ends.folder) for route in chosen(ends)],
+            "works": results,
         }
     kept = data.cache() / f"{result['when'].replace(':', '')}.json"
     kept.write_text(json.dumps(result, indent=1) + "\n", encoding="utf-8")
     print(report.table(result))
     say(f"kept in {kept}")
-    if any(run["tool"].startswith("dbferry") and not run["ok"] for run in all_runs(result)):
+    if any(report.failed(work, tool) for work in results for tool in report.own(work)):
         raise SystemExit(1)
 
 
-def chosen(ends: Ends) -> list[Route]:
-    return [route for route in rivals.routes(ends) if ROUTES in route.name]
+def fill(ends: Ends, files: Path) -> None:
+    say("filling postgresql")
+    ends.postgres_source.fill(files)
+    if SCALE_READ == SCALE:
+        ends.postgres_read = ends.postgres_source
+    else:
+        ends.postgres_read.fill(data.make(SCALE_READ), ("lineitem",))
+    say("filling mariadb")
+    ends.mariadb_source.fill(files)
+    ends.sqlite_source.path = files / "tpch.db"
+    # Every source is read once, so that all runs find it in memory.
+    data.shell(f"cat {files / 'tpch.db'} > /dev/null")
 
 
-def run_route(route: Route, counts: dict[str, int], folder: Path) -> dict[str, Any]:
+def run_work(work: Work, ends: Ends) -> dict[str, Any]:
     """All cases in turn, round after round; round 0 is the warm-up."""
-    cases = [c for c in route.cases if c.tool.startswith("dbferry") or TOOLS in c.tool]
-    runs: list[dict[str, Any]] = []
+    work.make(words("BENCH_TOOLS"))
+    for tool, why in work.missing:
+        say(f"{work.name} · {tool}: missing: {why}")
+    source = (
+        ends.postgres_read if work.name.startswith("postgresql to arrow") else ends.postgres_source
+    )
+    wanted = source.counts(work.tables)
+    cases, runs = list(work.cases), []
     for number in range(ROUNDS + 1):
         for case in tuple(cases):
-            run = {"tool": case.tool, "round": number, **run_case(route, case, counts, folder)}
+            run = {"tool": case.tool, "round": number, **run_case(work, case, wanted, ends)}
             runs.append(run)
-            say(f"{route.name} · {number} · {case.tool}: {describe(run)}")
-            if not run["ok"] or (run["seconds"] > SLOW_SECONDS and case.tool != "dbferry"):
+            say(f"{work.name} · {number} · {case.tool}: {describe(run)}")
+            slow = run["wall"] > SLOW_SECONDS and case.role == "rival"
+            if not run["ok"] or slow:
                 cases.remove(case)
-    total = sum(counts.values())
-    return {"name": route.name, "rows": total, "runs": runs, "missing": list(route.missing)}
+    return {**work.facts(), "rows": sum(wanted.values()), "runs": runs}
 
 
-def run_case(route: Route, case: Case, counts: dict[str, int], folder: Path) -> dict[str, Any]:
-    """Prepares the target, runs the tool, and counts what arrived."""
-    route.target.clear()
-    if not case.makes_tables:
-        route.target.create(keys=False)
-    route.target.settle()
+def run_case(work: Work, case: Case, wanted: dict[str, int], ends: Ends) -> dict[str, Any]:
+    """Prepares the target, runs the tool, and looks at what arrived."""
+    if work.target is not None:
+        work.target.clear()
+        if case.prepare:
+            work.target.create(work.tables, case.prepare)
+        work.target.settle()
     os.sync()
-    figures, log = folder / "figures.json", folder / "log"
+    figures, log = ends.folder / "figures.json", ends.folder / "log"
     figures.unlink(missing_ok=True)
     launcher = [sys.executable, "-IS", str(Path(__file__).with_name("measure.py")), str(figures)]
-    command = ["bash", "-o", "pipefail", "-c", case.command]
+    before = servers_time.seconds(ends.servers)
     with log.open("wb") as output:
         done = subprocess.run(
-            ["timeout", "--kill-after=5", str(LONGEST_SECONDS), *launcher, "--", *command],
+            [
+                *("timeout", "--kill-after=5", str(LONGEST_SECONDS), *launcher, "--"),
+                *("bash", "-o", "pipefail", "-c", case.command),
+            ],
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
-            env=rivals.environment(case),
-            cwd=folder,
+            env={**os.environ, **case.environment},
+            cwd=ends.folder,
             check=False,
         )
+    server = servers_time.seconds(ends.servers) - before
     if done.returncode or not figures.exists():
-        return failed(f"ended after {LONGEST_SECONDS} s")
-    run: dict[str, Any] = json.loads(figures.read_text(encoding="utf-8"))
-    arrived = route.target.counts()
-    wrong = {name: arrived.get(name) for name, rows in counts.items() if arrived.get(name) != rows}
-    if run["exit"] or wrong:
-        tail = " ".join(log.read_text(errors="replace").split())[-300:]
-        return {**run, **failed(f"exit {run['exit']}, wrong counts {wrong}, {tail}")}
-    return {**run, "ok": True, "why": ""}
+        return {"ok": False, "why": f"ended after {LONGEST_SECONDS} s", "wall": LONGEST_SECONDS}
+    cost = json.loads(figures.read_text(encoding="utf-8"))
+    said = log.read_text(errors="replace")
+    told = last_json(said)
+    run: dict[str, Any] = {
+        "wall": cost["seconds"],
+        "inner": told.get("seconds"),
+        "seconds": told.get("seconds", cost["seconds"]),
+        "cpu": cost["cpu"],
+        "server_cpu": server,
+        "peak_mb": cost["peak_mb"],
+    }
+    wrong = f"exit {cost['exit']}" if cost["exit"] else faults(work, case, wanted, told)
+    if wrong:
+        wrong = f"{wrong}: {' '.join(said.split())[-300:]}"
+    run |= missing_keys(work)
+    short = bool(run.get("keys")) and case.role != "rival"
+    why = wrong or (f"made only {run['keys']}" if short else "")
+    return {**run, "ok": not why, "why": why.replace("|", "/")}
 
 
-def failed(why: str) -> dict[str, Any]:
-    return {"ok": False, "why": why.replace("|", "/")}
+def faults(work: Work, case: Case, wanted: dict[str, int], told: dict[str, Any]) -> str:
+    """What is wrong with the rows that arrived, empty when nothing is."""
+    if work.target is None:
+        rows = told.get("rows", sum(wanted.values()))
+        return "" if rows == sum(wanted.values()) else f"{rows} rows"
+    found = work.target.counts(work.tables, case.schema)
+    wrong = {name: found.get(name) for name, rows in wanted.items() if found.get(name) != rows}
+    return f"wrong counts {wrong}" if wrong else ""
+
+
+def missing_keys(work: Work) -> dict[str, str]:
+    """What there is of indexes and foreign keys, where some are missing."""
+    if work.target is None or work.keys == (0, 0):
+        return {}
+    indexes, foreign = work.target.keys()
+    if indexes >= work.keys[0] and foreign >= work.keys[1]:
+        return {}
+    return {"keys": f"{indexes} indexes, {foreign} foreign keys"}
+
+
+def last_json(text: str) -> dict[str, Any]:
+    """What one of `clients/` says of itself."""
+    for line in reversed(text.splitlines()):
+        if line.startswith('{"seconds"'):
+            told: dict[str, Any] = json.loads(line)
+            return told
+    return {}
 
 
 def describe(run: dict[str, Any]) -> str:
@@ -123,7 +190,7 @@ def describe(run: dict[str, Any]) -> str:
 
 
 def machine() -> dict[str, Any]:
-    cpu = Path("/proc/cpuinfo").read_text().partition("model name")[2]
+    cpu = Path("/proc/cpuinfo").read_text(encoding="utf-8").partition("model name")[2]
     memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")
     return {
         "processors": os.cpu_count(),
@@ -134,21 +201,12 @@ def machine() -> dict[str, Any]:
 
 
 def versions(ends: Ends) -> dict[str, str]:
-    found = {
+    return {
         "dbferry": metadata.version("dbferry"),
         "postgresql": str(ends.postgres_source.run("SHOW server_version")[0][0]),
         "mariadb server": str(ends.mariadb_source.run("SELECT version()")[0][0]),
+        **tools.versions(),
     }
-    for tool in (*rivals.PACKAGES, "sling"):
-        try:
-            found[tool] = rivals.version(tool).replace(str(Path.home()), "~")
-        except rivals.MissingToolError as why:
-            found[tool] = f"missing: {why}"
-    return found
-
-
-def all_runs(result: dict[str, Any]) -> list[dict[str, Any]]:
-    return [run for route in result["routes"] for run in route["runs"]]
 
 
 def say(text: str) -> None:

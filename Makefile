@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Compiled crates live outside the clone, so that the next one doesn't start from nothing.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 
-.PHONY: help demo test test-fast lint bench build install-servers clean
+.PHONY: help demo test test-fast lint bench bench-types bench-scaling build install-servers clean
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -44,6 +44,12 @@ lint: build $(VENV)/test-stamp ## formatters and linters
 
 bench: build $(VENV)/test-stamp ## side by side with other tools; BENCH_SCALE sets the size
 	$(BIN)/python benches/run.py
+
+bench-types: $(BIN)/python ## elements per second of every decoder and encoder
+	$(BIN)/python benches/elements.py
+
+bench-scaling: build $(VENV)/test-stamp ## what 1, 5 and 10 times the rows, many tables and many columns cost
+	$(BIN)/python benches/scaling.py
 
 clean: ## remove what was built in the clone
 	rm -rf $(VENV) demo dist

@@ -13,7 +13,6 @@ import json
 import os
 import platform
 import signal
-import subprocess
 import sys
 import time
 from importlib import metadata
@@ -24,6 +23,7 @@ import report
 import servers_time
 import tools
 from ends import Ends, opened
+from launch import LONGEST_SECONDS, launch
 from table import works
 from work import Case, Work
 
@@ -33,8 +33,6 @@ SCALE = os.environ.get("BENCH_SCALE", "0.1")
 SCALE_READ = os.environ.get("BENCH_SCALE_READ", SCALE)
 ROUNDS = int(os.environ.get("BENCH_ROUNDS", "5"))
 SLOW_SECONDS = float(os.environ.get("BENCH_SLOW", "20"))
-# A tool that hangs is ended after this time and has failed.
-LONGEST_SECONDS = 1800
 
 
 def words(variable: str) -> list[str]:
@@ -114,28 +112,11 @@ def run_case(work: Work, case: Case, wanted: dict[str, int], ends: Ends) -> dict
             work.target.create(work.tables, case.prepare)
         work.target.settle()
     os.sync()
-    figures, log = ends.folder / "figures.json", ends.folder / "log"
-    figures.unlink(missing_ok=True)
-    launcher = [sys.executable, "-IS", str(Path(__file__).with_name("measure.py")), str(figures)]
     before = servers_time.seconds(ends.servers)
-    with log.open("wb") as output:
-        done = subprocess.run(
-            [
-                *("timeout", "--kill-after=5", str(LONGEST_SECONDS), *launcher, "--"),
-                *("bash", "-o", "pipefail", "-c", case.command),
-            ],
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=output,
-            env={**os.environ, **case.environment},
-            cwd=ends.folder,
-            check=False,
-        )
+    cost, said = launch(case.command, ends.folder, case.environment)
     server = servers_time.seconds(ends.servers) - before
-    if done.returncode or not figures.exists():
+    if not cost:
         return {"ok": False, "why": f"ended after {LONGEST_SECONDS} s", "wall": LONGEST_SECONDS}
-    cost = json.loads(figures.read_text(encoding="utf-8"))
-    said = log.read_text(errors="replace")
     told = last_json(said)
     run: dict[str, Any] = {
         "wall": cost["seconds"],

@@ -36,7 +36,8 @@ def duckdb_copy(source: End, target: PostgresEnd, tables: tuple[str, ...]) -> st
 
 def dlt_copy(ends: Ends, source: End, target: End, tables: tuple[str, ...]) -> str:
     folder = ends.folder / "dlt"
-    run = client("dlt", "dlt_copy.py", plain_url(source), plain_url(target), folder, *tables)
+    where = plain_url(source).replace("mysql://", "mysql+pymysql://")
+    run = client("dlt", "dlt_copy.py", where, plain_url(target), folder, *tables)
     return f"rm -rf {folder} && {run}"
 
 

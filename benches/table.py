@@ -137,7 +137,7 @@ def postgres_to_postgres(ends: Ends) -> Work:
     work.own("dbferry", migrate(source, target, "--prepare", "append"), prepare="none")
     halves = floors.page_halves(source)
     work.floor(
-        "COPY | COPY, 2 jobs",
+        "COPY to COPY, 2 jobs",
         lambda: floors.two_jobs(floors.copy_to_copy(source, target), halves),
         prepare="none",
     )
@@ -154,11 +154,11 @@ def postgres_to_postgres_with_keys(ends: Ends) -> Work:
     work.own("dbferry", migrate(source, target))
     pipe, halves = floors.copy_to_copy(source, target), floors.page_halves(source)
     work.floor(
-        "COPY | COPY, 2 jobs, DDL",
+        "COPY to COPY, 2 jobs, DDL",
         lambda: f"{floors.two_jobs(pipe, halves)} && {floors.keys_by_hand(target)}",
         prepare="none",
     )
-    work.rival("pg_dump | psql", lambda: rivals.pg_dump_to_psql(source, target))
+    work.rival("pg_dump to psql", lambda: rivals.pg_dump_to_psql(source, target))
     work.rival("pg_dump -Fd -j2", lambda: rivals.pg_dump_to_folder(ends, source, target))
     work.rival("pgcopydb", lambda: rivals.pgcopydb(ends, source, target))
     return work
@@ -190,7 +190,7 @@ def mariadb_to_postgres(ends: Ends) -> Work:
     work = Work("mariadb to postgresql, rows", ALL, (Goal("floor", 0.85),), target)
     work.own("dbferry", migrate(source, target, "--prepare", "append"), prepare="none")
     pipe, halves = floors.select_to_copy(source, target), floors.key_halves(source)
-    work.floor("mariadb | COPY, 2 jobs", lambda: floors.two_jobs(pipe, halves), prepare="none")
+    work.floor("mariadb to COPY, 2 jobs", lambda: floors.two_jobs(pipe, halves), prepare="none")
     work.rival("DuckDB", lambda: rivals.duckdb_copy(source, target, ALL))
     work.rival("dlt", lambda: rivals.dlt_copy(ends, source, target, ALL), schema="out")
     work.rival("pgloader", lambda: rivals.pgloader(ends, source, target, keys=False))
@@ -204,7 +204,7 @@ def mariadb_to_postgres_with_keys(ends: Ends) -> Work:
     work.own("dbferry", migrate(source, target))
     pipe, halves = floors.select_to_copy(source, target), floors.key_halves(source)
     work.floor(
-        "mariadb | COPY, 2 jobs, DDL",
+        "mariadb to COPY, 2 jobs, DDL",
         lambda: f"{floors.two_jobs(pipe, halves)} && {floors.keys_by_hand(target)}",
         prepare="none",
     )
@@ -309,7 +309,7 @@ def postgres_to_sqlite(ends: Ends, *, slow: bool) -> Work:
     work = Work("postgresql to sqlite", ALL, (Goal("floor", 1.0),), target)
     work.own("dbferry", migrate(source, target, "--prepare", "append"), prepare="none")
     pipe = floors.copy_to_import(source, target)
-    work.floor("COPY | .import", lambda: floors.one_job(pipe), prepare="none")
+    work.floor("COPY to .import", lambda: floors.one_job(pipe), prepare="none")
     if slow:
         work.rival("sling", lambda: rivals.sling_run(ends, source, target, ALL))
     return work

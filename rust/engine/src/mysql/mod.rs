@@ -7,9 +7,11 @@
 mod auth;
 mod command;
 mod connect;
-mod decode;
+#[doc(hidden)]
+pub mod decode;
 mod describe;
-mod encode;
+#[doc(hidden)]
+pub mod encode;
 mod error;
 mod packet;
 mod ranges;
@@ -17,6 +19,8 @@ mod read;
 mod snapshot;
 mod write;
 
+#[doc(hidden)]
+pub use command::Wire;
 pub use connect::{Connection, connect};
 pub use decode::Read;
 pub use encode::Write;

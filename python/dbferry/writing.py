@@ -268,7 +268,7 @@ class _Write:
         statements = [
             statement
             for when, group in vars(self.planned.ddl()).items()
-            for statement in (group if when != "before" and self.made else ())
+            for statement in (group if when in ("indexes", "foreign_keys") and self.made else ())
         ]
         for step in item.put_back:
             statements += [step.sql, *([step.then] if step.then else [])]

@@ -61,6 +61,11 @@ TYPES: dict[str, pa.Array] = {
 @pytest.mark.parametrize("name", TYPES)
 def test_values_come_back_as_they_went(database: Make, engine: str, name: str) -> None:
     rows = pa.table({"id": pa.array([1, 2, 3]), "v": TYPES[name]})
+    if (engine, name) == ("sqlite", "uint64"):
+        # Its integers have 63 bits and a sign.
+        with pytest.raises(DataError, match="range of the target's integers"):
+            there_and_back(database(engine), rows)
+        return
     came = there_and_back(database(engine), rows).sort_by("id")["v"].to_pylist()
     assert came == TYPES[name].to_pylist()
 

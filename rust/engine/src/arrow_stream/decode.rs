@@ -341,7 +341,7 @@ fn check_text(array: &ArrayRef, guard: &Guard<'_>) -> Result<()> {
     }
     let is_bad = |(row, pair): (usize, &[i32])| {
         let value = texts.value_data().get(index(&pair[0])..index(&pair[1]));
-        texts.is_valid(row) && !value.is_some_and(|value| std::str::from_utf8(value).is_ok())
+        texts.is_valid(row) && value.is_none_or(|value| std::str::from_utf8(value).is_err())
     };
     // None: only the bytes of NULLs are bad, which nobody reads.
     let Some(bad) = offsets.windows(2).enumerate().position(is_bad) else { return Ok(()) };

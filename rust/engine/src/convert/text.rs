@@ -14,6 +14,14 @@ use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 use crate::plan::Check;
 
+/// Reads 32 hexadecimal digits, or 36 characters with dashes at their places.
+pub fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
+    // The library takes braces and URNs as well, which no database prints.
+    let plain = matches!(text.len(), 32 | 36);
+    let parsed = if plain { uuid::Uuid::try_parse_ascii(text).ok() } else { None };
+    parsed.map(uuid::Uuid::into_bytes)
+}
+
 /// A demand on one text, made ready for a loop.
 enum Demand<'a> {
     NoNul,

@@ -295,7 +295,13 @@ fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Box<Encode<
         }
         (Write::Set, Flight::TextList) => {
             let array = array.as_list::<i32>();
-            Box::new(move |row, out| put_set(array.value(row).as_string::<i32>(), out))
+            let labels = array.values().as_string::<i32>();
+            Box::new(move |row, out| {
+                // Where the row's labels are among all; offsets are never below 0.
+                let ends = [array.value_offsets()[row], array.value_offsets()[row + 1]];
+                let [start, end] = ends.map(|end| usize::try_from(end).unwrap_or(0));
+                put_set(labels, start..end, out)
+            })
         }
         _ => return None,
     })
@@ -425,10 +431,16 @@ fn put_uuid(bytes: &[u8], out: &mut Out<'_>) -> Result<()> {
     Ok(())
 }
 
-fn put_set(labels: &arrow_array::StringArray, out: &mut Out<'_>) -> Result<()> {
-    for (index, label) in labels.iter().enumerate() {
+fn put_set(
+    labels: &arrow_array::StringArray,
+    places: std::ops::Range<usize>,
+    out: &mut Out<'_>,
+) -> Result<()> {
+    for (index, place) in places.enumerate() {
         // The server's text of a set can tell neither of these apart.
-        let label = label.filter(|label| !label.is_empty() && !label.contains(','));
+        let label = labels.is_valid(place).then(|| labels.value(place));
+        let label = label
+            .filter(|label| !label.is_empty() && memchr::memchr(b',', label.as_bytes()).is_none());
         let label = label.ok_or_else(|| {
             unfit(
                 code::BAD_ENUM,

@@ -110,44 +110,58 @@ impl Digits<'_> {
 
     /// Appends the value as the server prints it.
     pub fn write_text(&self, out: &mut Vec<u8>) {
+        let shown = usize::from(self.shown);
+        out.reserve(2 * self.groups.len() + shown + 8);
         if self.negative {
             out.push(b'-');
         }
-        let group = |position: i32| -> u16 {
-            let index = usize::try_from(i32::from(self.weight) - position).ok();
-            let pair = index.and_then(|index| self.groups.get(2 * index..2 * index + 2));
-            pair.map_or(0, |pair| u16::from_be_bytes([pair[0], pair[1]]))
-        };
-        let mut started = false;
-        for position in (0..=i32::from(self.weight).max(0)).rev() {
-            let digits = four_digits(group(position));
-            let skip = if started {
-                0
-            } else {
-                let last = usize::from(position > 0);
-                digits.iter().take(3 + last).take_while(|digit| **digit == b'0').count()
-            };
-            started |= skip < 4;
-            out.extend_from_slice(&digits[skip..]);
-        }
-        let shown = usize::from(self.shown);
-        if shown > 0 {
-            out.push(b'.');
-            let end = out.len() + shown;
-            let mut position = -1;
-            while out.len() < end {
-                let digits = four_digits(group(position));
-                let count = (end - out.len()).min(4);
-                out.extend_from_slice(&digits[..count]);
-                position -= 1;
+        let mut groups = self.groups();
+        match usize::try_from(self.weight) {
+            Ok(weight) => {
+                let first = four_digits(groups.next().unwrap_or(0));
+                let zeros = first.iter().take(3).take_while(|digit| **digit == b'0').count();
+                out.extend_from_slice(&first[zeros..]);
+                for _ in 0..weight {
+                    out.extend_from_slice(&four_digits(groups.next().unwrap_or(0)));
+                }
             }
+            Err(_) => out.push(b'0'),
+        }
+        if shown == 0 {
+            return;
+        }
+        out.push(b'.');
+        let end = out.len() + shown;
+        // Groups of zeros between the point and the first that is there.
+        let missing = usize::try_from(-1 - i32::from(self.weight)).unwrap_or(0) * 4;
+        out.resize(out.len() + missing.min(shown), b'0');
+        while out.len() < end {
+            let digits = four_digits(groups.next().unwrap_or(0));
+            out.extend_from_slice(&digits[..(end - out.len()).min(4)]);
         }
     }
 }
 
+/// Every number of two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let (mut place, mut tens, mut ones) = (0, b'0', b'0');
+    while place < pairs.len() {
+        pairs[place] = [tens, ones];
+        place += 1;
+        if ones == b'9' {
+            (tens, ones) = (tens + 1, b'0');
+        } else {
+            ones += 1;
+        }
+    }
+    pairs
+};
+
 fn four_digits(group: u16) -> [u8; 4] {
-    let digit = |value: u16| b'0' + u8::try_from(value % 10).unwrap_or(0);
-    [digit(group / 1_000), digit(group / 100), digit(group / 10), digit(group)]
+    let [a, b] = PAIRS[usize::from(group / 100) % 100];
+    let [c, d] = PAIRS[usize::from(group % 100)];
+    [a, b, c, d]
 }
 
 /// The whole numbers behind decimals.
@@ -218,12 +232,15 @@ fn write_groups(
         return Err(Misfit::Scale);
     }
     let shown = u16::try_from(shown).map_err(|_| Misfit::Scale)?;
-    out.extend_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
-    out.extend_from_slice(&count.to_be_bytes());
-    out.extend_from_slice(&weight.to_be_bytes());
     let sign = if negative && !kept.is_empty() { NEGATIVE } else { 0 };
-    out.extend_from_slice(&sign.to_be_bytes());
-    out.extend_from_slice(&shown.to_be_bytes());
+    let mut head = [0; 12];
+    head[..4].copy_from_slice(&(8 + 2 * i32::from(count)).to_be_bytes());
+    head[4..6].copy_from_slice(&count.to_be_bytes());
+    head[6..8].copy_from_slice(&weight.to_be_bytes());
+    head[8..10].copy_from_slice(&sign.to_be_bytes());
+    head[10..].copy_from_slice(&shown.to_be_bytes());
+    out.reserve(head.len() + 2 * kept.len());
+    out.extend_from_slice(&head);
     for group in kept {
         out.extend_from_slice(&group.to_be_bytes());
     }
@@ -261,11 +278,19 @@ pub fn write_whole(value: i128, scale: u8, out: &mut Vec<u8>) -> Result<(), Misf
         groups[start] = u16::try_from(digits * POWERS[4 - cut]).unwrap_or(0);
         rest = next;
     }
-    while rest > 0 {
+    let mut small = loop {
+        if let Ok(small) = u64::try_from(rest) {
+            break small;
+        }
         let (next, digits) = split(rest, 10_000);
         start -= 1;
         groups[start] = u16::try_from(digits).unwrap_or(0);
         rest = next;
+    };
+    while small > 0 {
+        start -= 1;
+        groups[start] = u16::try_from(small % 10_000).unwrap_or(0);
+        small /= 10_000;
     }
     let groups = &groups[start..];
     let after_point = i32::from(scale.div_ceil(4));
@@ -345,6 +370,14 @@ pub fn write_text(text: &str, out: &mut Vec<u8>) -> Result<(), Unfit> {
     }
     let too_large = |_| Unfit::TooLarge;
     match rest {
+        [] if whole.len() + fraction.len() <= 18 => {
+            // Most numbers: as whole ones of 64 bits, without their groups apart.
+            let value = whole.iter().chain(fraction);
+            let value = value.fold(0i64, |sum, digit| sum * 10 + i64::from(digit - b'0'));
+            let scale = u8::try_from(fraction.len()).map_err(|_| Unfit::TooLarge)?;
+            let value = i128::from(if negative { -value } else { value });
+            write_whole(value, scale, out).map_err(too_large)
+        }
         [] => write_digits(negative, whole, fraction, out).map_err(too_large),
         [b'e' | b'E', exponent @ ..] => {
             let (whole, fraction) = shift(whole, fraction, parse_exponent(exponent)?)?;

@@ -7,8 +7,8 @@ use arrow_array::builder::{
 };
 use arrow_array::{ArrayRef, ArrowPrimitiveType};
 
-use super::decode::parse_uuid;
 use super::statement::Value;
+use crate::convert::parse_uuid;
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 

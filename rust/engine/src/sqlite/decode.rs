@@ -22,6 +22,7 @@ use super::connect::{append_hex, real_text};
 use super::statement::{Statement, Value};
 use crate::calendar::{self, Flaw};
 use crate::convert::number::{Number, rounded};
+use crate::convert::parse_uuid;
 use crate::copy::budget::LARGE;
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Losses, code};
@@ -463,29 +464,6 @@ fn uuid<'v>(value: Value<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {
         },
         Value::Null | Value::Integer(_) | Value::Real(_) | Value::Blob(_) => mixed(value, "UUID"),
     }
-}
-
-/// Reads 32 hexadecimal digits, or 36 characters with dashes at their places.
-pub(super) fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
-    let dashed = match text.len() {
-        32 => false,
-        36 => true,
-        _other => return None,
-    };
-    let mut uuid = [0; 16];
-    let mut digits = 0;
-    for (index, byte) in text.iter().enumerate() {
-        if dashed && matches!(index, 8 | 13 | 18 | 23) {
-            if *byte != b'-' {
-                return None;
-            }
-            continue;
-        }
-        let digit = u8::try_from(char::from(*byte).to_digit(16)?).ok()?;
-        uuid[digits / 2] = uuid[digits / 2] << 4 | digit;
-        digits += 1;
-    }
-    (digits == 32).then_some(uuid)
 }
 
 fn number_text<'v>(value: Value<'v>, scratch: &'v mut Vec<u8>) -> TakenBytes<'v> {

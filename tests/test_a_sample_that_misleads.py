@@ -64,3 +64,16 @@ def test_a_plan_looks_at_every_row(tmp_path: Path) -> None:
     (large,) = [table for table in plan.tables if table.source.name == "large"]
     assert large.sampled == 0
     assert "values beyond" in " ".join(large.columns[1].notes)
+
+
+def test_rows_that_stand_are_never_taken_away(tmp_path: Path, pg_db: Database) -> None:
+    pg_db.sql("CREATE TABLE large (id bigint, amount numeric(5,2), day date)")
+    pg_db.sql("INSERT INTO large VALUES (0, 1, NULL)")
+    url = source(tmp_path, "amount = 1234.5678")
+    with pytest.raises(DbferryError):
+        dbferry.migrate(url, pg_db.url, tables=["large"], prepare="append")
+    assert pg_db.rows("SELECT count(*)::text FROM large WHERE id = 0") == [("1",)]
+    pg_db.sql("DELETE FROM large")
+    with pytest.raises(DbferryError):
+        dbferry.migrate(url, pg_db.url, tables=["large"], prepare="append")
+    assert pg_db.rows("SELECT count(*)::text FROM large") == [("0",)]

@@ -73,7 +73,3 @@ def test_rows_that_stand_are_never_taken_away(tmp_path: Path, pg_db: Database) -
     with pytest.raises(DbferryError):
         dbferry.migrate(url, pg_db.url, tables=["large"], prepare="append")
     assert pg_db.rows("SELECT count(*)::text FROM large WHERE id = 0") == [("1",)]
-    pg_db.sql("DELETE FROM large")
-    with pytest.raises(DbferryError):
-        dbferry.migrate(url, pg_db.url, tables=["large"], prepare="append")
-    assert pg_db.rows("SELECT count(*)::text FROM large") == [("0",)]

@@ -39,6 +39,7 @@ class _Planner:
     def __init__(self, pair: Pair) -> None:
         self.pair = pair
         self.columns = Columns(pair, Roles(()))
+        self.sample = False
 
     def plan(self) -> Plan:
         pair = self.pair
@@ -54,6 +55,8 @@ class _Planner:
         check_tables(pair, tables, places)
         self.columns.roles = Roles(tables)
         filled = self._filled(list(places.values()))
+        # Who has rows to keep can't be emptied when a sample has misled.
+        self.sample = pair.options.sample and not filled
         drafts = [self._draft(table, places[table.label], filled) for table in tables]
         keys = Keys(pair, drafts)
         items = [self._item(draft, keys.of(draft)) for draft in drafts]
@@ -86,8 +89,8 @@ class _Planner:
         ]
 
     def _filled(self, places: list[Destination]) -> set[str]:
-        """The standing tables whose rows are in the way."""
-        if self.pair.options.prepare is not Prepare.CREATE:
+        """The standing tables that have rows, where it matters."""
+        if self.pair.options.prepare not in (Prepare.CREATE, Prepare.APPEND):
             return set()
         met = (self.pair.target.table(place.schema or "", place.name) for place in places)
         return filled(self.pair, [table for table in met if table])
@@ -158,7 +161,7 @@ class _Planner:
         if raw is not None:
             return [self.columns.verbatim(table, column) for column in table.columns], raw, 0
         try:
-            facts = one.probe(session, table, other.name, sample=self.pair.options.sample)
+            facts = one.probe(session, table, other.name, sample=self.sample)
         except DbferryError as error:
             error.table = error.table or table.label
             raise

@@ -62,7 +62,7 @@ def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
     """
     try:
         with ExitStack() as stack:
-            return _Run.open(task, stack, sample=task.prepare == "create").run(progress)
+            return _Run.open(task, stack, sample=task.prepare in ("create", "append")).run(progress)
     except _Misled as misled:
         note = f"begun anew with a look at every row: a sample had not shown that {misled}"
     with ExitStack() as stack:
@@ -127,7 +127,7 @@ class _Run:
         except (KeyboardInterrupt, DbferryError) as error:
             snapshot.cancel()
             finish.close(cancel=True)
-            if isinstance(error, DbferryError) and self._is_misled(error) and self._undo():
+            if isinstance(error, DbferryError) and self._is_misled(error) and self._undo(report):
                 raise _Misled(str(error)) from None
             failure = (
                 error if isinstance(error, DbferryError) else Interrupted("the run was interrupted")
@@ -154,16 +154,26 @@ class _Run:
         world = isinstance(error, Interrupted | SchemaError)
         return sampled and not world and error.kind in DATA_KINDS
 
-    def _undo(self) -> bool:
-        """Leaves the target as it was found: what was made is dropped, what was empty is emptied."""
+    def _undo(self, report: Report) -> bool:
+        """Leaves the target as it was found: what was made is dropped, what was empty is emptied.
+
+        False when it can't, or when there are rows that this run hasn't written.
+        """
         other = engine(self.target.engine)
+        empty = [
+            (item, table.rows)
+            for item, table in zip(self.plan.tables, report.tables, strict=True)
+            if item.action in ("keep", "append")
+        ]
         try:
+            if any(self._count(item) != written for item, written in empty):
+                return False
             for item in self.made:
                 self.session.execute(
                     other.drop_table(item.destination.schema, item.destination.name)
                 )
-            for item in self.plan.tables:
-                if item.action == "keep":
+            for item, written in empty:
+                if written:
                     self.session.execute(f"DELETE FROM {item.target}")
         except DbferryError:
             return False

@@ -94,9 +94,11 @@ def test_an_error_in_the_producer_leaves_the_table(
 def test_a_bad_value_in_the_last_row_leaves_the_table(
     database: Make, engine: str, mode: dbferry.WriteMode
 ) -> None:
-    if engine == "sqlite":
-        pytest.skip("SQLite holds any integer in any column")
     target = standing(database(engine))
+    if engine == "sqlite":
+        # It holds any integer in any column.
+        assert dbferry.write(stream(last=70_000), target.url, "t", mode=mode).rows == BATCHES * ROWS
+        return
     with pytest.raises(DataError) as caught:
         dbferry.write(stream(last=70_000), target.url, "t", mode=mode, parallel=2)
     assert (caught.value.column, caught.value.row) == ("amount", BATCHES * ROWS)

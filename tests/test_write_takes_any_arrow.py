@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import Any
 
 import duckdb
-import pandas
-import polars
+import pandas as pd
+import polars as pl
 import pyarrow as pa
 import pytest
 
@@ -98,7 +98,7 @@ def test_an_array_is_taken_as_well_as_a_stream(sqlite_db: Database) -> None:
 
 def test_every_library_is_taken(pg_db: Database) -> None:
     dbferry.write(duckdb.sql("SELECT 1 AS a, 'x' AS b"), pg_db.url, "t", mode="create")
-    for library in (polars, pandas):
+    for library in (pl, pd):
         dbferry.write(library.DataFrame({"a": [2], "b": ["y"]}), pg_db.url, "t")
     assert pg_db.rows("SELECT a::text, b FROM t ORDER BY a") == [("1", "x"), ("2", "y"), ("2", "y")]
 

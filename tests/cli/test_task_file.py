@@ -33,7 +33,12 @@ def task(tmp_path: Path) -> Path:
 
 
 def names(db: Database) -> set[str]:
-    return {name for (name,) in db.rows("SELECT name FROM sqlite_schema WHERE type = 'table'")}
+    return {
+        name
+        for (name,) in db.rows(
+            "SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite%'"
+        )
+    }
 
 
 def test_a_task_file_says_what_the_options_say(

@@ -9,22 +9,23 @@
 from __future__ import annotations
 
 import warnings
+from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dbferry import _native
 from dbferry.errors import DbferryError
 from dbferry.progress import Progress
-from dbferry.reading import Schema, Stream, read
 from dbferry.report import Report
 from dbferry.task import Prepare, Task
-from dbferry.writing import Mode as WriteMode
-from dbferry.writing import write
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dbferry.items import Plan
     from dbferry.progress import ProgressCallback
+    from dbferry.reading import Schema, Stream, read
+    from dbferry.writing import Mode as WriteMode
+    from dbferry.writing import write
 
 __all__ = [
     "DbferryError", "Plan", "Progress", "Report", "Schema", "Stream", "Task", "WriteMode", "migrate", "plan",
@@ -40,12 +41,24 @@ if _native.build_profile() == "debug":
     )
 
 
-def __getattr__(name: str) -> object:
-    if name == "Plan":
-        from dbferry.items import Plan
+# Imported when they are first asked for: the command line needs few of them, and starts sooner.
+_LATER = {
+    "Plan": ("dbferry.items", "Plan"),
+    "Schema": ("dbferry.reading", "Schema"),
+    "Stream": ("dbferry.reading", "Stream"),
+    "WriteMode": ("dbferry.writing", "Mode"),
+    "read": ("dbferry.reading", "read"),
+    "write": ("dbferry.writing", "write"),
+}
 
-        return Plan
-    raise AttributeError(name)
+
+def __getattr__(name: str) -> object:
+    if name not in _LATER:
+        raise AttributeError(name)
+    module, known_as = _LATER[name]
+    found: object = getattr(import_module(module), known_as)
+    globals()[name] = found
+    return found
 
 
 def migrate(

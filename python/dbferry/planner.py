@@ -143,7 +143,10 @@ class _Planner:
             references=(*prepared.references, *prepared.put_back),
             put_back=tuple(prepared.put_back),
             next_values=tuple(prepared.next_values),
-            analyze=other.analyze_table(place.schema, draft.name),
+            # Whoever appends a few rows doesn't want a large table to be looked through.
+            analyze=other.analyze_table(place.schema, draft.name)
+            if draft.action != "append"
+            else None,
         )
 
     def _transfer(

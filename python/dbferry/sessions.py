@@ -8,13 +8,12 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 from dbferry import _native
-from dbferry.engines.adbc.reader import AdbcReader
-from dbferry.engines.adbc.session import AdbcSession
-from dbferry.engines.duckdb.session import DuckdbSession
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
     from dbferry._native import ArrowStream
+    from dbferry.engines.adbc.session import AdbcSession
+    from dbferry.engines.duckdb.session import DuckdbSession
     from dbferry.items import TableItem
 
 Row = tuple[str | None, ...]
@@ -72,8 +71,12 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
     """Opens a session and closes it; its errors name engine and side."""
     session: _native.Session | DuckdbSession | AdbcSession
     if endpoint.engine == "duckdb":
+        from dbferry.engines.duckdb.session import DuckdbSession
+
         session = DuckdbSession(endpoint)
     elif endpoint.engine == "adbc":
+        from dbferry.engines.adbc.session import AdbcSession
+
         session = AdbcSession(endpoint, side)
     else:
         session = _native.connect(json.dumps(endpoint.native()), side)
@@ -101,5 +104,7 @@ def open_snapshot(source: Endpoint, session: OpenSession, sizes: str) -> _native
 def open_reader(source: Endpoint, sizes: str, table: str, hint: str | None) -> Reader:
     """One table or query of a plan (JSON), to be read when somebody asks; `hint` helps where a value doesn't fit."""
     if source.engine == "adbc":
+        from dbferry.engines.adbc.reader import AdbcReader
+
         return AdbcReader(source, sizes, table)
     return _native.table_reader(json.dumps(source.native()), sizes, table, hint)

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any, Literal, Self
 
 State = Literal["done", "different", "failed", "unfinished"]
 
@@ -34,6 +35,27 @@ class TableReport:
     source_rows: int | None
     target_rows: int | None
     warnings: tuple[Warning_, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        source: str,
+        place: tuple[str | None, str],
+        outcome: Mapping[str, Any],
+        warnings: tuple[Warning_, ...],
+    ) -> Self:
+        """From what the engine tells of a table; nothing, if it didn't come to it."""
+        return cls(
+            source=source,
+            target=".".join(filter(None, place)),
+            state=outcome.get("state", "unfinished"),
+            rows=outcome.get("rows", 0),
+            bytes=outcome.get("bytes", 0),
+            seconds=outcome.get("seconds", 0.0),
+            source_rows=outcome.get("source_rows"),
+            target_rows=outcome.get("target_rows"),
+            warnings=warnings,
+        )
 
 
 @dataclass(frozen=True)

@@ -224,22 +224,15 @@ class _Run:
         started: float,
     ) -> Report:
         by_name = {outcome["table"]: outcome for outcome in outcomes}
-        tables = []
-        for item in self.plan.tables:
-            outcome = by_name.get(item.name, {})
-            tables.append(
-                TableReport(
-                    source=item.name,
-                    target=".".join(filter(None, (item.destination.schema, item.destination.name))),
-                    state=outcome.get("state", "unfinished"),
-                    rows=outcome.get("rows", 0),
-                    bytes=outcome.get("bytes", 0),
-                    seconds=outcome.get("seconds", 0.0),
-                    source_rows=outcome.get("source_rows"),
-                    target_rows=outcome.get("target_rows"),
-                    warnings=warnings_of(item, losses),
-                )
+        tables = [
+            TableReport.of(
+                item.name,
+                (item.destination.schema, item.destination.name),
+                by_name.get(item.name, {}),
+                warnings_of(item, losses),
             )
+            for item in self.plan.tables
+        ]
         return Report(
             version=dbferry.__version__,
             source=self.source.safe,

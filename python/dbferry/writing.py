@@ -307,16 +307,8 @@ class _Write:
         (item,) = self.planned.tables
         place = item.destination
         name = self.standing.name if self.standing else place.name
-        moved = TableReport(
-            source="arrow stream",
-            target=".".join(filter(None, (place.schema, name))),
-            state=outcome.get("state", "unfinished"),
-            rows=outcome.get("rows", 0),
-            bytes=outcome.get("bytes", 0),
-            seconds=outcome.get("seconds", 0.0),
-            source_rows=outcome.get("source_rows"),
-            target_rows=outcome.get("target_rows"),
-            warnings=warnings_of(item, losses),
+        moved = TableReport.of(
+            "arrow stream", (place.schema, name), outcome, warnings_of(item, losses)
         )
         return Report(
             version=dbferry.__version__,

@@ -8,32 +8,24 @@ from typing import cast
 from dbferry.catalog import (
     Catalog,
     Column,
-    ForeignKey,
-    Identity,
-    Index,
-    NativeType,
     Session,
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope, Step
+from dbferry.engines import NewTable
 from dbferry.engines.adbc import ddl, types
+from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
 
 
-class Adbc:
+class Adbc(Keyless):
     name = "adbc"
     family = "adbc"
     has_schemas = True
     typed = True
-    has_steps = False
     columns_limit = 1_000_000
-    index_scope: Scope = "table"
-    foreign_key_scope: Scope = "table"
-    defers = False
-    builds_beside = False
-    finishing = ()
+    no_keys = "a driver makes none"
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
@@ -100,11 +92,6 @@ class Adbc:
             return f"(\n{table.query}\n) AS q"
         return ddl.relation(table.schema, table.name)
 
-    def kept_identities(
-        self, columns: Sequence[str], primary_key: tuple[str, ...]
-    ) -> Collection[str]:
-        return ()
-
     def cut_by_place(self, table: Table) -> bool:
         return False
 
@@ -122,37 +109,9 @@ class Adbc:
             )
         return None
 
-    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
-        return table, {}
-
     def create_type(self, wanted: UserType) -> str:
         raise InternalError("a driver is given no types", engine=self.name)
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         """The driver makes the table from the schema of the stream that it is given."""
         return ""
-
-    def finish_table(self, table: NewTable) -> Sequence[Step]:
-        return ()
-
-    def finish_references(self, table: NewTable) -> Sequence[Step]:
-        return ()
-
-    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
-        return None
-
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
-        return "a driver makes none"
-
-    def reference_fault(
-        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
-    ) -> str | None:
-        return "a driver makes none"
-
-    def analyze_table(self, schema: str | None, name: str) -> str | None:
-        return None
-
-    def set_next(
-        self, schema: str | None, table: str, column: str, identity: Identity
-    ) -> Sequence[str]:
-        return ()

@@ -10,32 +10,24 @@ from collections.abc import Collection, Mapping, Sequence
 from dbferry.catalog import (
     Catalog,
     Column,
-    ForeignKey,
-    Identity,
-    Index,
-    NativeType,
     Session,
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope, Step
+from dbferry.engines import NewTable
 from dbferry.engines.arrow import catalog, types
+from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
 
 
-class Arrow:
+class Arrow(Keyless):
     name = "arrow"
     family = "arrow"
     has_schemas = False
     typed = True
-    has_steps = False
     columns_limit = 1_000_000
-    index_scope: Scope = "table"
-    foreign_key_scope: Scope = "table"
-    defers = False
-    builds_beside = False
-    finishing = ()
+    no_keys = "a stream has none"
 
     read = staticmethod(types.read)
     read_text = staticmethod(types.read_text)
@@ -91,9 +83,6 @@ class Arrow:
     def name_fault(self, name: str, what: str) -> tuple[str, str] | None:
         return None
 
-    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
-        return table, {}
-
     def create_schema(self, schema: str) -> str:
         raise self._no_objects()
 
@@ -103,26 +92,6 @@ class Arrow:
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         """Nothing is made for a stream; this is how a plan shows its schema."""
         return "\n".join(f"{column.name}: {column.native.text}" for column in table.columns)
-
-    def finish_table(self, table: NewTable) -> Sequence[Step]:
-        return ()
-
-    def finish_references(self, table: NewTable) -> Sequence[Step]:
-        return ()
-
-    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
-        return None
-
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
-        return "a stream has none"
-
-    def reference_fault(
-        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
-    ) -> str | None:
-        return "a stream has none"
-
-    def analyze_table(self, schema: str | None, name: str) -> str | None:
-        return None
 
     def drop_table(self, schema: str | None, name: str) -> str:
         raise self._no_objects()
@@ -135,16 +104,6 @@ class Arrow:
 
     def swap_table(self, schema: str | None, fresh: str, name: str) -> Sequence[str]:
         raise self._no_objects()
-
-    def kept_identities(
-        self, columns: Sequence[str], primary_key: tuple[str, ...]
-    ) -> Collection[str]:
-        return ()
-
-    def set_next(
-        self, schema: str | None, table: str, column: str, identity: Identity
-    ) -> Sequence[str]:
-        return ()
 
     def _no_objects(self) -> InternalError:
         return InternalError("a stream has no objects beside it", engine=self.name)

@@ -8,32 +8,27 @@ from dataclasses import replace
 from dbferry.catalog import (
     Catalog,
     Column,
-    ForeignKey,
-    Identity,
     Index,
     NativeType,
     Session,
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope, Step
+from dbferry.engines import NewTable, Scope
 from dbferry.engines.duckdb import catalog, ddl, types
+from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError, RequestError
 from dbferry.types import Facts, Reading, Verbatim
 
 
-class Duckdb:
+class Duckdb(Keyless):
     name = "duckdb"
     family = "duckdb"
     has_schemas = True
     typed = True
-    has_steps = False
     columns_limit = 5000
     index_scope: Scope = "schema"
-    foreign_key_scope: Scope = "table"
-    defers = False
-    builds_beside = False
-    finishing = ()
+    no_keys = "duckdb adds none to a table that is there"
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
@@ -88,11 +83,6 @@ class Duckdb:
     def source_relation(self, table: Table) -> str:
         raise self._no_source()
 
-    def kept_identities(
-        self, columns: Sequence[str], primary_key: tuple[str, ...]
-    ) -> Collection[str]:
-        return ()
-
     def cut_by_place(self, table: Table) -> bool:
         return False
 
@@ -130,27 +120,8 @@ class Duckdb:
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
 
-    def finish_references(self, table: NewTable) -> Sequence[Step]:
-        return ()
-
-    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
-        return None
-
     def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
         if not index.unique:
             return "duckdb scans without them"
         wrong = next((c for c in columns if c.name in types.NO_KEY), None)
         return f"duckdb has no key of {wrong.text}" if wrong else None
-
-    def reference_fault(
-        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
-    ) -> str | None:
-        return "duckdb adds none to a table that is there"
-
-    def analyze_table(self, schema: str | None, name: str) -> str | None:
-        return None
-
-    def set_next(
-        self, schema: str | None, table: str, column: str, identity: Identity
-    ) -> Sequence[str]:
-        return ()

@@ -1,0 +1,54 @@
+"""What engines answer about keys and indexes that make tables without any, or with few."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from dbferry.catalog import ForeignKey, Identity, Index, NativeType
+from dbferry.engines import NewTable, Scope, Step
+
+
+class Keyless:
+    """The answers of an engine that adds nothing to a table once rows are in."""
+
+    no_keys = ""
+    """Why there are none."""
+    has_steps = False
+    index_scope: Scope = "table"
+    foreign_key_scope: Scope = "table"
+    defers = False
+    builds_beside = False
+    finishing = ()
+
+    def kept_identities(
+        self, columns: Sequence[str], primary_key: tuple[str, ...]
+    ) -> Collection[str]:
+        return ()
+
+    def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
+        return table, {}
+
+    def finish_table(self, table: NewTable) -> Sequence[Step]:
+        return ()
+
+    def finish_references(self, table: NewTable) -> Sequence[Step]:
+        return ()
+
+    def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
+        return None
+
+    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+        return self.no_keys
+
+    def reference_fault(
+        self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
+    ) -> str | None:
+        return self.no_keys
+
+    def analyze_table(self, schema: str | None, name: str) -> str | None:
+        return None
+
+    def set_next(
+        self, schema: str | None, table: str, column: str, identity: Identity
+    ) -> Sequence[str]:
+        return ()

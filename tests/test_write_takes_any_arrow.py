@@ -96,6 +96,15 @@ def test_an_array_is_taken_as_well_as_a_stream(sqlite_db: Database) -> None:
     assert dbferry.write(pa.table({"a": [4]}).to_reader(), sqlite_db.url, "t").rows == 1
 
 
+def test_an_instant_of_any_zone_is_told_in_utc(sqlite_db: Database) -> None:
+    moment = pa.array([981_173_106_000_000], pa.timestamp("us", "Europe/Berlin"))
+    rows = pa.table({"kept": moment, "told": moment})
+    dbferry.write(rows, sqlite_db.url, "t", mode="create", on_loss=["told:*=text"])
+    assert sqlite_db.rows("SELECT kept, told FROM t") == [
+        ("2001-02-03 04:05:06+00:00", "2001-02-03T04:05:06Z")
+    ]
+
+
 def test_every_library_is_taken(pg_db: Database) -> None:
     dbferry.write(duckdb.sql("SELECT 1 AS a, 'x' AS b"), pg_db.url, "t", mode="create")
     for library in (pl, pd):

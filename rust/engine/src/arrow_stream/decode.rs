@@ -305,6 +305,12 @@ fn texts(array: &ArrayRef) -> Result<ArrayRef> {
     if array.data_type().is_string() {
         return cast(array, &DataType::Utf8);
     }
+    // An instant is printed in UTC: names of zones are known to who has a list of them.
+    let utc = match array.data_type() {
+        DataType::Timestamp(unit, Some(_)) => DataType::Timestamp(*unit, Some("+00:00".into())),
+        other => other.clone(),
+    };
+    let array = &cast(array, &utc)?;
     let options = FormatOptions::default();
     let format = ArrayFormatter::try_new(array.as_ref(), &options).map_err(failed)?;
     let mut built = StringBuilder::with_capacity(array.len(), array.len() * 16);

@@ -15,6 +15,9 @@
 //!
 //! Between two of the same engine a block holds the engine's own bytes and 2 to 4 fall away.
 //!
+//! A source written in Python comes in through [`arrow_stream`] and joins the road at 3; a stream for Python
+//! leaves it there, through [`copy::stream`].
+//!
 //! Every engine has the same rooms: `connect` (session, TLS, settings), `ranges` (how a table is cut), `read`,
 //! `decode`, `write`, `encode`, `error` (server code to [`error::Kind`]).
 

@@ -50,7 +50,9 @@ def run(
     # 'Infinity' is a numeric only since 14; before that the text says it without failing.
     if "Infinity" in (text := ", ".join(item[2] for item in asked)) and _before_14(session):
         text = text.replace(", 'Infinity', '-Infinity'", "")
-    sampled = sample and table.estimated_rows > LARGE
+    # A partition that is a foreign table can't be sampled; then the table has no leaves to be read.
+    local = table.kind != "partitioned" or bool(table.leaves)
+    sampled = sample and local and table.estimated_rows > LARGE
     share = f" TABLESAMPLE SYSTEM ({100 * SAMPLE / table.estimated_rows:.6f})" if sampled else ""
     (row,) = session.query(f"SELECT count(*), {text} FROM {relation}{share}")
     rows = {"rows": int(row[0] or 0)}

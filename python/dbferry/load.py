@@ -10,13 +10,13 @@ from concurrent.futures import TimeoutError as NotYet
 from typing import TYPE_CHECKING, Any
 
 from dbferry.errors import DbferryError
+from dbferry.progress import Reading
 
 if TYPE_CHECKING:
     from dbferry._native import ArrowStream, Snapshot
     from dbferry.items import TableItem
     from dbferry.sessions import TakesStreams
 
-Reading = tuple[int, int, int, int]
 TURN_SECONDS = 0.1
 
 

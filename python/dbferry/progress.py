@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from typing import Self
 
 from rich.console import Console
 from rich.live import Live
@@ -13,6 +14,8 @@ from rich.text import Text
 
 LINE_EVERY_SECONDS = 10.0
 RATE_OVER_SECONDS = 5.0
+Reading = tuple[int, int, int, int]
+"""Rows, bytes, ranges and ranges done of a table."""
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,23 @@ class Progress:
     current: str
     phase: str = ""
     """What is made besides: `indexes 3/12`, `foreign keys 1/8`."""
+
+    @classmethod
+    def of(
+        cls, readings: Sequence[Reading], *, started: float, current: str, phase: str = ""
+    ) -> Self:
+        """From the engine's readings of all tables; `started` is of `time.monotonic`."""
+        return cls(
+            tables=len(readings),
+            tables_done=sum(1 for r in readings if r[2] and r[3] == r[2]),
+            rows=sum(r[0] for r in readings),
+            bytes=sum(r[1] for r in readings),
+            ranges=sum(r[2] for r in readings),
+            ranges_done=sum(r[3] for r in readings),
+            seconds=time.monotonic() - started,
+            current=current,
+            phase=phase,
+        )
 
 
 ProgressCallback = Callable[[Progress], None]

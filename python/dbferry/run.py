@@ -31,7 +31,7 @@ from dbferry.items import Plan, TableItem
 from dbferry.load import load
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
-from dbferry.progress import Progress, ProgressCallback
+from dbferry.progress import Progress, ProgressCallback, Reading
 from dbferry.report import Report, TableReport, Warning_
 from dbferry.selection import Options, Prepare
 from dbferry.sessions import OpenSession, TakesStreams, lend, open_session, open_snapshot
@@ -44,8 +44,6 @@ if TYPE_CHECKING:
 
 DATA_KINDS = ("data", "constraint")
 """Errors that the rows are to blame for."""
-Reading = tuple[int, int, int, int]
-"""Rows, bytes, ranges and ranges done of a table."""
 
 
 def plan_task(task: Task) -> Plan:
@@ -337,14 +335,9 @@ class _Watch:
             if rows and done < ranges
         ]
         self._progress(
-            Progress(
-                tables=len(readings),
-                tables_done=sum(1 for r in readings if r[2] and r[3] == r[2]),
-                rows=sum(r[0] for r in readings),
-                bytes=sum(r[1] for r in readings),
-                ranges=sum(r[2] for r in readings),
-                ranges_done=sum(r[3] for r in readings),
-                seconds=time.monotonic() - self._started,
+            Progress.of(
+                readings,
+                started=self._started,
                 current=", ".join(running[:3]),
                 phase=self._finish.phase,
             )

@@ -265,11 +265,8 @@ class _Write:
     def _finish(self) -> None:
         """Keys of a table that was made; the new table in the place of the old one."""
         (item,) = self.planned.tables
-        statements = [
-            statement
-            for when, group in vars(self.planned.ddl()).items()
-            for statement in (group if when in ("indexes", "foreign_keys") and self.made else ())
-        ]
+        ddl = self.planned.ddl()
+        statements = [*ddl.indexes, *ddl.foreign_keys] if self.made else []
         for step in item.put_back:
             statements += [step.sql, *([step.then] if step.then else [])]
         if self.mode == "replace" and self.standing is not None:
@@ -369,16 +366,4 @@ class _Watch:
     def __call__(self, readings: Sequence[tuple[int, int, int, int]]) -> None:
         if self._progress is None:
             return
-        rows, size, ranges, done = readings[0]
-        self._progress(
-            Progress(
-                tables=1,
-                tables_done=int(ranges > 0 and done == ranges),
-                rows=rows,
-                bytes=size,
-                ranges=ranges,
-                ranges_done=done,
-                seconds=time.monotonic() - self._started,
-                current=self._label,
-            )
-        )
+        self._progress(Progress.of(readings, started=self._started, current=self._label))

@@ -4,6 +4,10 @@
 //! connect timeout allows, so that a silent server can't hold a login for ever; a copy then waits
 //! without a limit, and [`Cancel`] wakes it by shutting the socket down.
 //!
+//! Servers send rows in pieces of 8 or 16 KiB, and waking a reader for each costs both sides more than reading them. Once
+//! an answer has proved to be long ([`Stream::expect_bulk`]), a read waits until many bytes are there; what comes
+//! slowly, as the end does, is taken after a moment.
+//!
 //! Whom TLS trusts depends on its mode: `prefer` and `require` take any certificate (but still check that
 //! the server holds its key, or channel binding would prove nothing), `verify_ca` wants one from a trusted
 //! authority, `verify_full` also the host's name on it. A certificate that is itself in the file of
@@ -32,10 +36,16 @@ use crate::error::{Error, Kind, Result};
 use crate::plan::{Endpoint, Host, Tls, TlsMode};
 
 /// Kernel buffers: below this a fast server waits for us between reads, above nothing is won.
-const SOCKET_BUFFER: usize = 256 << 10;
+const SOCKET_BUFFER: usize = 512 << 10;
 /// A peer that vanished without a word is noticed after about two minutes.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(60);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(20);
+/// Bytes of an answer after which it is a long one: the moment at its end is not worth it for less.
+const LONG: usize = 1 << 20;
+/// Bytes that a read of a long answer waits for: few enough that the server finds room for more meanwhile.
+const GATHERED: usize = 128 << 10;
+/// How long it waits for them; the kernel rounds up to its tick.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// Where a server listens.
 #[derive(Debug, Clone, Copy)]
@@ -83,17 +93,89 @@ impl std::fmt::Display for Address<'_> {
 
 /// The socket itself, shared with the cancel hook that shuts it down.
 #[derive(Debug, Clone)]
-struct Wire(Arc<Socket>);
+struct Wire {
+    socket: Arc<Socket>,
+    answer: Answer,
+}
+
+/// What is known of the answer that is being read.
+#[derive(Debug, Clone, Copy)]
+enum Answer {
+    Short,
+    /// It may be long; so many bytes have come.
+    Growing(usize),
+    Long,
+}
+
+impl Wire {
+    fn gather(&self, gather: bool) -> std::io::Result<()> {
+        let (bytes, wait) = if gather { (GATHERED, Some(MOMENT)) } else { (1, None) };
+        set_least(&self.socket, bytes)?;
+        self.socket.set_read_timeout(wait)
+    }
+
+    fn expect(&mut self, answer: Answer) -> std::io::Result<()> {
+        if let Answer::Long = self.answer {
+            self.gather(false)?;
+        }
+        self.answer = answer;
+        Ok(())
+    }
+}
 
 impl Read for Wire {
     fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        (&*self.0).read(buffer)
+        let read = (&*self.socket).read(buffer);
+        match (self.answer, read) {
+            (Answer::Growing(before), Ok(count)) if before + count >= LONG => {
+                self.gather(true)?;
+                self.answer = Answer::Long;
+                Ok(count)
+            }
+            (Answer::Growing(before), Ok(count)) => {
+                self.answer = Answer::Growing(before + count);
+                Ok(count)
+            }
+            // Nothing came for a moment: the next byte may take as long as it likes.
+            (Answer::Long, Err(error)) if error.kind() == std::io::ErrorKind::WouldBlock => {
+                self.gather(false)?;
+                let count = (&*self.socket).read(buffer)?;
+                self.gather(true)?;
+                Ok(count)
+            }
+            (_, read) => read,
+        }
     }
+}
+
+/// Fewer bytes than these don't wake a reader, where the system can do that.
+fn set_least(socket: &Socket, bytes: usize) -> std::io::Result<()> {
+    #[cfg(target_os = "linux")]
+    {
+        use std::os::fd::AsRawFd;
+
+        let value = libc::c_int::try_from(bytes).unwrap_or(libc::c_int::MAX);
+        let size = libc::socklen_t::try_from(size_of_val(&value)).unwrap_or_default();
+        // SAFETY: the descriptor is open as long as `socket` is borrowed, and the option takes one int.
+        let done = unsafe {
+            libc::setsockopt(
+                socket.as_raw_fd(),
+                libc::SOL_SOCKET,
+                libc::SO_RCVLOWAT,
+                (&raw const value).cast(),
+                size,
+            )
+        };
+        if done != 0 {
+            return Err(std::io::Error::last_os_error());
+        }
+    }
+    Ok(())
 }
 
 impl Write for Wire {
     fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-        (&*self.0).write(bytes)
+        (&*self.socket).write(bytes)
     }
 
     fn flush(&mut self) -> std::io::Result<()> {
@@ -117,8 +199,8 @@ impl Stream {
             Address::Host(host) => connect_tcp(host, timeout)?,
             Address::Socket(path) => connect_unix(path)?,
         };
-        let wire = Wire(Arc::new(socket));
-        let weak = Arc::downgrade(&wire.0);
+        let wire = Wire { socket: Arc::new(socket), answer: Answer::Short };
+        let weak = Arc::downgrade(&wire.socket);
         cancel.on_cancel(move || {
             if let Some(socket) = weak.upgrade() {
                 // Fails only when the peer has closed already, which wakes the reader just as well.
@@ -132,9 +214,30 @@ impl Stream {
 
     /// Bounds each read and write from now on; `None` waits as long as it takes.
     pub fn set_timeout(&self, timeout: Option<Duration>) -> Result<()> {
-        self.wire.0.set_read_timeout(timeout)?;
-        self.wire.0.set_write_timeout(timeout)?;
+        self.wire.socket.set_read_timeout(timeout)?;
+        self.wire.socket.set_write_timeout(timeout)?;
         Ok(())
+    }
+
+    /// From here on, and until `end_bulk`, an answer of many bytes is read in large pieces. Reads must have no timeout.
+    pub fn expect_bulk(&mut self) -> Result<()> {
+        // On a unix socket the kernel wakes a reader for every byte whatever it is told.
+        if !self.local {
+            self.reading().expect(Answer::Growing(0))?;
+        }
+        Ok(())
+    }
+
+    pub fn end_bulk(&mut self) -> Result<()> {
+        Ok(self.reading().expect(Answer::Short)?)
+    }
+
+    /// The side that reads: under TLS its own.
+    fn reading(&mut self) -> &mut Wire {
+        match &mut self.tls {
+            Some(tls) => &mut tls.sock,
+            None => &mut self.wire,
+        }
     }
 
     /// Starts TLS and finishes its handshake; `host` is the name the certificate should bear.

@@ -37,8 +37,8 @@ impl<S: Read + Write> Packets<S> {
         Self { stream, buffer: vec![0; READ_SIZE], start: 0, end: 0, sequence: 0 }
     }
 
-    pub fn stream(&self) -> &S {
-        &self.stream
+    pub fn stream(&mut self) -> &mut S {
+        &mut self.stream
     }
 
     /// Begins a new command: both sides count from 0 again.

@@ -70,13 +70,17 @@ impl Reader for RowReader {
         reading: &Reading<'_>,
         emit: &mut dyn FnMut(Block) -> Result<()>,
     ) -> Result<()> {
-        self.guarded(|connection| match table.transfer {
-            Transfer::Arrow => read_arrow(connection, table, range, reading, emit),
-            Transfer::Raw => read_raw(connection, table, range, reading, emit),
-            Transfer::RawBinary => Err(Error::new(
-                Kind::Internal,
-                "the plan wants a binary transfer, which mysql has not",
-            )),
+        self.guarded(|connection| {
+            connection.packets().stream().expect_bulk()?;
+            match table.transfer {
+                Transfer::Arrow => read_arrow(connection, table, range, reading, emit),
+                Transfer::Raw => read_raw(connection, table, range, reading, emit),
+                Transfer::RawBinary => Err(Error::new(
+                    Kind::Internal,
+                    "the plan wants a binary transfer, which mysql has not",
+                )),
+            }?;
+            connection.packets().stream().end_bulk()
         })
         .map_err(|error| error.in_table(&table.name).in_range(&range.label()))
     }

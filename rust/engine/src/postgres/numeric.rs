@@ -75,6 +75,34 @@ impl Digits<'_> {
 
     /// The value times 10^scale as a whole number of at most `precision` digits.
     pub fn whole<T: Whole>(&self, precision: u8, scale: u32) -> Result<T, Misfit> {
+        let value = match self.small(scale) {
+            Some(small) => T::from(small?),
+            None => self.large(scale)?,
+        };
+        if !value.within(precision) {
+            return Err(Misfit::Range);
+        }
+        Ok(if self.negative { value.negated() } else { value })
+    }
+
+    /// The same without its sign, for the few digits that most numbers have: all are gathered before the one step
+    /// that scales them. Nothing for a number that has more.
+    fn small(&self, scale: u32) -> Option<Result<i64, Misfit>> {
+        if self.groups.len() > 2 * 3 {
+            return None;
+        }
+        let all = self.groups().fold(0, |value, group| 10_000 * value + i64::from(group));
+        let count = i32::try_from(self.groups.len() / 2).ok()?;
+        let power = 4 * (i32::from(self.weight) + 1 - count) + i32::try_from(scale).ok()?;
+        let factor = i64::from(*POWERS.get(usize::try_from(power.abs()).ok()?)?);
+        Some(match power {
+            0.. => Ok(all * factor),
+            _ if all % factor == 0 => Ok(all / factor),
+            _ => Err(Misfit::Scale),
+        })
+    }
+
+    fn large<T: Whole>(&self, scale: u32) -> Result<T, Misfit> {
         let mut value = T::ZERO;
         // Power of ten of the group's last digit, once scaled.
         let mut power =
@@ -102,10 +130,7 @@ impl Digits<'_> {
             value = value.append(factor, 0).ok_or(Misfit::Range)?;
             zeros -= step;
         }
-        if !value.within(precision) {
-            return Err(Misfit::Range);
-        }
-        Ok(if self.negative { value.negated() } else { value })
+        Ok(value)
     }
 
     /// Appends the value as the server prints it.
@@ -165,7 +190,7 @@ fn four_digits(group: u16) -> [u8; 4] {
 }
 
 /// The whole numbers behind decimals.
-pub trait Whole: Copy + PartialEq {
+pub trait Whole: Copy + PartialEq + From<i64> {
     const ZERO: Self;
     /// `self` × factor + digits; nothing on overflow.
     fn append(self, factor: u32, digits: u32) -> Option<Self>;
@@ -174,6 +199,17 @@ pub trait Whole: Copy + PartialEq {
     /// Fewer than 10^precision; for values that are not negative.
     fn within(self, precision: u8) -> bool;
 }
+
+/// Powers of ten.
+const LIMITS: [i128; 39] = {
+    let mut limits = [1; 39];
+    let mut power = 1;
+    while power < limits.len() {
+        limits[power] = 10 * limits[power - 1];
+        power += 1;
+    }
+    limits
+};
 
 impl Whole for i128 {
     const ZERO: Self = 0;
@@ -193,7 +229,7 @@ impl Whole for i128 {
     }
 
     fn within(self, precision: u8) -> bool {
-        10i128.checked_pow(u32::from(precision)).is_none_or(|limit| self < limit)
+        LIMITS.get(usize::from(precision)).is_none_or(|limit| self < *limit)
     }
 }
 

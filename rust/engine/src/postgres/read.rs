@@ -121,7 +121,9 @@ impl RangeReader {
         self.session.send(|out| frontend::query(&statement, out))?;
         match self.session.message()? {
             Message::CopyOutResponse(_) => {
-                receive(&mut self.session, form, reading, collect.as_mut(), emit)
+                self.session.incoming.stream.expect_bulk()?;
+                receive(&mut self.session, form, reading, collect.as_mut(), emit)?;
+                self.session.incoming.stream.end_bulk()
             }
             _ => Err(Error::protocol("the server didn't start the COPY that was asked for")),
         }

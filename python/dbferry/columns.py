@@ -307,8 +307,11 @@ class Columns:
             read=read,
             flight=flight,
             write=writing.write,
-            checks=_merged(reading.checks, writing.checks),
-            extension=declared.extension,
+            # A number of a label is one of the list by itself.
+            checks=_merged(() if flight.type == "label" else reading.checks, writing.checks),
+            extension=None if flight.element else declared.extension,
+            labels=reading.canonical.labels if flight.type == "label" else (),
+            element=_element(reading, declared, flight, writing),
             identity=column.identity,
         )
 
@@ -391,6 +394,20 @@ def _generated(
         [*codes, "X-GEN"],
         [*notes, "a generated column becomes a plain one"],
     )
+
+
+def _element(
+    reading: Reading, declared: Declared, flight: Flight, writing: Writing
+) -> dict[str, Any] | None:
+    element = Flight("text") if flight.type == "text_list" else flight.element
+    if element is None:
+        return None
+    return {
+        "read": reading.element.read if reading.element else "",
+        "flight": element.to_dict(),
+        "write": writing.element,
+        "extension": declared.extension,
+    }
 
 
 def _nullable(table: Table, item: ColumnItem, facts: Facts) -> ColumnItem:

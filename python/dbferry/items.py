@@ -35,6 +35,10 @@ class ColumnItem:
     write: str
     checks: tuple[dict[str, Any], ...] = ()
     extension: str | None = None
+    labels: tuple[str, ...] = ()
+    """What a flight of labels counts by."""
+    element: Mapping[str, Any] | None = None
+    """Decoder, flight and encoder of the elements of a list."""
     identity: Identity | None = None
     never_null_integer: bool = False
 
@@ -48,11 +52,23 @@ class ColumnItem:
             "write": self.write,
             "checks": list(self.checks),
             "extension": self.extension,
-            "policies": {
-                code: policy
-                for code, policy in self.policies.items()
-                if policy in ENGINE_POLICIES or isinstance(policy, dict)
-            },
+            "labels": list(self.labels),
+            "element": self._element(),
+            "policies": self._judged(),
+        }
+
+    def _element(self) -> dict[str, Any] | None:
+        if self.element is None:
+            return None
+        named = {"name": self.name, "target": self.target, "expression": self.expression}
+        return {**named, **self.element, "policies": self._judged()}
+
+    def _judged(self) -> dict[str, Any]:
+        """The policies that are carried out value by value."""
+        return {
+            code: policy
+            for code, policy in self.policies.items()
+            if policy in ENGINE_POLICIES or isinstance(policy, dict)
         }
 
     def to_dict(self) -> dict[str, Any]:

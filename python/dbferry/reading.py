@@ -250,8 +250,12 @@ def _plan(
     columns = item.columns[: len(chosen)]
     native = item.native()
     native["columns"] = [
-        {**made, "metadata": {"dbferry.native": f"{catalog.engine}:{column.source_type}"}}
-        for made, column in zip(native["columns"], columns, strict=False)
+        {
+            **made,
+            "metadata": {"dbferry.native": f"{catalog.engine}:{column.source_type}"},
+            "never_null": not (column.nullable or source.nullable),
+        }
+        for made, column, source in zip(native["columns"], columns, chosen, strict=False)
     ]
     one = engine(catalog.engine)
     plain = all(c.expression == one.quote(c.name) for c in columns)

@@ -104,6 +104,8 @@ class Flight:
     type: str
     precision: int = 0
     scale: int = 0
+    element: Flight | None = None
+    """What a `list` holds."""
 
     def to_dict(self) -> dict[str, Any]:
         if self.type == "decimal":
@@ -132,6 +134,8 @@ class Reading:
     risks: frozenset[str] = frozenset()
     """Codes that reading a value may raise."""
     checks: tuple[dict[str, Any], ...] = ()
+    element: Reading | None = None
+    """How the elements are read where `list` is one of the options."""
 
     def flown_as(self, flight: Flight) -> tuple[str, str] | None:
         """The decoder and the expression for a flight; nothing when the source can't give it."""
@@ -170,6 +174,7 @@ class Declared:
     """The flight that the native type needs, when it isn't the reading's own."""
     checks: tuple[dict[str, Any], ...] = ()
     extension: str | None = None
+    """Arrow's name of the meaning; of a list, that of its elements."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -178,6 +183,8 @@ class Writing:
 
     write: str
     checks: tuple[dict[str, Any], ...] = ()
+    element: str = ""
+    """The encoder for the elements of a list."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -71,8 +71,11 @@ def test_nanoseconds_are_checked_on_every_value() -> None:
     ("told", "shown"),
     [
         ({"type": "struct", "fields": [{"name": "a", "type": "int8"}]}, "struct<a: int8>"),
-        ({"type": "list", "value": {"type": "int8"}}, "list<int8>"),
-        ({"type": "interval", "unit": "month_day_nano"}, "interval[month_day_nano]"),
+        ({"type": "list", "value": {"type": "float16"}}, "list<float16>"),
+        (
+            {"type": "list", "value": {"type": "list", "value": {"type": "int8"}}},
+            "list<list<int8>>",
+        ),
         ({"type": "decimal256", "precision": 76, "scale": -2}, "decimal256(76, -2)"),
     ],
 )

@@ -188,6 +188,13 @@ impl Error {
         self
     }
 
+    /// Names the row instead of what a deeper place counted: elements of its list.
+    #[must_use]
+    pub fn of_row(mut self, row: u64) -> Self {
+        self.0.place.row = Some(row);
+        self
+    }
+
     /// Moves a row number that counts within a batch to one that counts within the range.
     #[must_use]
     pub fn after_rows(mut self, rows: u64) -> Self {

@@ -24,6 +24,7 @@ pub mod code {
     pub const BAD_ENUM: &str = "E-BADENUM";
     pub const MIXED: &str = "V-MIXED";
     pub const JSON: &str = "J-NUL";
+    pub const SHAPE: &str = "A-SHAPE";
 }
 
 /// Rows touched by a policy, by table, column and code.
@@ -62,6 +63,12 @@ pub struct Guard<'a> {
 impl<'a> Guard<'a> {
     pub fn new(table: &'a str, column: &'a ColumnPlan, losses: &'a Losses) -> Self {
         Self { table, column, losses, counts: BTreeMap::new() }
+    }
+
+    /// The same for a part of the column's values, such as the elements of its lists.
+    #[must_use]
+    pub fn within(&self, part: &'a ColumnPlan) -> Self {
+        Self::new(self.table, part, self.losses)
     }
 
     /// Decides on a value that can't be carried: counts and tells what to do, or is the error.

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::sync::Arc;
 
-use arrow_schema::{DataType, Field, Schema, TimeUnit};
+use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind, Result};
@@ -158,11 +158,17 @@ pub enum Flight {
     Instant,
     /// Signed microseconds.
     Span,
+    /// Months, days and nanoseconds, none of which can stand for another.
+    Interval,
+    /// One of the labels that the column's plan lists, by its number.
+    Label,
     TextList,
+    /// Of values that the column's plan tells of as its `element`.
+    List,
 }
 
 impl Flight {
-    pub fn arrow(self) -> DataType {
+    fn arrow(self, element: Option<&ColumnPlan>) -> DataType {
         match self {
             Flight::Bool => DataType::Boolean,
             Flight::Int8 => DataType::Int8,
@@ -187,9 +193,18 @@ impl Flight {
             Flight::Timestamp => DataType::Timestamp(TimeUnit::Microsecond, None),
             Flight::Instant => DataType::Timestamp(TimeUnit::Microsecond, Some("UTC".into())),
             Flight::Span => DataType::Duration(TimeUnit::Microsecond),
+            Flight::Interval => DataType::Interval(IntervalUnit::MonthDayNano),
+            Flight::Label => {
+                DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8))
+            }
             Flight::TextList => {
                 DataType::List(Arc::new(Field::new_list_field(DataType::Utf8, true)))
             }
+            // A plan without it is refused by whoever decodes or encodes elements.
+            Flight::List => match element {
+                Some(element) => DataType::List(Arc::new(element.item())),
+                None => DataType::Null,
+            },
         }
     }
 }
@@ -251,6 +266,12 @@ pub struct ColumnPlan {
     /// The source engine's decoder for what arrives.
     pub read: String,
     pub flight: Flight,
+    /// How the elements of a list travel; their name and policies are the column's own.
+    #[serde(default)]
+    pub element: Option<Box<ColumnPlan>>,
+    /// Those of `Flight::Label`, in their order.
+    #[serde(default)]
+    pub labels: Vec<String>,
     /// The target engine's encoder.
     pub write: String,
     #[serde(default)]
@@ -264,6 +285,30 @@ pub struct ColumnPlan {
     /// What else Arrow's readers are told of the field.
     #[serde(default)]
     pub metadata: BTreeMap<String, String>,
+    /// True when Arrow's readers are told that there is no NULL.
+    #[serde(default)]
+    pub never_null: bool,
+}
+
+impl ColumnPlan {
+    /// Its type in flight.
+    pub fn arrow(&self) -> DataType {
+        self.flight.arrow(self.element.as_deref())
+    }
+
+    /// The field that its values have in a list.
+    pub fn item(&self) -> Field {
+        Field::new_list_field(self.arrow(), true).with_metadata(self.told())
+    }
+
+    /// What Arrow's readers are told beside the type.
+    fn told(&self) -> HashMap<String, String> {
+        let mut told: HashMap<_, _> = self.metadata.clone().into_iter().collect();
+        if let Some(name) = &self.extension {
+            told.insert("ARROW:extension:name".to_owned(), name.clone());
+        }
+        told
+    }
 }
 
 /// How a table's rows travel.
@@ -326,11 +371,8 @@ impl TablePlan {
     /// The Arrow schema of its rows in flight.
     pub fn schema(&self) -> Arc<Schema> {
         let fields = self.columns.iter().map(|column| {
-            let mut metadata: HashMap<_, _> = column.metadata.clone().into_iter().collect();
-            if let Some(name) = &column.extension {
-                metadata.insert("ARROW:extension:name".to_owned(), name.clone());
-            }
-            Field::new(&column.target, column.flight.arrow(), true).with_metadata(metadata)
+            Field::new(&column.target, column.arrow(), !column.never_null)
+                .with_metadata(column.told())
         });
         Arc::new(Schema::new(fields.collect::<Vec<_>>()))
     }

@@ -4,6 +4,8 @@
 //! of spans, so that each column is then decoded in one loop of its own with its type known outside
 //! the loop.
 
+use std::ops::Range;
+
 use crate::error::{Error, Result};
 
 /// A field's place in the buffer; `NULL` has no place.
@@ -47,12 +49,18 @@ impl<'a> WireRows<'a> {
     /// parsed the rows has checked.
     pub fn column(&self, index: usize) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone {
         let bytes = self.bytes;
-        self.spans[index.min(self.spans.len())..].iter().step_by(self.width.max(1)).map(
-            move |span| {
-                (*span != Span::NULL).then(|| {
-                    &bytes[span.start as usize..span.start as usize + span.length as usize]
-                })
-            },
-        )
+        self.places(index).map(move |place| place.map(|place| &bytes[place]))
+    }
+
+    /// Where the values of a column lie, row after row.
+    pub fn places(
+        &self,
+        index: usize,
+    ) -> impl ExactSizeIterator<Item = Option<Range<usize>>> + Clone + use<'a> {
+        let spans = self.spans[index.min(self.spans.len())..].iter().step_by(self.width.max(1));
+        spans.map(|span| {
+            let (start, length) = (span.start as usize, span.length as usize);
+            (*span != Span::NULL).then_some(start..start + length)
+        })
     }
 }

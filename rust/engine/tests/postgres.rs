@@ -363,17 +363,19 @@ fn a_value_that_does_not_fit_names_its_place() {
 #[ignore = "needs a server"]
 fn what_only_other_engines_send_is_written() {
     session().query("DROP TABLE IF EXISTS other_copy; CREATE TABLE other_copy (s interval, l text[], n numeric, i int2, f float8)").unwrap();
-    let plan = table(
+    let mut plan = table(
         "other",
         "arrow",
         &[
             ("s", "", flight("span"), "interval"),
-            ("l", "", flight("text_list"), "text_array"),
+            ("l", "", flight("text_list"), "array"),
             ("n", "", flight("uint64"), "numeric"),
             ("i", "", flight("bool"), "int2"),
             ("f", "", flight("float32"), "float8"),
         ],
     );
+    let element = table("other", "arrow", &[("l", "", flight("text"), "text")]);
+    plan.columns[1].element = element.columns.into_iter().next().map(Box::new);
     let mut lists = ListBuilder::new(StringBuilder::new());
     lists.append_value([Some("a,b"), None, Some("")]);
     lists.append_value([None::<&str>; 0]);

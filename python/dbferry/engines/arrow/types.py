@@ -54,8 +54,16 @@ def native(field: Mapping[str, Any]) -> NativeType:
         return NativeType(name="uuid", text=text)
     if extension == "geoarrow.wkb" and known == "binary":
         return NativeType(name="geometry", text=text)
-    if kind in LISTS and native(_value(field)).name == "text":
-        return NativeType(name="text_list", text=text)
+    if kind in LISTS:
+        value = native(_value(field))
+        if value.name == "text":
+            return NativeType(name="text_list", text=text)
+        # Elements aren't converted: they fly as they are, or not at all.
+        flown = read(Column(name="", position=0, native=value), {}).flight
+        same = value.name in ("uuid", "json") or value.text == _name(flown)
+        if same and flown.element is None and flown.type != "text_list":
+            return replace(value, name="list", text=text, element=value.name)
+        return NativeType(name=kind, text=text)
     if kind == "timestamp":
         known = "instant" if field.get("timezone") else "timestamp"
     return NativeType(
@@ -144,6 +152,13 @@ def read(column: Column, facts: Facts) -> Reading:
             return _moment(native)
         case "text_list":
             return _reading(Kind.SET, "text_list")
+        case "list" if native.element is not None:
+            single = replace(native, name=native.element, element=None)
+            element = read(Column(name="", position=0, native=single), {})
+            flight = Flight("list", element=element.flight)
+            return replace(_reading(Kind.ARRAY, flight), element=element)
+        case "interval":
+            return _reading(Kind.INTERVAL, "interval", risks="T-SCALE")
         case _:
             return _refused(native, "no database here has such a type")
 
@@ -208,12 +223,23 @@ NAMES: Mapping[str, str] = {
     "instant": "timestamp[us, tz=UTC]",
     "span": "duration[us]",
     "text_list": "list<utf8>",
+    "label": "dictionary<utf8>",
+    "interval": "interval[month_day_nano]",
 }
+# What Arrow has a type of its own for, where the source can give it.
+BETTER: Mapping[Kind, str] = {Kind.ENUM: "label", Kind.INTERVAL: "interval", Kind.ARRAY: "list"}
 
 
 def declare(reading: Reading, context: Context) -> Declared:
     """Every flight is an Arrow type already; a meaning that it doesn't tell is an extension."""
     flight, extension = reading.flight, EXTENSIONS.get(reading.canonical.kind)
+    better = BETTER.get(reading.canonical.kind)
+    if better is not None and better in reading.options:
+        element = reading.element
+        flight = Flight(better, element=element.flight if element else None)
+        native = NativeType(name=better, text=_name(flight))
+        inner = EXTENSIONS.get(element.canonical.kind) if element else None
+        return Declared(native=native, flight=flight, extension=inner)
     found = _digits(reading, context.facts)
     if found is not None:
         native = NativeType(
@@ -229,11 +255,7 @@ def declare(reading: Reading, context: Context) -> Declared:
             code="N-SCALE",
             note="size taken from the data; a wider value is an error",
         )
-    if flight.type == "decimal":
-        width = 128 if flight.precision <= 38 else 256
-        text = f"decimal{width}({flight.precision}, {flight.scale})"
-    else:
-        text = NAMES.get(flight.type, flight.type)
+    text = _name(flight)
     native = NativeType(
         name=flight.type,
         text=f"extension<{extension}>" if extension else text,
@@ -241,6 +263,15 @@ def declare(reading: Reading, context: Context) -> Declared:
         scale=flight.scale if flight.precision else None,
     )
     return Declared(native=native, extension=extension)
+
+
+def _name(flight: Flight) -> str:
+    if flight.type == "decimal":
+        width = 128 if flight.precision <= 38 else 256
+        return f"decimal{width}({flight.precision}, {flight.scale})"
+    if flight.element is not None:
+        return f"list<{_name(flight.element)}>"
+    return NAMES.get(flight.type, flight.type)
 
 
 def _digits(reading: Reading, facts: Facts) -> Flight | None:

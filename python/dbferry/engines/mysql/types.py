@@ -113,7 +113,13 @@ def read(column: Column, facts: Facts) -> Reading:
                 labels=native.labels,
                 collation=native.collation,
             )
-            return replace(enum, checks=({"rule": "labels", "labels": list(native.labels)},))
+            # A `?` may stand for a character that the catalog can't show, and then isn't the label.
+            known = not any("?" in label for label in native.labels)
+            return replace(
+                enum,
+                checks=({"rule": "labels", "labels": list(native.labels)},),
+                options={**enum.options, **({"label": ("enum", "{c}")} if known else {})},
+            )
         case "set":
             return _reading(
                 Kind.SET, "set", "text_list", labels=native.labels, collation=native.collation

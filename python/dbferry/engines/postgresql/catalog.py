@@ -257,14 +257,15 @@ def native(
     is_array = category == "A" and element is not None
     precision = scale = length = None
     modifier = int(typmod or -1)
-    if name == "numeric" and modifier >= 0:
+    sized = element if is_array else name
+    if sized == "numeric" and modifier >= 0:
         precision = ((modifier - 4) >> 16) & 0xFFFF
         scale = (((modifier - 4) & 0x7FF) ^ 1024) - 1024
-    elif name in ("varchar", "bpchar") and modifier >= 0:
+    elif sized in ("varchar", "bpchar") and modifier >= 0:
         length = modifier - 4
-    elif name in ("bit", "varbit") and modifier >= 0:
+    elif sized in ("bit", "varbit") and modifier >= 0:
         length = modifier
-    elif name in ("time", "timetz", "timestamp", "timestamptz") and modifier >= 0:
+    elif sized in ("time", "timetz", "timestamp", "timestamptz") and modifier >= 0:
         precision = modifier
     owner, bare = (element_schema, element) if is_array else (schema, name)
     if owner != "pg_catalog":

@@ -24,6 +24,10 @@ FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamesp
 WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND c.relname = {name} AND {schema}
 ORDER BY n.nspname"""
 
+NEVER_NULL = """
+SELECT a.attname FROM pg_catalog.pg_attribute a
+WHERE a.attrelid = {oid} AND a.attnum > 0 AND a.attnotnull"""
+
 # The columns that `catalog.native` reads, for types given by number and modifier.
 TYPES = """
 WITH RECURSIVE base (place, typid, typmod) AS (
@@ -63,10 +67,16 @@ def _table(session: Session, row: Sequence[str | None]) -> Table:
         leaves = session.query(LEAVES.replace("WHERE", f"WHERE c.oid = {oid} AND"))
     relation = ddl.relation(schema, name or "")
     described = json.loads(session.describe(f"SELECT * FROM {relation}"))
+    # Other servers keep the promise of a foreign table, or don't.
+    certain = relkind != "f" and not any(leaf[3] == "f" for leaf in leaves)
+    filled = {row[0] for row in session.query(NEVER_NULL.format(oid=oid))} if certain else set()
     return Table(
         schema=schema or "",
         name=name or "",
-        columns=_columns(session, described),
+        columns=tuple(
+            replace(column, nullable=column.name not in filled)
+            for column in _columns(session, described)
+        ),
         kind=kind,
         # A foreign leaf has no places to cut by: such a table is read as one.
         leaves=()

@@ -83,7 +83,10 @@ SOURCE: Mapping[str, Reading] = {
     "xml":      _as_text(Kind.XML),
     "timetz":   _as_text(Kind.TIMETZ, "a time with a zone becomes its text", verdict=_LOSS,
                          length=24),
-    "interval": _as_text(Kind.INTERVAL, "an interval becomes its text", verdict=_LOSS, length=64),
+    "interval": replace(
+        _as_text(Kind.INTERVAL, "an interval becomes its text", verdict=_LOSS, length=64),
+        options={"interval": ("interval", "{c}")}, risks=frozenset({"T-RANGE", "T-INF"}),
+    ),
     # The cast to text adds the mask that the type's own output leaves out; abbrev() doesn't.
     "inet":     _as_text(Kind.NETWORK, expression="abbrev({c})", length=43),
     "cidr":     _as_text(Kind.NETWORK, length=43),
@@ -100,14 +103,10 @@ SOURCE: Mapping[str, Reading] = {
 def read(column: Column, facts: Facts) -> Reading:
     native = column.native
     if native.kind == "array":
-        return _as_text(
-            Kind.ARRAY,
-            "an array becomes JSON; its lower bounds are lost",
-            expression=AS_JSON,
-            verdict=_LOSS,
-        )
+        return _array(native)
     if native.kind == "enum":
-        return replace(_reading(Kind.ENUM, "text", "text", labels=native.labels))
+        enum = _reading(Kind.ENUM, "text", "text", labels=native.labels)
+        return replace(enum, options={**enum.options, "label": ("enum", "{c}")})
     if native.kind == "composite":
         return _as_text(Kind.ARRAY, "a record becomes JSON", expression=AS_JSON, verdict=_LOSS)
     if native.kind == "range":
@@ -136,6 +135,28 @@ def read(column: Column, facts: Facts) -> Reading:
     sized = _sized(native, facts) if native.schema == "pg_catalog" else None
     return sized or _as_text(
         Kind.OPAQUE, f"type {native.text} travels as its text", verdict=Verdict.WARNING
+    )
+
+
+def _array(native: NativeType) -> Reading:
+    """JSON; a list for who has lists, of elements that need no cast."""
+    array = _as_text(
+        Kind.ARRAY,
+        "an array becomes JSON; its lower bounds are lost",
+        expression=AS_JSON,
+        verdict=_LOSS,
+    )
+    if native.schema != "pg_catalog":
+        return array
+    single = replace(native, name=native.element or "", kind="base", element=None)
+    element = read(Column(name="", position=0, native=single), {})
+    if element.expression != "{c}":
+        return array
+    return replace(
+        array,
+        element=element,
+        options={"list": ("array", "{c}")},
+        risks=element.risks | {"A-SHAPE"},
     )
 
 
@@ -315,6 +336,8 @@ def declare(reading: Reading, context: Context) -> Declared:
             return Declared(native=simple("bytea"))
         case Kind.UUID:
             return Declared(native=simple("uuid"))
+        case Kind.ARRAY if reading.element is not None:
+            return _list(reading.element, context)
         case Kind.JSON | Kind.ARRAY:
             # Text that no server has normalised may hold duplicate keys, which jsonb would drop.
             name = "jsonb" if kind.ordered_keys else "json"
@@ -324,6 +347,8 @@ def declare(reading: Reading, context: Context) -> Declared:
                 code="J-NORM" if name == "jsonb" else None,
                 note="jsonb keeps the value and not the text" if name == "jsonb" else None,
             )
+        case Kind.INTERVAL if "interval" in (reading.flight.type, *reading.options):
+            return Declared(native=simple("interval"), flight=Flight("interval"))
         case Kind.XML | Kind.TIMETZ | Kind.INTERVAL | Kind.OPAQUE:
             return Declared(native=simple("text"))
         case Kind.DATE:
@@ -428,6 +453,27 @@ def _enum(kind: Canonical, context: Context) -> Declared:
     return Declared(native=simple(name, name, kind="enum", labels=kind.labels, schema=None))
 
 
+def _list(element: Reading, context: Context) -> Declared:
+    """An array of what its elements would be alone."""
+    single = declare(element, context)
+    native = single.native
+    if native.name not in ELEMENTS or single.flight is not None:
+        return Declared(
+            native=simple("json"),
+            verdict=Verdict.ERROR,
+            code="X-TYPE",
+            note=f"there is no array for a list of {element.canonical}",
+        )
+    array = replace(
+        native,
+        name=f"_{native.name}",
+        text=f"{native.text}[]",
+        kind="array",
+        element=native.name,
+    )
+    return replace(single, native=array, flight=Flight("list", element=element.flight))
+
+
 # Native name → its encoder and the flights that the encoder takes.
 _INTS = INTEGERS | {"bool"}
 TARGET: Mapping[str, tuple[str, frozenset[str]]] = {
@@ -452,15 +498,27 @@ TARGET: Mapping[str, tuple[str, frozenset[str]]] = {
     "time":        ("time", frozenset({"time"})),
     "timestamp":   ("timestamp", frozenset({"timestamp"})),
     "timestamptz": ("timestamptz", frozenset({"instant"})),
-    "interval":    ("interval", frozenset({"span"})),
+    "interval":    ("interval", frozenset({"span", "interval"})),
     "bit":         ("bit", frozenset({"text"})),
     "varbit":      ("bit", frozenset({"text"})),
     "inet":        ("inet", frozenset({"text"})),
-    "_text":       ("text_array", frozenset({"text_list"})),
 }  # fmt: skip
+# Of these an array tells the elements' type by a number that is the same everywhere.
+ELEMENTS = frozenset(TARGET) - {
+    "varchar",
+    "bpchar",
+    "citext",
+    "json",
+    "xml",
+    "bit",
+    "varbit",
+    "inet",
+}
 
 
 def accept(native: NativeType, flight: Flight) -> Writing | None:
+    if native.kind == "array":
+        return _accept_array(native, flight)
     write, flights = (
         ("text", frozenset({"text"}))
         if native.kind == "enum"
@@ -483,3 +541,15 @@ def accept(native: NativeType, flight: Flight) -> Writing | None:
     if native.name == "numeric":
         checks += decimal_checks(flight, native.precision, native.scale)
     return Writing(write=write, checks=tuple(checks))
+
+
+def _accept_array(native: NativeType, flight: Flight) -> Writing | None:
+    element = Flight("text") if flight.type == "text_list" else flight.element
+    if element is None or native.element not in ELEMENTS:
+        return None
+    single = replace(native, name=native.element, kind="base", element=None)
+    writing = accept(single, element)
+    # Lists aren't looked into: the server itself refuses U+0000, and nothing else may need a check.
+    if writing is None or any(check["rule"] != "no_nul" for check in writing.checks):
+        return None
+    return Writing(write="array", element=writing.write)

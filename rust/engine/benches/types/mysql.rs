@@ -39,8 +39,8 @@ fn types() -> Vec<(&'static str, &'static str, Wire, &'static str, Flight, Array
     ]
 }
 
-fn batch(flight: Flight, array: &ArrayRef) -> RecordBatch {
-    let schema = Schema::new(vec![Field::new("c", flight.arrow(), true)]);
+fn batch(array: &ArrayRef) -> RecordBatch {
+    let schema = Schema::new(vec![Field::new("c", array.data_type().clone(), true)]);
     RecordBatch::try_new(Arc::new(schema), vec![Arc::clone(array)]).unwrap()
 }
 
@@ -81,7 +81,7 @@ fn lines(write: &str, flight: Flight, array: &ArrayRef) -> Vec<u8> {
     };
     let mut out = Out::new(&mut send);
     let writes = [Write::of(&plan).unwrap()];
-    encode(&[plan], &writes, &batch(flight, array), &mut out).unwrap();
+    encode(&[plan], &writes, &batch(array), &mut out).unwrap();
     out.flush().unwrap();
     bytes
 }
@@ -116,7 +116,7 @@ pub fn run(criterion: &mut Criterion) {
     for (name, _, _, write, flight, array) in types() {
         let plan = [plan("", write, flight)];
         let writes = [Write::of(&plan[0]).unwrap()];
-        let batch = batch(flight, &array);
+        let batch = batch(&array);
         let mut send = |piece: &[u8]| {
             black_box(piece);
             Ok(())

@@ -77,7 +77,7 @@ pub fn run(criterion: &mut Criterion) {
             let file = rusqlite::Connection::open(&path).unwrap();
             file.execute_batch(&format!("CREATE TABLE t (c {declared})")).unwrap();
             let table = table(from, to, flight);
-            let schema = Schema::new(vec![Field::new("c", flight.arrow(), true)]);
+            let schema = Schema::new(vec![Field::new("c", array.data_type().clone(), true)]);
             let batch = RecordBatch::try_new(Arc::new(schema), vec![array]).unwrap();
             measured.bench_function(name, |bencher| {
                 if reads {

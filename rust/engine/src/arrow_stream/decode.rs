@@ -110,7 +110,7 @@ impl Column {
         let step = match read {
             Read::Text if plan.flight == Flight::Text => Some(Step::Text),
             Read::Text => None,
-            Read::Plain => step(&plain, plan.flight),
+            Read::Plain => step(&plain, plan),
         };
         match step {
             Some(step) => Ok(Self { plain, step }),
@@ -122,7 +122,7 @@ impl Column {
     }
 
     fn decode(&self, array: &ArrayRef, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-        let wanted = guard.column().flight.arrow();
+        let wanted = guard.column().arrow();
         let array = match array.data_type() {
             DataType::Dictionary(_, _) | DataType::RunEndEncoded(_, _) => cast(array, &self.plain)?,
             _ => Arc::clone(array),
@@ -153,9 +153,9 @@ fn unpacked(came: &DataType) -> &DataType {
 }
 
 /// How a type becomes a flight's; nothing where they don't meet.
-fn step(came: &DataType, flight: Flight) -> Option<Step> {
+fn step(came: &DataType, plan: &ColumnPlan) -> Option<Step> {
     use DataType as T;
-    let wanted = flight.arrow();
+    let wanted = plan.arrow();
     if *came == T::Null {
         return Some(Step::Nulls);
     }
@@ -164,8 +164,8 @@ fn step(came: &DataType, flight: Flight) -> Option<Step> {
     }
     let integer = came.is_integer();
     let decimal = came.is_decimal();
-    let step = match flight {
-        Flight::Bool | Flight::Uuid => None,
+    let step = match plan.flight {
+        Flight::Bool | Flight::Uuid | Flight::Label => None,
         Flight::Int8
         | Flight::Int16
         | Flight::Int32
@@ -202,21 +202,27 @@ fn step(came: &DataType, flight: Flight) -> Option<Step> {
             _ => None,
         },
         Flight::Span => matches!(came, T::Duration(_)).then_some(Step::Proven),
-        Flight::TextList => list_of_text(came).then_some(Step::Cast),
+        Flight::Interval => matches!(came, T::Interval(_)).then_some(Step::Cast),
+        Flight::TextList => item(came)
+            .is_some_and(|item| item.is_string() || *item == T::Null)
+            .then_some(Step::Cast),
+        // Elements are of the very type: a cast changes the list around them.
+        Flight::List => (item(came) == item(&wanted)).then_some(Step::Cast),
     };
     step.filter(|step| *step == Step::Same || can_cast_types(came, &wanted))
 }
 
-fn list_of_text(came: &DataType) -> bool {
+/// The type of the elements of any kind of list.
+fn item(came: &DataType) -> Option<&DataType> {
     let (DataType::List(field)
     | DataType::LargeList(field)
     | DataType::ListView(field)
     | DataType::LargeListView(field)
     | DataType::FixedSizeList(field, _)) = came
     else {
-        return false;
+        return None;
     };
-    unpacked(field.data_type()).is_string() || *field.data_type() == DataType::Null
+    Some(unpacked(field.data_type()))
 }
 
 /// Values that don't fit become NULL.
@@ -328,7 +334,7 @@ fn texts(array: &ArrayRef) -> Result<ArrayRef> {
 fn check_text(array: &ArrayRef, guard: &Guard<'_>) -> Result<()> {
     let (texts, lists) = match array.data_type() {
         DataType::Utf8 => (array.as_string::<i32>(), None),
-        DataType::List(_) => {
+        DataType::List(item) if *item.data_type() == DataType::Utf8 => {
             let lists = array.as_list::<i32>();
             (lists.values().as_string::<i32>(), Some(lists))
         }

@@ -51,7 +51,10 @@ pub(super) fn check(
         | Flight::Timestamp
         | Flight::Instant
         | Flight::Span
-        | Flight::TextList => Err(mistyped()),
+        | Flight::Interval
+        | Flight::Label
+        | Flight::TextList
+        | Flight::List => Err(mistyped()),
     }
 }
 

@@ -79,7 +79,9 @@ fn one_check(array: &ArrayRef, check: &Check, guard: &mut Guard<'_>) -> Result<O
         Flight::Date | Flight::Time | Flight::Timestamp | Flight::Instant | Flight::Span => {
             time::check(array, check, guard)
         }
-        Flight::Bool | Flight::Uuid => Err(senseless(check, guard)),
+        Flight::Bool | Flight::Uuid | Flight::Interval | Flight::Label | Flight::List => {
+            Err(senseless(check, guard))
+        }
     }
 }
 

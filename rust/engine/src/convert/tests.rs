@@ -30,6 +30,9 @@ fn table(flight: Flight, check: Check, policies: &[(&str, Policy)]) -> TablePlan
                 .map(|(code, policy)| ((*code).into(), policy.clone()))
                 .collect::<BTreeMap<_, _>>(),
             extension: None,
+            element: None,
+            labels: Vec::new(),
+            never_null: false,
             metadata: std::collections::BTreeMap::new(),
         }],
         transfer: Transfer::Arrow,

@@ -29,7 +29,10 @@ macro_rules! no_time {
             | Flight::Text
             | Flight::Binary
             | Flight::Uuid
+            | Flight::Interval
+            | Flight::Label
             | Flight::TextList
+            | Flight::List
     };
 }
 

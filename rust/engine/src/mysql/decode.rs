@@ -23,7 +23,7 @@ use self::binary::{binaries, uuids};
 use self::decimal::decimals;
 use self::number::{bit_booleans, bits, choose_integer, doubles, floats, widened_floats};
 use self::temporal::{dates, spans, times_of_day, timestamps};
-use self::text::{labels, sets, texts};
+use self::text::{labels, numbered_labels, sets, texts};
 use super::command::Wire;
 
 /// What arrives, as the plan names it.
@@ -110,6 +110,7 @@ impl Decoder {
                 _ => return Err(refused()),
             },
             (Read::Text, Wire::Bytes) if flight == Flight::Text => Box::new(texts),
+            (Read::Enum, Wire::Bytes) if flight == Flight::Label => Box::new(numbered_labels),
             (Read::Enum, Wire::Bytes) if flight == Flight::Text => {
                 let empty_is_a_label = column.checks.iter().any(|check| match check {
                     Check::Labels { labels } => labels.iter().any(String::is_empty),

@@ -190,7 +190,9 @@ pub fn encode(
     }
     let encoders =
         columns.iter().zip(writes).zip(batch.columns()).map(|((column, write), array)| {
-            let encode = choose(*write, column.flight, array.as_ref()).ok_or_else(|| {
+            let typed = *array.data_type() == column.arrow();
+            let chosen = typed.then(|| choose(*write, column.flight, array.as_ref())).flatten();
+            let encode = chosen.ok_or_else(|| {
                 Error::new(
                     Kind::Internal,
                     format!("the plan can't write {} as `{}`", array.data_type(), column.write),
@@ -219,9 +221,6 @@ pub fn encode(
 }
 
 fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Box<Encode<'_>>> {
-    if array.data_type() != &flight.arrow() {
-        return None;
-    }
     Some(match (write, flight) {
         (Write::Int | Write::Bit, Flight::Bool) => {
             let array = array.as_boolean();

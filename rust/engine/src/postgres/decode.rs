@@ -3,15 +3,18 @@
 //! A column's decoder is chosen once, when its table is opened ([`decoder`]). Big-endian binary forms as the
 //! server's `*_send` functions write them.
 
+mod lists;
+
+use std::collections::HashMap;
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, FixedSizeBinaryBuilder};
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, DecimalType, Float32Type,
-    Float64Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType, TimestampMicrosecondType,
-    UInt32Type,
+    Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
+    Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
-use arrow_array::{ArrayRef, BinaryArray, PrimitiveArray, StringArray};
+use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, PrimitiveArray, StringArray};
 use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use serde::Deserialize;
 
@@ -47,6 +50,10 @@ pub enum Read {
     Timestamptz,
     /// `bit` and `varbit` as text of 0 and 1.
     Bit,
+    Interval,
+    Enum,
+    /// Its elements are read as the plan's `element` says.
+    Array,
 }
 
 /// Decodes one column of a batch; the guard judges what doesn't fit.
@@ -78,6 +85,9 @@ pub fn decoder(column: &ColumnPlan) -> Result<Decoder> {
         Read::Time => (column.flight == Flight::Time, time),
         Read::Timestamp => (column.flight == Flight::Timestamp, timestamp),
         Read::Timestamptz => (column.flight == Flight::Instant, timestamp),
+        Read::Interval => (column.flight == Flight::Interval, interval),
+        Read::Enum => (column.flight == Flight::Label, label),
+        Read::Array => (column.flight == Flight::List, lists::array),
     };
     if fits {
         Ok(decoder)
@@ -225,6 +235,45 @@ fn timestamp(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result
         // `decoder` lets only one other flight come here.
         _ => Arc::new(values),
     })
+}
+
+/// Microseconds, days, months; from version 17 on the ends of all three are the infinities.
+fn interval(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {
+    let value = |bytes: &[u8], row: usize| {
+        let bytes: &[u8; 16] = bytes.try_into().map_err(|_| malformed(guard, row))?;
+        let [a, b, c, d, e, f, g, h, days @ .., i, j, k, l] = *bytes;
+        let ticks = i64::from_be_bytes([a, b, c, d, e, f, g, h]);
+        let (days, months) = (i32::from_be_bytes(days), i32::from_be_bytes([i, j, k, l]));
+        if matches!(
+            (ticks, days, months),
+            (i64::MAX, i32::MAX, i32::MAX) | (i64::MIN, i32::MIN, i32::MIN)
+        ) {
+            return infinite(guard, row);
+        }
+        if let Some(nanoseconds) = ticks.checked_mul(1_000) {
+            return Ok(Some(IntervalMonthDayNano::new(months, days, nanoseconds)));
+        }
+        let fact = "is longer than 292 years of hours, which an interval in flight can't hold";
+        match guard.judge(code::TIME_RANGE, row, fact)? {
+            Verdict::Null => Ok(None),
+            Verdict::Clamp | Verdict::Replace(_) => Err(guard.refusal(code::TIME_RANGE, row, fact)),
+        }
+    };
+    Ok(Arc::new(judged::<IntervalMonthDayNanoType>(rows, index, value)?))
+}
+
+/// The number of each label among those that the plan lists.
+fn label(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {
+    let labels = &guard.column().labels;
+    let numbers: HashMap<&[u8], i32> = labels.iter().map(String::as_bytes).zip(0..).collect();
+    let value = |bytes: &[u8], row: usize| {
+        numbers.get(bytes).copied().map(Some).ok_or_else(|| malformed(guard, row))
+    };
+    let keys = judged::<Int32Type>(rows, index, value)?;
+    let values = Arc::new(StringArray::from_iter_values(labels));
+    let array = DictionaryArray::try_new(keys, values)
+        .map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
+    Ok(Arc::new(array))
 }
 
 fn infinite<T>(guard: &mut Guard<'_>, row: usize) -> Result<Option<T>> {
@@ -516,7 +565,7 @@ mod tests {
         let rows = WireRows { bytes: &bytes, spans: &spans, width: 1 };
         let losses = Losses::default();
         let array = decoder(&column)?(&rows, 0, &mut Guard::new("t", &column, &losses))?;
-        assert_eq!(array.data_type(), &column.flight.arrow());
+        assert_eq!(array.data_type(), &column.arrow());
         assert_eq!(array.len(), fields.len());
         RecordBatch::try_from_iter([("c", Arc::clone(&array))]).unwrap();
         Ok(array)

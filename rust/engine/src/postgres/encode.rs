@@ -8,8 +8,8 @@ use std::net::IpAddr;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType,
-    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, Time64MicrosecondType,
-    TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
+    Float32Type, Float64Type, Int8Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNanoType,
+    Time64MicrosecondType, TimestampMicrosecondType, UInt8Type, UInt16Type, UInt32Type, UInt64Type,
 };
 use arrow_array::{Array, BinaryArray, PrimitiveArray, StringArray};
 use serde::Deserialize;
@@ -23,8 +23,6 @@ use crate::plan::{ColumnPlan, Flight, named};
 const NULL: [u8; 4] = (-1i32).to_be_bytes();
 /// From this size on a value is sent from where it lies.
 const LARGE: usize = 64 << 10;
-/// `text`'s own oid, which an array of it tells.
-const TEXT_OID: i32 = 25;
 
 /// What a column's fields become; the names are those of the server's types.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Deserialize)]
@@ -52,7 +50,35 @@ pub enum Write {
     Bit,
     /// `inet` and `cidr` from text.
     Inet,
-    TextArray,
+    /// Its elements are written as the plan's `element` says.
+    Array,
+}
+
+impl Write {
+    /// The type of the elements that an array tells.
+    fn oid(self) -> Option<i32> {
+        Some(match self {
+            Write::Bool => 16,
+            Write::Bytea => 17,
+            Write::Int8 => 20,
+            Write::Int2 => 21,
+            Write::Int4 => 23,
+            Write::Text => 25,
+            Write::Oid => 26,
+            Write::Float4 => 700,
+            Write::Float8 => 701,
+            Write::Date => 1082,
+            Write::Time => 1083,
+            Write::Timestamp => 1114,
+            Write::Timestamptz => 1184,
+            Write::Interval => 1186,
+            Write::Numeric => 1700,
+            Write::Uuid => 2950,
+            Write::Jsonb => 3802,
+            // Several types are written alike, or none has arrays of its own.
+            Write::Bit | Write::Inet | Write::Array => return None,
+        })
+    }
 }
 
 /// What an encoder did with a field.
@@ -69,11 +95,16 @@ pub type Encoder<'a> = Box<dyn Fn(usize, &mut Vec<u8>) -> Result<Field<'a>> + 'a
 /// The encoder that the column's plan names, for one batch.
 pub fn encoder<'a>(column: &ColumnPlan, array: &'a dyn Array) -> Result<Encoder<'a>> {
     let write: Write = named("encoder", &column.write, &column.name)?;
-    if *array.data_type() != column.flight.arrow() {
+    if *array.data_type() != column.arrow() {
         let message = format!("a column planned as {:?} came as another type", column.flight);
         return Err(Error::new(Kind::Internal, message).in_column(&column.name));
     }
-    choose(write, column.flight, array).ok_or_else(|| {
+    let encoder = match (write, &column.element) {
+        (Write::Array, Some(element)) => arrays(element, array)?,
+        (Write::Array, None) => None,
+        (write, _) => choose(write, column.flight, array),
+    };
+    encoder.ok_or_else(|| {
         let message = format!("the plan wants {:?} written as `{}`", column.flight, column.write);
         Error::new(Kind::Internal, message).in_column(&column.name)
     })
@@ -102,7 +133,8 @@ fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Encoder<'_>
         Write::Time => fixed::<Time64MicrosecondType, 8>(array, |time| Ok(time.to_be_bytes())),
         Write::Timestamp if flight == Flight::Timestamp => timestamps(array),
         Write::Timestamptz if flight == Flight::Instant => timestamps(array),
-        Write::Timestamp | Write::Timestamptz => None,
+        Write::Timestamp | Write::Timestamptz | Write::Array => None,
+        Write::Interval if flight == Flight::Interval => intervals(array),
         // Microseconds, then days and months, which a span doesn't have.
         Write::Interval => fixed::<DurationMicrosecondType, 16>(array, |span| {
             let mut bytes = [0; 16];
@@ -111,7 +143,6 @@ fn choose(write: Write, flight: Flight, array: &dyn Array) -> Option<Encoder<'_>
         }),
         Write::Bit => Some(bits(array.as_string_opt()?)),
         Write::Inet => Some(addresses(array.as_string_opt()?)),
-        Write::TextArray => text_arrays(array),
     }
 }
 
@@ -221,7 +252,10 @@ where
         | Flight::Timestamp
         | Flight::Instant
         | Flight::Span
-        | Flight::TextList => None,
+        | Flight::Interval
+        | Flight::Label
+        | Flight::TextList
+        | Flight::List => None,
     }
 }
 
@@ -258,7 +292,10 @@ fn numerics(flight: Flight, array: &dyn Array) -> Option<Encoder<'_>> {
         | Flight::Timestamp
         | Flight::Instant
         | Flight::Span
-        | Flight::TextList => None,
+        | Flight::Interval
+        | Flight::Label
+        | Flight::TextList
+        | Flight::List => None,
     }
 }
 
@@ -414,11 +451,28 @@ fn addresses(array: &StringArray) -> Encoder<'_> {
     })
 }
 
+/// Months and days stand beside microseconds, as they do in flight.
+fn intervals(array: &dyn Array) -> Option<Encoder<'_>> {
+    fixed::<IntervalMonthDayNanoType, 16>(array, |interval| {
+        if interval.nanoseconds % 1_000 != 0 {
+            return Err(unfit(code::TIME_SCALE, "is finer than a microsecond"));
+        }
+        let mut bytes = [0; 16];
+        bytes[..8].copy_from_slice(&(interval.nanoseconds / 1_000).to_be_bytes());
+        bytes[8..12].copy_from_slice(&interval.days.to_be_bytes());
+        bytes[12..].copy_from_slice(&interval.months.to_be_bytes());
+        Ok(bytes)
+    })
+}
+
 /// Dimensions, a flag for NULLs, the elements' oid; then length and lower bound, and the elements as fields.
-fn text_arrays(array: &dyn Array) -> Option<Encoder<'_>> {
-    let lists = array.as_list_opt::<i32>()?;
-    let items: &StringArray = lists.values().as_string_opt()?;
-    Some(Box::new(move |row, out| {
+fn arrays<'a>(element: &ColumnPlan, array: &'a dyn Array) -> Result<Option<Encoder<'a>>> {
+    let Some(lists) = array.as_list_opt::<i32>() else { return Ok(None) };
+    let write: Write = named("encoder", &element.write, &element.name)?;
+    let Some(oid) = write.oid() else { return Ok(None) };
+    let items = lists.values();
+    let encode = encoder(element, items.as_ref())?;
+    Ok(Some(Box::new(move |row, out| {
         if lists.is_null(row) {
             out.extend_from_slice(&NULL);
             return Ok(Field::Written);
@@ -433,22 +487,18 @@ fn text_arrays(array: &dyn Array) -> Option<Encoder<'_>> {
             let nulls = (start..end).any(|item| items.is_null(item));
             out.extend_from_slice(&i32::from(start < end).to_be_bytes());
             out.extend_from_slice(&i32::from(nulls).to_be_bytes());
-            out.extend_from_slice(&TEXT_OID.to_be_bytes());
+            out.extend_from_slice(&oid.to_be_bytes());
             if start < end {
                 out.extend_from_slice(&length(end - start)?);
                 out.extend_from_slice(&1i32.to_be_bytes());
             }
             for item in start..end {
-                if items.is_null(item) {
-                    out.extend_from_slice(&NULL);
-                } else {
-                    let text = items.value(item).as_bytes();
-                    out.extend_from_slice(&length(text.len())?);
-                    out.extend_from_slice(text);
+                if let Field::Rest(bytes) = encode(item, out)? {
+                    out.extend_from_slice(bytes);
                 }
             }
             Ok(())
         })?;
         Ok(Field::Written)
-    }))
+    })))
 }

@@ -113,7 +113,7 @@ impl<'a> Columns<'a> {
 }
 
 fn builder<T: ArrowPrimitiveType>(plan: &ColumnPlan) -> PrimitiveBuilder<T> {
-    PrimitiveBuilder::new().with_data_type(plan.flight.arrow())
+    PrimitiveBuilder::new().with_data_type(plan.arrow())
 }
 
 /// The decoder of a column.

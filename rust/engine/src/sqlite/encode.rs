@@ -111,7 +111,10 @@ fn bind_integer(flight: Flight, array: &dyn Array, at: usize) -> Option<Bind<'_>
         | Flight::Timestamp
         | Flight::Instant
         | Flight::Span
-        | Flight::TextList => None,
+        | Flight::Interval
+        | Flight::Label
+        | Flight::TextList
+        | Flight::List => None,
     }
 }
 
@@ -253,7 +256,10 @@ fn bind_text(flight: Flight, array: &dyn Array, at: usize) -> Option<Bind<'_>> {
         | Flight::UInt64
         | Flight::Float32
         | Flight::Float64
-        | Flight::Binary => None,
+        | Flight::Binary
+        | Flight::Interval
+        | Flight::Label
+        | Flight::List => None,
     }
 }
 

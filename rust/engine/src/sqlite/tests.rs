@@ -74,6 +74,9 @@ fn column(name: &str, read: &str, flight: Flight, write: &str) -> ColumnPlan {
         checks: vec![],
         policies: BTreeMap::new(),
         extension: None,
+        element: None,
+        labels: Vec::new(),
+        never_null: false,
         metadata: std::collections::BTreeMap::new(),
     }
 }

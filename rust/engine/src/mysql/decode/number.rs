@@ -40,7 +40,10 @@ pub(super) fn choose_integer(width: usize, unsigned: bool, flight: Flight) -> Op
                 | Flight::Timestamp
                 | Flight::Instant
                 | Flight::Span
-                | Flight::TextList => return None,
+                | Flight::Interval
+                | Flight::Label
+                | Flight::TextList
+                | Flight::List => return None,
             }
         };
     }

@@ -26,6 +26,9 @@ fn plan(read: &str, flight: Flight, policies: &[(&str, Policy)]) -> ColumnPlan {
             .map(|(code, policy)| ((*code).to_owned(), policy.clone()))
             .collect(),
         extension: None,
+        element: None,
+        labels: Vec::new(),
+        never_null: false,
         metadata: std::collections::BTreeMap::new(),
     }
 }

@@ -1,13 +1,15 @@
 //! Text, and the labels of ENUM and SET.
 
 use std::borrow::Cow;
+use std::collections::HashMap;
 use std::sync::Arc;
 
-use arrow_array::builder::{ListBuilder, StringBuilder};
-use arrow_array::{ArrayRef, StringArray};
+use arrow_array::builder::{ListBuilder, PrimitiveBuilder, StringBuilder};
+use arrow_array::types::Int32Type;
+use arrow_array::{ArrayRef, DictionaryArray, StringArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, code};
 
 use super::{Values, settle, too_large};
@@ -67,6 +69,32 @@ pub(super) fn labels(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayR
         out.append_option(label);
     }
     Ok(Arc::new(out.finish()))
+}
+
+/// The same as numbers of the labels that the plan lists.
+pub(super) fn numbered_labels(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {
+    let listed = &guard.column().labels;
+    let numbers: HashMap<&[u8], i32> = listed.iter().map(String::as_bytes).zip(0..).collect();
+    let mut keys = PrimitiveBuilder::<Int32Type>::with_capacity(values.len());
+    for (row, value) in values.iter().enumerate() {
+        let Some(bytes) = value else {
+            keys.append_null();
+            continue;
+        };
+        let number = match numbers.get(bytes) {
+            Some(number) => Some(*number),
+            None if bytes.is_empty() => {
+                let fact = (code::BAD_ENUM, row, "is the error value of its enum");
+                settle(guard, fact, None, |text| numbers.get(text.as_bytes()).copied())?
+            }
+            None => return Err(Error::protocol("the server sent a label that its enum hasn't")),
+        };
+        keys.append_option(number);
+    }
+    let labels = Arc::new(StringArray::from_iter_values(listed));
+    let array = DictionaryArray::try_new(keys.finish(), labels)
+        .map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
+    Ok(Arc::new(array))
 }
 
 pub(super) fn sets(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {

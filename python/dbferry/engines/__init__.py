@@ -18,6 +18,7 @@ from dbferry.catalog import (
     UserType,
 )
 from dbferry.errors import RequestError
+from dbferry.schema.dialect import Dialect
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
 
@@ -79,6 +80,10 @@ class Engine(Protocol):
     @property
     def family(self) -> str:
         """Engines of one family share names and dialect: mysql and mariadb."""
+
+    @property
+    def dialect(self) -> Dialect | None:
+        """What its expressions mean; nothing where it gets none and gives none."""
 
     @property
     def has_schemas(self) -> bool: ...

@@ -13,6 +13,7 @@ class Keyless:
 
     no_keys = ""
     """Why there are none."""
+    dialect = None
     has_steps = False
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "table"

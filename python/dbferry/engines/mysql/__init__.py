@@ -16,7 +16,7 @@ from dbferry.catalog import (
     UserType,
 )
 from dbferry.engines import NewTable, Scope
-from dbferry.engines.mysql import catalog, ddl, describe, probe, twin, types
+from dbferry.engines.mysql import catalog, ddl, describe, dialect, probe, twin, types
 from dbferry.engines.mysql.types import GEOMETRIES
 from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
@@ -35,6 +35,7 @@ CHARACTER_BYTES = {"ascii": 1, "latin1": 1, "utf8mb3": 3, "utf8": 3}
 
 class Mysql:
     family = "mysql"
+    dialect = dialect.DIALECT
     has_schemas = True
     typed = True
     has_steps = False

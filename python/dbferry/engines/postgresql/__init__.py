@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, ForeignKey, Index, NativeType, Session, Table
 from dbferry.engines import NewTable, Scope
-from dbferry.engines.postgresql import catalog, ddl, describe, probe, types
+from dbferry.engines.postgresql import catalog, ddl, describe, dialect, probe, types
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -28,6 +28,7 @@ TEXTS = frozenset({"text", "varchar", "bpchar"})
 class Postgresql:
     name = "postgresql"
     family = "postgresql"
+    dialect = dialect.DIALECT
     has_schemas = True
     typed = True
     has_steps = True

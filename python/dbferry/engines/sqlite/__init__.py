@@ -15,7 +15,7 @@ from dbferry.catalog import (
     UserType,
 )
 from dbferry.engines import NewTable, Scope
-from dbferry.engines.sqlite import catalog, ddl, describe, probe, types
+from dbferry.engines.sqlite import catalog, ddl, describe, dialect, probe, types
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
 
@@ -25,6 +25,7 @@ _FOLD = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1
 class Sqlite:
     name = "sqlite"
     family = "sqlite"
+    dialect = dialect.DIALECT
     has_schemas = False
     typed = False
     has_steps = False

@@ -1,7 +1,4 @@
-"""The engine-neutral model of a database: what every engine's catalog is read into.
-
-Checks and comments have their place here and are empty until an engine's reader fills them.
-"""
+"""The engine-neutral model of a database: what every engine's catalog is read into."""
 
 from __future__ import annotations
 
@@ -75,9 +72,17 @@ class Column:
     native: NativeType
     nullable: bool = True
     default: str | None = None
+    """What follows the word DEFAULT in its own engine."""
     identity: Identity | None = None
     generated: str | None = None
     """The expression of a generated column."""
+    stored: bool = False
+    """True for a generated column whose values are kept, and not computed when they are read."""
+    on_update: str | None = None
+    """What every update puts into it by itself; MySQL and MariaDB only."""
+    hidden: bool = False
+    """True when `SELECT *` leaves it out."""
+    comment: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -129,8 +134,17 @@ class ForeignKey:
 
 @dataclass(frozen=True, kw_only=True)
 class Check:
-    name: str
+    name: str | None
+    """Absent where it was given none."""
     expression: str
+    """Without the parentheses around it."""
+    column: str | None = None
+    """The column that it belongs to; MariaDB and SQLite only."""
+    valid: bool = True
+    """False when rows that were there before it may break it; PostgreSQL only."""
+    enforced: bool = True
+    inherited: bool = True
+    """False when tables that inherit from this one are free of it; PostgreSQL only."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -156,6 +170,11 @@ class Table:
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
     comment: str | None = None
+    charset: str | None = None
+    collation: str | None = None
+    """Of columns that declare none; MySQL and MariaDB only."""
+    declaration: str | None = None
+    """The statement that made it; SQLite only."""
     left_out: tuple[str, ...] = ()
     """Indexes and keys of it that are seen and not carried, one phrase each."""
 

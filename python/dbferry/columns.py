@@ -52,16 +52,13 @@ class Columns:
         declared = moved.declared
         notes = [declared.note] if declared.note else []
         codes = [declared.code] if declared.code else []
-        verdict = declared.verdict
-        if column.generated is not None:
-            verdict, codes, notes = _generated(verdict, codes, notes)
         item = ColumnItem(
             name=column.name,
             target=other.fit_name(column.name),
             source_type=native.domain or native.text,
             target_type=declared.native,
             nullable=column.nullable,
-            verdict=verdict,
+            verdict=declared.verdict,
             codes=tuple(codes),
             notes=tuple(notes),
             hint=declared.hint,
@@ -71,6 +68,7 @@ class Columns:
             write=moved.write,
             identity=column.identity,
             never_null_integer=self._is_integer_key(table, column, {}),
+            canonical=one.read(column, {}).canonical,
         )
         self._refuse(table, item)
         return item
@@ -289,8 +287,6 @@ class Columns:
         verdict = max(reading.verdict, declared.verdict, key=_weight)
         notes = [note for note in (reading.note, declared.note) if note]
         codes = [code for code in dict.fromkeys((reading.code, declared.code)) if code]
-        if column.generated is not None:
-            verdict, codes, notes = _generated(verdict, codes, notes)
         in_key = column.name in table.primary_key
         return ColumnItem(
             name=column.name,
@@ -313,6 +309,7 @@ class Columns:
             labels=reading.canonical.labels if flight.type == "label" else (),
             element=_element(reading, declared, flight, writing),
             identity=column.identity,
+            canonical=reading.canonical,
         )
 
     def _found(
@@ -383,17 +380,6 @@ def _merged(*groups: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
         if check not in merged:
             merged.append(check)
     return tuple(merged)
-
-
-def _generated(
-    verdict: Verdict, codes: list[str], notes: list[str]
-) -> tuple[Verdict, list[str], list[str]]:
-    """A generated column becomes a plain one that holds the values."""
-    return (
-        max(verdict, Verdict.NOTE, key=_weight),
-        [*codes, "X-GEN"],
-        [*notes, "a generated column becomes a plain one"],
-    )
 
 
 def _element(

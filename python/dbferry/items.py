@@ -10,7 +10,7 @@ from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Table
 from dbferry.engines import Step
 from dbferry.errors import DbferryError, RequestErrors
 from dbferry.selection import Destination
-from dbferry.types import Flight, Verdict
+from dbferry.types import Canonical, Flight, Verdict
 
 ENGINE_POLICIES = ("error", "null", "clamp")
 
@@ -41,6 +41,10 @@ class ColumnItem:
     """Decoder, flight and encoder of the elements of a list."""
     identity: Identity | None = None
     never_null_integer: bool = False
+    canonical: Canonical
+    """What its values are, whatever the engine."""
+    generated: bool = False
+    """True when the target computes its values, and none are moved."""
 
     def native(self) -> dict[str, Any]:
         return {
@@ -121,18 +125,21 @@ class TableItem:
         return self.source.label
 
     def native(self) -> dict[str, Any]:
-        by_name = {column.name: column for column in self.columns}
+        moved = [column for column in self.columns if not column.generated]
+        by_name = {column.name: column for column in moved}
         return {
             "name": self.name,
             "source": self.relation,
             "target": self.target,
-            "columns": [column.native() for column in self.columns],
+            "columns": [column.native() for column in moved],
             "transfer": self.transfer,
             "key": [
                 {"name": name, "integer": by_name[name].never_null_integer}
                 for name in self.source.primary_key
                 if name in by_name
-            ],
+            ]
+            if by_name.keys() >= set(self.source.primary_key)
+            else [],
             "leaves": list(self.leaves),
             "cut_by_place": self.cut_by_place,
             "estimated_rows": self.source.estimated_rows,

@@ -14,6 +14,8 @@ from dbferry.keys import Carried, Draft, Keys, Roles
 from dbferry.names import check_columns, check_tables
 from dbferry.pair import Pair
 from dbferry.prepare import Preparation, action, filled
+from dbferry.schema.clauses import Clauses, ClauseWriter, settle
+from dbferry.schema.trial import try_clauses
 from dbferry.selection import Destination, Options, Prepare, destination, read_rules, select
 
 __all__ = ["ColumnItem", "Ddl", "Plan", "TableItem", "make_plan"]
@@ -58,15 +60,21 @@ class _Planner:
         # Who has rows to keep can't be emptied when a sample has misled.
         self.sample = pair.options.sample and not filled
         drafts = [self._draft(table, places[table.label], filled) for table in tables]
+        writer = ClauseWriter(pair)
+        clauses = [writer.of(draft) for draft in drafts]
+        objects = self._objects(drafts)
+        try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
+        drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
         keys = Keys(pair, drafts)
-        items = [self._item(draft, keys.of(draft)) for draft in drafts]
+        items = [self._item(d, keys.of(d), made) for d, made in zip(drafts, clauses, strict=True)]
+        left_out = [what for made in clauses for what in made.left_out] + keys.left_out
         return Plan(
             source_engine=pair.source.engine,
             target_engine=pair.target.engine,
             tables=tuple(items),
             faults=tuple(pair.faults),
-            notes=(*self._notes(), *(f"not moved: {what}" for what in keys.left_out)),
-            objects=(*self._objects(items), *keys.drops),
+            notes=(*self._notes(), *(f"not moved: {what}" for what in left_out)),
+            objects=(*objects, *keys.drops),
         )
 
     def _notes(self) -> list[str]:
@@ -76,14 +84,15 @@ class _Planner:
             notes += other.target_notes(pair.target_session)
         return notes + [f"not moved: {what}" for what in pair.source.skipped]
 
-    def _objects(self, items: list[TableItem]) -> list[str]:
+    def _objects(self, drafts: list[Draft]) -> list[str]:
+        """Statements that make the schemas and types which the target lacks."""
         other, target, types = self.pair.ends[1], self.pair.target, self.columns.types
-        schemas = [item.destination.schema for item in items] + [schema for schema, _ in types]
+        schemas = [draft.place.schema for draft in drafts] + [schema for schema, _ in types]
         missing = [s for s in dict.fromkeys(schemas) if s and s not in target.schemas]
-        known = {(t.schema, t.name) for t in target.types}
         statements = (
             [other.create_schema(schema) for schema in missing] if other.has_schemas else []
         )
+        known = {(t.schema, t.name) for t in target.types}
         return statements + [
             other.create_type(wanted) for key, wanted in types.items() if key not in known
         ]
@@ -111,10 +120,10 @@ class _Planner:
             sampled=sampled,
         )
 
-    def _item(self, draft: Draft, carried: Carried) -> TableItem:
+    def _item(self, draft: Draft, carried: Carried, clauses: Clauses) -> TableItem:
         one, other = self.pair.ends
         table, place, existing = draft.table, draft.place, draft.existing
-        prepared = Preparation.of(self.pair, draft, carried)
+        prepared = Preparation.of(self.pair, draft, carried, clauses)
         notes = [*place.notes, *carried.notes]
         if table.kind == "partitioned":
             notes.append("partitions become one plain table")
@@ -140,7 +149,7 @@ class _Planner:
             foreign_keys=tuple(carried.foreign_keys),
             before=tuple(prepared.before),
             builds=tuple(prepared.builds),
-            references=(*prepared.references, *prepared.put_back),
+            references=(*prepared.checks, *prepared.references, *prepared.put_back),
             put_back=tuple(prepared.put_back),
             next_values=tuple(prepared.next_values),
             # Whoever appends a few rows doesn't want a large table to be looked through.

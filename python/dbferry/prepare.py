@@ -11,6 +11,7 @@ from dbferry.errors import TargetNotEmptyError
 from dbferry.items import ColumnItem
 from dbferry.keys import Carried, Draft
 from dbferry.pair import Pair
+from dbferry.schema.clauses import Clauses
 from dbferry.selection import Prepare
 from dbferry.types import Verdict
 
@@ -60,12 +61,13 @@ class Preparation:
     columns: Sequence[ColumnItem]
     before: Sequence[str]
     builds: Sequence[Step] = ()
+    checks: Sequence[Step] = ()
     references: Sequence[Step] = ()
     put_back: Sequence[Step] = ()
     next_values: Sequence[str] = ()
 
     @classmethod
-    def of(cls, pair: Pair, draft: Draft, carried: Carried) -> Preparation:
+    def of(cls, pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Preparation:
         other, table, standing = pair.ends[1], draft.table, draft.standing
         key = tuple(other.fit_name(name) for name in table.primary_key)
         identities = [item.target for item in draft.columns if item.identity is not None]
@@ -73,7 +75,7 @@ class Preparation:
         columns = [_identity(i, i.target in kept, other.has_steps) for i in draft.columns]
         draft = replace(draft, columns=columns)
         if standing is None:
-            made = _created(pair, draft, carried)
+            made = _created(pair, draft, carried, clauses)
         else:
             made = _standing(pair, draft, carried, standing)
         following: list[str] = []
@@ -86,25 +88,41 @@ class Preparation:
         return replace(made, next_values=following)
 
 
-def _created(pair: Pair, draft: Draft, carried: Carried) -> Preparation:
+def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
+    """The table of a draft, without its keys."""
     one, other = pair.ends
     table, place, columns = draft.table, draft.place, draft.columns
     targets = {column.name: column.target for column in columns}
-    new = NewTable(
+    return NewTable(
         schema=place.schema,
         name=place.name,
         kind=table.kind,
         strict=table.strict,
         primary_key=tuple(targets[name] for name in table.primary_key),
-        primary_key_name=carried.primary_key_name,
         key_prefixes={targets[name]: size for name, size in table.key_prefixes.items()}
         if one.family == other.family
         else {},
         exact_text=one.family != other.family,
         columns=tuple(
-            NewColumn(name=c.target, native=c.target_type, nullable=c.nullable, identity=c.identity)
+            clauses.column(c.name).on(
+                NewColumn(
+                    name=c.target, native=c.target_type, nullable=c.nullable, identity=c.identity
+                )
+            )
             for c in columns
         ),
+        checks=tuple(clauses.checks),
+        comment=clauses.comment,
+        charset=table.charset if one.name == other.name else None,
+        collation=table.collation if one.name == other.name else None,
+    )
+
+
+def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Preparation:
+    other, place, columns = pair.ends[1], draft.place, draft.columns
+    new = replace(
+        new_table(pair, draft, clauses),
+        primary_key_name=carried.primary_key_name,
         indexes=tuple(carried.indexes),
         foreign_keys=tuple(carried.foreign_keys),
     )
@@ -116,7 +134,14 @@ def _created(pair: Pair, draft: Draft, carried: Carried) -> Preparation:
     before = [other.drop_table(place.schema, place.name)] if draft.action == "drop" else []
     # A target that makes its tables from the rows' own schema is told nothing before them.
     before += filter(None, [other.create_table(new, pair.target.numbers)])
-    return Preparation(columns, before, other.finish_table(new), other.finish_references(new))
+    before += other.describe_table(new)
+    return Preparation(
+        columns,
+        before,
+        builds=other.finish_table(new),
+        checks=other.finish_checks(new),
+        references=other.finish_references(new),
+    )
 
 
 def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Preparation:
@@ -144,9 +169,9 @@ def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Pr
     return Preparation(
         columns,
         before,
-        other.finish_table(lacking),
-        other.finish_references(lacking),
-        other.finish_references(away),
+        builds=other.finish_table(lacking),
+        references=other.finish_references(lacking),
+        put_back=other.finish_references(away),
     )
 
 

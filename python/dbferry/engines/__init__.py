@@ -8,6 +8,7 @@ from typing import Literal, Protocol
 
 from dbferry.catalog import (
     Catalog,
+    Check,
     Column,
     ForeignKey,
     Identity,
@@ -30,6 +31,12 @@ class NewColumn:
     native: NativeType
     nullable: bool
     identity: Identity | None = None
+    default: str | None = None
+    generated: str | None = None
+    stored: bool = False
+    on_update: str | None = None
+    hidden: bool = False
+    comment: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +56,20 @@ class NewTable:
     primary_key_name: str | None = None
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
+    comment: str | None = None
+    charset: str | None = None
+    collation: str | None = None
+    """As `Table.collation`, between two of one engine."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    """How a table is made only to see whether it can be: nothing of it stays."""
+
+    make: str
+    begin: str = ""
+    end: str = ""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -157,8 +178,26 @@ class Engine(Protocol):
     def create_schema(self, schema: str) -> str: ...
     def create_type(self, wanted: UserType) -> str: ...
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str: ...
+    def describe_table(self, table: NewTable) -> Sequence[str]:
+        """The comments that don't stand in CREATE TABLE."""
+
+    def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial: ...
+    def generates(self, version: tuple[int, ...]) -> Collection[str]:
+        """The sorts of generated columns that it has: `stored`, `virtual`."""
+
+    @property
+    def trial_frame(self) -> tuple[str, str]:
+        """What stands around all trials, where schemas and types may be made and taken back."""
+
+    @property
+    def has_comments(self) -> bool: ...
+    @property
+    def check_scope(self) -> Scope: ...
     def finish_table(self, table: NewTable) -> Sequence[Step]:
         """The keys and indexes that are made after the load."""
+
+    def finish_checks(self, table: NewTable) -> Sequence[Step]:
+        """The checks that aren't declared with the table, once its rows are in."""
 
     def finish_references(self, table: NewTable) -> Sequence[Step]:
         """The foreign keys, once every table has its keys."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from dbferry.catalog import ForeignKey, Identity, Index, NativeType
-from dbferry.engines import NewTable, Scope, Step
+from dbferry.engines import NewTable, Scope, Step, Trial
 
 
 class Keyless:
@@ -14,6 +14,9 @@ class Keyless:
     no_keys = ""
     """Why there are none."""
     dialect = None
+    has_comments = False
+    trial_frame = ("", "")
+    check_scope: Scope = "table"
     has_steps = False
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "table"
@@ -30,6 +33,18 @@ class Keyless:
         return table, {}
 
     def finish_table(self, table: NewTable) -> Sequence[Step]:
+        return ()
+
+    def describe_table(self, table: NewTable) -> Sequence[str]:
+        return ()
+
+    def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial:
+        return Trial("")
+
+    def generates(self, version: tuple[int, ...]) -> Collection[str]:
+        return ()
+
+    def finish_checks(self, table: NewTable) -> Sequence[Step]:
         return ()
 
     def finish_references(self, table: NewTable) -> Sequence[Step]:

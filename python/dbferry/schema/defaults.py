@@ -10,6 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from dbferry.engines import Engine
 from dbferry.schema.expressions import Translation, parse
 from dbferry.schema.terms import Operand, Untranslatable, family, stored
 from dbferry.types import Kind
@@ -40,12 +41,12 @@ CASTS = re.compile(r"::(text|charactervarying)")
 DIGITS = re.compile(r"\([0-6]\)$")
 
 
-def default(translation: Translation, text: str, column: Operand) -> str:
+def default(translation: Translation, text: str, column: Operand | None) -> str:
     """What follows the word DEFAULT in the target. Raises Untranslatable."""
     one, other = translation.source.dialect, translation.target.dialect
     if translation.verbatim:
         return text
-    if one is None or other is None:
+    if one is None or other is None or column is None:
         raise Untranslatable(f"{translation.target.name} gets no defaults")
     meant = one.moments.get(_plain(text))
     if meant is not None:
@@ -58,12 +59,22 @@ def default(translation: Translation, text: str, column: Operand) -> str:
         return words.format(p=6 if column.native.precision is None else column.native.precision)
     term = translation.only_values(parse(text, one))
     if term.literal:
-        sql = stored(term, column, other).sql
-        wrapped = column.native.name in other.no_plain_default and not term.is_null
-        return f"({sql})" if wrapped else sql
+        return stored(term, column, other).sql
     if not column.fit or family(term.kind) != family(column.source.kind):
         raise Untranslatable(f"a value of {term.kind} for a column of {column.native.text}")
     return f"({term.sql})"
+
+
+def is_plain(engine: Engine, text: str) -> bool:
+    """True for a literal and for what every server of this engine can give."""
+    if engine.dialect is None:
+        return False
+    if _plain(text) in engine.dialect.moments:
+        return True
+    try:
+        return Translation(engine, engine, {}).only_values(parse(text, engine.dialect)).literal
+    except Untranslatable:
+        return False
 
 
 def _plain(text: str) -> str:

@@ -79,8 +79,6 @@ class Dialect:
     """Meanings that it has no words for → why."""
     moments: Mapping[str, str] = field(default_factory=dict)
     """Texts of defaults, as `defaults` makes them plain → what new value they stand for."""
-    no_plain_default: frozenset[str] = frozenset()
-    """Types whose defaults stand in parentheses, literals too."""
     booleans: tuple[str, str] = ("false", "true")
     matching: Matching = "exact"
     escape: str = "\\"

@@ -87,7 +87,9 @@ class Translation:
     def say(self, node: Node) -> Term:
         say = saying(node)
         if say is None:
-            raise Untranslatable(f"`{said(node)}` has no certain counterpart in {self.target.name}")
+            raise Untranslatable(
+                f"`{said(node, self.spoken.parser)}` has no certain counterpart in {self.target.name}"
+            )
         return say(self, node)
 
     def truth(self, node: Node) -> str:

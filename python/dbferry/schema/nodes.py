@@ -41,5 +41,5 @@ def only(node: Node, *names: str) -> None:
         raise Untranslatable(f"`{said(node)}`")
 
 
-def said(node: Node) -> str:
-    return node.sql()[:200]
+def said(node: Node, parser: str = "") -> str:
+    return node.sql(dialect=parser)[:200]

@@ -15,7 +15,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope
+from dbferry.engines import NewTable, Scope, Trial
 from dbferry.engines.mysql import catalog, ddl, describe, dialect, probe, twin, types
 from dbferry.engines.mysql.types import GEOMETRIES
 from dbferry.errors import InternalError
@@ -39,6 +39,8 @@ class Mysql:
     has_schemas = True
     typed = True
     has_steps = False
+    has_comments = True
+    trial_frame = ("", "")
     columns_limit = 1017
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "schema"
@@ -56,12 +58,14 @@ class Mysql:
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)
     finish_references = staticmethod(ddl.finish_references)
+    finish_checks = staticmethod(ddl.finish_checks)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)
     read_text = staticmethod(types.read_text)
 
     def __init__(self, flavour: str) -> None:
         self.name = flavour
+        self.check_scope: Scope = "table" if flavour == "mariadb" else "schema"
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
@@ -174,13 +178,22 @@ class Mysql:
         raise InternalError("types of users don't exist here", engine=self.name)
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
-        # The only collations under which 'a', 'A' and 'a ' are three keys.
-        exact = (
-            "utf8mb4_nopad_bin"
-            if self.name == "mariadb"
-            else ("utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin")
-        )
-        return ddl.create_table(table, exact)
+        return ddl.create_table(table, self._exact(version))
+
+    def _exact(self, version: tuple[int, ...]) -> str:
+        """The only collations under which 'a', 'A' and 'a ' are three keys."""
+        if self.name == "mariadb":
+            return "utf8mb4_nopad_bin"
+        return "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
+
+    def describe_table(self, table: NewTable) -> Sequence[str]:
+        return ()
+
+    def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial:
+        return ddl.try_table(table, self._exact(version))
+
+    def generates(self, version: tuple[int, ...]) -> Collection[str]:
+        return ("stored", "virtual")
 
     def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
         size = 0

@@ -16,20 +16,20 @@ from dbferry.catalog import (
     Session,
     Table,
 )
-from dbferry.engines.mysql import ddl
+from dbferry.engines.mysql import clauses, ddl
 from dbferry.engines.mysql import keys as keys_of_tables
 
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
 
 TABLES = """
 SELECT table_schema, table_name, table_type, table_rows, coalesce(data_length, 0), auto_increment,
-       table_comment
+       table_comment, table_collation
 FROM information_schema.tables WHERE {where} ORDER BY table_schema, table_name"""
 
 COLUMNS = """
 SELECT table_schema, table_name, column_name, ordinal_position, column_default, is_nullable,
        data_type, column_type, character_maximum_length, numeric_precision, numeric_scale,
-       datetime_precision, character_set_name, collation_name, extra, generation_expression, {srid}
+       datetime_precision, character_set_name, collation_name, extra, generation_expression, {srid}, column_comment
 FROM information_schema.columns WHERE {where}
 ORDER BY table_schema, table_name, ordinal_position"""
 
@@ -41,6 +41,9 @@ WHERE index_name = 'PRIMARY' AND {where} ORDER BY table_schema, table_name, seq_
 JSON_CHECKS = """
 SELECT constraint_schema, table_name, check_clause FROM information_schema.check_constraints
 WHERE {where} AND check_clause LIKE 'json_valid(%'"""
+
+Origin = tuple[str, str, str]
+"""Schema, table and column."""
 
 
 def read(session: Session, schemas: Collection[str] = (), only: str | None = None) -> Catalog:
@@ -60,7 +63,9 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         keys[schema or "", table or ""].append(column or "")
         if size is not None:
             prefixes[schema or "", table or ""][column or ""] = int(size)
-    columns = read_columns(session, where, mariadb=mariadb)
+    json = json_columns(session, where) if mariadb else set()
+    columns = read_columns(session, where, mariadb=mariadb, json=json)
+    checks = clauses.read_checks(session, where, json)
     others = keys_of_tables.read(session, where, mariadb=mariadb)
     _true_labels(session, columns)
     tables: list[Table] = []
@@ -83,6 +88,9 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 estimated_rows=int(row[3] or 0),
                 estimated_bytes=int(row[4] or 0),
                 comment=row[6] or None,
+                charset=(row[7] or "").partition("_")[0] or None,
+                collation=row[7],
+                checks=tuple(checks[schema, name]),
                 indexes=tuple(others.indexes[schema, name]),
                 foreign_keys=tuple(others.foreign_keys[schema, name]),
                 left_out=tuple(others.left_out[schema, name]),
@@ -140,7 +148,7 @@ def _with_next(column: Column, following: str | None) -> Column:
     return replace(column, identity=identity)
 
 
-def _json_columns(session: Session, where: str) -> set[tuple[str, str, str]]:
+def json_columns(session: Session, where: str) -> set[Origin]:
     where = where.replace("table_schema", "constraint_schema")
     found = set()
     for schema, table, clause in session.query(JSON_CHECKS.format(where=where)):
@@ -151,9 +159,11 @@ def _json_columns(session: Session, where: str) -> set[tuple[str, str, str]]:
 
 
 def read_columns(
-    session: Session, where: str, *, mariadb: bool
+    session: Session, where: str, *, mariadb: bool, json: Collection[Origin] | None = None
 ) -> dict[tuple[str, str], list[Column]]:
-    json = _json_columns(session, where) if mariadb else set()
+    """`json` are the columns that a check makes JSON, where they are known already."""
+    if json is None:
+        json = json_columns(session, where) if mariadb else ()
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
     srid = "NULL" if mariadb else "srs_id"
     for row in session.query(COLUMNS.format(where=where, srid=srid)):
@@ -169,8 +179,14 @@ def read_columns(
                 nullable=row[5] == "YES",
                 identity=identity,
                 native=native(row[6] or "", text, row[8:14], is_json=is_json),
-                default=row[4],
-                generated=row[15] or None,
+                default=None
+                if row[15]
+                else clauses.default(row[4], (row[6] or "").lower(), extra, mariadb=mariadb),
+                generated=clauses.generated(row[15], mariadb=mariadb),
+                stored="stored" in extra or "persistent" in extra,
+                on_update=clauses.on_update(extra),
+                hidden=bool({"invisible"} & set(extra.split())),
+                comment=row[17] or None,
             )
         )
     return columns

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dbferry.catalog import ForeignKey, Identity, Index, Part
-from dbferry.engines import NewColumn, NewTable, Step
+from dbferry.engines import NewColumn, NewTable, Step, Trial
+
+TRIAL = "dbferry_trial"
+NO_PLAIN_DEFAULT = frozenset(
+    {"json", "geometry"}
+    | {f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")}
+)
 
 
 def quote(name: str) -> str:
@@ -25,24 +32,63 @@ def create_schema(schema: str) -> str:
     return f"CREATE DATABASE IF NOT EXISTS {quote(schema)} CHARACTER SET utf8mb4"
 
 
-def _column(column: NewColumn, collation: str | None) -> str:
+def _column(table: NewTable, column: NewColumn, collation: str | None) -> str:
     native = column.native
     parts = [quote(column.name), native.text]
     if native.charset and native.name not in ("json", "uuid", "inet6", "inet4"):
-        parts.append(f"CHARACTER SET {native.charset}")
         chosen = native.collation or (collation if native.charset == "utf8mb4" else None)
-        if chosen:
+        # A column that is as its table says declares nothing.
+        if native.charset != table.charset:
+            parts.append(f"CHARACTER SET {native.charset}")
+        if chosen and chosen != table.collation:
             parts.append(f"COLLATE {chosen}")
-    # TIMESTAMP is NOT NULL with a default of its own unless it is told otherwise.
-    parts.append("NULL" if column.nullable else "NOT NULL")
+    if column.generated is not None:
+        # MariaDB takes no NOT NULL here.
+        parts.append(
+            f"GENERATED ALWAYS AS ({column.generated}) {'STORED' if column.stored else 'VIRTUAL'}"
+        )
+    else:
+        # TIMESTAMP is NOT NULL with a default of its own unless it is told otherwise.
+        parts.append("NULL" if column.nullable else "NOT NULL")
+    if column.hidden:
+        parts.append("INVISIBLE")
+    if column.default is not None and column.generated is None:
+        parts.append(f"DEFAULT {_default(native.name, column.default)}")
+    if column.on_update is not None:
+        parts.append(f"ON UPDATE {column.on_update}")
     if column.identity is not None:
         parts.append("AUTO_INCREMENT")
+    if column.comment:
+        parts.append(f"COMMENT {literal(column.comment)}")
     return " ".join(parts)
 
 
+def _default(type_name: str, text: str) -> str:
+    """Some types take no literal, and an expression that is one."""
+    return f"({text})" if type_name in NO_PLAIN_DEFAULT and not text.startswith("(") else text
+
+
 def create_table(table: NewTable, exact_collation: str) -> str:
+    return _create("TABLE " + relation(table.schema, table.name), table, exact_collation, ())
+
+
+def try_table(table: NewTable, exact_collation: str) -> Trial:
+    """What is made here commits at once: so it is a table of this session only."""
+    checks = [f"CHECK ({check.expression})" for check in table.checks if check.column is None]
+    made = _create(
+        f"TEMPORARY TABLE {TRIAL}", replace(table, comment=None), exact_collation, checks
+    )
+    return Trial(made, end=f"DROP TEMPORARY TABLE IF EXISTS {TRIAL}")
+
+
+def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[str]) -> str:
     collation = exact_collation if table.exact_text else None
-    lines = [_column(column, collation) for column in table.columns]
+    inline = {check.column: check.expression for check in table.checks if check.column}
+    lines = [
+        _column(table, column, collation)
+        + (f" CHECK ({inline[column.name]})" if column.name in inline else "")
+        for column in table.columns
+    ]
     if table.primary_key:
         sizes = table.key_prefixes
         parts = [quote(n) + (f"({sizes[n]})" if n in sizes else "") for n in table.primary_key]
@@ -50,12 +96,25 @@ def create_table(table: NewTable, exact_collation: str) -> str:
     # The one AUTO_INCREMENT column must lead a key.
     lead = table.primary_key[:1]
     lines += [f"KEY ({quote(c.name)})" for c in table.columns if c.identity and (c.name,) != lead]
+    collation = table.collation or collation
     suffix = f" COLLATE={collation}" if collation else ""
-    body = ",\n    ".join(lines)
-    return (
-        f"CREATE TABLE {relation(table.schema, table.name)} (\n    {body}\n"
-        f") ENGINE=InnoDB DEFAULT CHARSET=utf8mb4{suffix}"
-    )
+    suffix += f" COMMENT={literal(table.comment)}" if table.comment else ""
+    body = ",\n    ".join([*lines, *checks])
+    charset = table.charset or "utf8mb4"
+    return f"CREATE {what} (\n    {body}\n) ENGINE=InnoDB DEFAULT CHARSET={charset}{suffix}"
+
+
+def finish_checks(table: NewTable) -> Sequence[Step]:
+    alter = f"ALTER TABLE {relation(table.schema, table.name)} "
+    return [
+        Step(
+            what=f"check `{check.name}`",
+            sql=f"{alter}ADD CONSTRAINT {quote(check.name or '')} CHECK ({check.expression})"
+            + ("" if check.enforced else " NOT ENFORCED"),
+        )
+        for check in table.checks
+        if check.column is None
+    ]
 
 
 def _part(part: Part) -> str:

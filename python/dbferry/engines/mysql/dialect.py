@@ -18,9 +18,6 @@ DIALECT = Dialect(
     booleans=("false", "true"),
     matching="collation",
     whole_division=False,
-    no_plain_default=frozenset(
-        {"json", "geometry", *(f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob"))}
-    ),
     functions={
         "lower/1": "lower", "lcase/1": "lower", "upper/1": "upper", "ucase/1": "upper",
         "char_length/1": "characters", "character_length/1": "characters",

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, ForeignKey, Index, NativeType, Session, Table
-from dbferry.engines import NewTable, Scope
+from dbferry.engines import NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, probe, types
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
@@ -32,6 +32,9 @@ class Postgresql:
     has_schemas = True
     typed = True
     has_steps = True
+    has_comments = True
+    check_scope: Scope = "table"
+    trial_frame = ("BEGIN", "ROLLBACK")
     columns_limit = 1600
     index_scope: Scope = "schema"
     foreign_key_scope: Scope = "table"
@@ -45,6 +48,8 @@ class Postgresql:
     create_type = staticmethod(ddl.create_type)
     finish_table = staticmethod(ddl.finish_table)
     finish_references = staticmethod(ddl.finish_references)
+    finish_checks = staticmethod(ddl.finish_checks)
+    describe_table = staticmethod(ddl.describe_table)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)
     drop_table = staticmethod(ddl.drop_table)
@@ -157,6 +162,12 @@ class Postgresql:
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
+
+    def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial:
+        return ddl.try_table(table)
+
+    def generates(self, version: tuple[int, ...]) -> Collection[str]:
+        return ("stored", "virtual") if version >= (18,) else ("stored",)
 
     def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
         wrong = next((c for c in columns if c.name in NO_INDEX), None)

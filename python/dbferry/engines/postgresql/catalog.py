@@ -8,6 +8,7 @@ from dataclasses import replace
 
 from dbferry.catalog import (
     Catalog,
+    Check,
     Column,
     Identity,
     IdentityKind,
@@ -63,7 +64,10 @@ SELECT a.attrelid, a.attname, a.attnum, NOT a.attnotnull AND NOT dt.typnotnull,
        CASE WHEN dt.typtype = 'd'
             THEN '"' || replace(dn.nspname, '"', '""') || '"."'
                  || replace(dt.typname, '"', '""') || '"' END,
-       en.nspname, t.typcategory
+       en.nspname, t.typcategory,
+       CASE WHEN a.attcollation <> dt.typcollation
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END,
+       pg_catalog.col_description(a.attrelid, a.attnum)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -74,6 +78,8 @@ JOIN pg_catalog.pg_type t ON t.oid = b.typid AND t.typtype <> 'd'
 JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
 LEFT JOIN pg_catalog.pg_namespace en ON en.oid = e.typnamespace
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
 LEFT JOIN pg_catalog.pg_attrdef ad ON ad.adrelid = a.attrelid AND ad.adnum = a.attnum
 WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.relispartition
   AND {where}
@@ -85,6 +91,11 @@ FROM pg_catalog.pg_constraint k
 CROSS JOIN LATERAL unnest(k.conkey) WITH ORDINALITY AS p (attnum, place)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.attnum
 WHERE k.contype = 'p' ORDER BY k.conrelid, p.place"""
+
+CHECKS = """
+SELECT k.conrelid, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.convalidated, k.connoinherit,
+       pg_catalog.to_jsonb(k) ->> 'conenforced'
+FROM pg_catalog.pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ORDER BY k.conrelid, k.conname"""
 
 SEQUENCES = """
 SELECT d.refobjid, a.attname,
@@ -115,6 +126,18 @@ KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range"
 
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     """Every schema of the database: `schemas` has none to add."""
+    ((path,),) = session.query("SHOW search_path")
+    # What the server prints names every object with its schema.
+    session.query("SELECT pg_catalog.set_config('search_path', '', false)")
+    try:
+        return _read(session)
+    finally:
+        session.query(
+            f"SELECT pg_catalog.set_config('search_path', {ddl.literal(path or '')}, false)"
+        )
+
+
+def _read(session: Session) -> Catalog:
     where = USER_SCHEMAS
     types = user_types(session)
     keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
@@ -127,6 +150,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
     columns = _columns(session, where, types)
     others = keys_of_tables.read(session, where)
+    checks = _checks(session)
     of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
     tables: list[Table] = []
     skipped: list[str] = []
@@ -154,6 +178,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 indexes=tuple(others.indexes[oid or ""]),
                 foreign_keys=tuple(others.foreign_keys[oid or ""]),
                 left_out=tuple(others.left_out[oid or ""]),
+                checks=tuple(checks[oid or ""]),
             )
         )
     namespaces = session.query(
@@ -184,6 +209,22 @@ def user_types(session: Session) -> tuple[UserType, ...]:
         UserType(schema=schema, name=name, kind=kind, labels=tuple(found))
         for (schema, name, kind), found in labels.items()
     )
+
+
+def _checks(session: Session) -> dict[str, list[Check]]:
+    """By the oid of their table."""
+    found: dict[str, list[Check]] = defaultdict(list)
+    for oid, name, expression, valid, alone, enforced in session.query(CHECKS):
+        found[oid or ""].append(
+            Check(
+                name=name,
+                expression=expression or "",
+                valid=valid == "t",
+                inherited=alone != "t",
+                enforced=enforced != "false",
+            )
+        )
+    return found
 
 
 def _sequences(session: Session) -> dict[tuple[str, str], Identity]:
@@ -223,10 +264,12 @@ def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[
                 name=name or "",
                 position=int(position or 0),
                 nullable=nullable == "t",
-                native=native(row, labels),
+                native=replace(native(row, labels), collation=row[20]),
                 identity=sequence,
                 default=None if generated or sequence else default,
                 generated=default if generated else None,
+                stored=generated == "s",
+                comment=row[21],
             )
         )
     if any(

@@ -5,7 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from dbferry.catalog import ForeignKey, Identity, IdentityKind, Index, Part, UserType
-from dbferry.engines import NewColumn, NewTable, Step
+from dbferry.engines import NewColumn, NewTable, Step, Trial
+
+TRIAL = "dbferry_trial"
+SAVEPOINT = "SAVEPOINT dbferry_trial"
 
 
 def quote(name: str) -> str:
@@ -33,11 +36,18 @@ def create_type(wanted: UserType) -> str:
 
 def _column(column: NewColumn) -> str:
     parts = [quote(column.name), column.native.domain or column.native.text]
+    if column.native.collation is not None:
+        parts.append(f"COLLATE {column.native.collation}")
     if column.identity is not None:
         always = column.identity.kind is IdentityKind.ALWAYS
         step = column.identity.increment
         options = f" (INCREMENT BY {step})" if step != 1 else ""
         parts.append(f"GENERATED {'ALWAYS' if always else 'BY DEFAULT'} AS IDENTITY{options}")
+    if column.generated is not None:
+        kept = "STORED" if column.stored else "VIRTUAL"
+        parts.append(f"GENERATED ALWAYS AS ({column.generated}) {kept}")
+    elif column.default is not None:
+        parts.append(f"DEFAULT {column.default}")
     if not column.nullable:
         parts.append("NOT NULL")
     return " ".join(parts)
@@ -46,6 +56,42 @@ def _column(column: NewColumn) -> str:
 def create_table(table: NewTable) -> str:
     columns = ",\n    ".join(_column(column) for column in table.columns)
     return f"CREATE TABLE {relation(table.schema, table.name)} (\n    {columns}\n)"
+
+
+def describe_table(table: NewTable) -> Sequence[str]:
+    place = relation(table.schema, table.name)
+    told = [f"COMMENT ON TABLE {place} IS {literal(table.comment)}"] if table.comment else []
+    return told + [
+        f"COMMENT ON COLUMN {place}.{quote(column.name)} IS {literal(column.comment)}"
+        for column in table.columns
+        if column.comment
+    ]
+
+
+def try_table(table: NewTable) -> Trial:
+    """In a transaction that is rolled back."""
+    lines = [_column(column) for column in table.columns]
+    lines += [f"CHECK ({check.expression})" for check in table.checks]
+    body = ",\n    ".join(lines)
+    return Trial(
+        f"CREATE TEMPORARY TABLE {TRIAL} (\n    {body}\n)", SAVEPOINT, f"ROLLBACK TO {SAVEPOINT}"
+    )
+
+
+def finish_checks(table: NewTable) -> Sequence[Step]:
+    """As foreign keys: added without a look at the rows, and then proved."""
+    place = relation(table.schema, table.name)
+    return [
+        Step(
+            what=f"check `{check.name}`",
+            sql=f"ALTER TABLE {place} ADD CONSTRAINT {quote(check.name or '')} "
+            f"CHECK ({check.expression}){'' if check.inherited else ' NO INHERIT'} NOT VALID",
+            then=f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(check.name or '')}"
+            if check.valid
+            else None,
+        )
+        for check in table.checks
+    ]
 
 
 def _part(part: Part) -> str:

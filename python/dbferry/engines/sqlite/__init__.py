@@ -14,7 +14,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope
+from dbferry.engines import NewTable, Scope, Step, Trial
 from dbferry.engines.sqlite import catalog, ddl, describe, dialect, probe, types
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
@@ -29,6 +29,9 @@ class Sqlite:
     has_schemas = False
     typed = False
     has_steps = False
+    has_comments = False
+    check_scope: Scope = "table"
+    trial_frame = ("BEGIN", "ROLLBACK")
     columns_limit = 2000
     index_scope: Scope = "database"
     foreign_key_scope: Scope = "table"
@@ -124,6 +127,19 @@ class Sqlite:
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
+
+    def describe_table(self, table: NewTable) -> Sequence[str]:
+        return ()
+
+    def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial:
+        return ddl.try_table(table)
+
+    def generates(self, version: tuple[int, ...]) -> Collection[str]:
+        return ("stored", "virtual")
+
+    def finish_checks(self, table: NewTable) -> Sequence[Step]:
+        """They are declared with the table, and every row is checked as it comes."""
+        return ()
 
     def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
         return None

@@ -59,6 +59,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         rowid = not view and without_rowid != "1" and len(key) == 1 and name not in indexed
         autoincrement = rowid and declaration.is_autoincrement(sql or "")
         collations = declaration.collations(sql or "")
+        clauses = declaration.clauses(sql or "")
         identity = Identity(
             kind=IdentityKind.AUTO_INCREMENT if autoincrement else IdentityKind.ROWID,
             next_value=sequences.get(name or "", 0) + 1 if autoincrement else None,
@@ -72,6 +73,8 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 indexes=tuple(others.indexes[name or ""]),
                 foreign_keys=tuple(others.foreign_keys[name or ""]),
                 left_out=tuple(others.left_out[name or ""]),
+                checks=tuple(clauses.checks),
+                declaration=sql if kind == "table" else None,
                 kind="view" if view else "without_rowid" if without_rowid == "1" else "table",
                 columns=tuple(
                     _column(
@@ -80,6 +83,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                         identity if rowid and row[2] == key[0] else None,
                         without_rowid == "1" or strict == "1",
                         collations.get(row[2] or ""),
+                        clauses.generated.get(row[2] or ""),
                     )
                     for row in found
                 ),
@@ -110,6 +114,7 @@ def _column(
     identity: Identity | None,
     exact_keys: bool,
     collation: str | None,
+    generated: str | None,
 ) -> Column:
     _, position, name, declared, notnull, default, _, hidden = row
     never_null = notnull == "1" or identity is not None or (exact_keys and name in key)
@@ -118,10 +123,19 @@ def _column(
         position=int(position or 0) + 1,
         native=replace(native(declared or ""), collation=collation),
         nullable=not never_null,
-        default=default,
+        default=None if default is None else _default(default),
         identity=identity,
-        generated="" if hidden in ("2", "3") else None,
+        generated=generated if hidden in ("2", "3") else None,
+        stored=hidden == "3",
     )
+
+
+def _default(text: str) -> str:
+    """The pragma tells an expression without the parentheses that it needs."""
+    literal = re.fullmatch(
+        r"""[+-]?[\w.]+|'(?:[^']|'')*'|"(?:[^"]|"")*"|[xX]'[0-9a-fA-F]*'""", text
+    )
+    return text if literal else f"({text})"
 
 
 def native(declared: str) -> NativeType:

@@ -3,9 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
-from dbferry.catalog import ForeignKey, Identity, IdentityKind, Part
-from dbferry.engines import NewColumn, NewTable, Step
+from dbferry.catalog import Check, ForeignKey, Identity, IdentityKind, Part
+from dbferry.engines import NewColumn, NewTable, Step, Trial
+
+TRIAL = "dbferry_trial"
+SAVEPOINT = "SAVEPOINT dbferry_trial"
 
 
 def quote(name: str) -> str:
@@ -29,6 +33,12 @@ def _column(column: NewColumn, is_rowid: bool) -> str:
         parts.append("NOT NULL")
     if column.native.collation is not None:
         parts.append(f"COLLATE {quote(column.native.collation)}")
+    if column.generated is not None:
+        parts.append(
+            f"GENERATED ALWAYS AS ({column.generated}) {'STORED' if column.stored else 'VIRTUAL'}"
+        )
+    elif column.default is not None:
+        parts.append(f"DEFAULT {column.default}")
     return " ".join(part for part in parts if part)
 
 
@@ -44,6 +54,7 @@ def create_table(table: NewTable) -> str:
     lines = [_column(column, column.name == rowid) for column in table.columns]
     if table.primary_key and rowid is None:
         lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
+    lines += map(_check, table.checks)
     lines += map(_reference, table.foreign_keys)
     options = [
         word
@@ -55,6 +66,16 @@ def create_table(table: NewTable) -> str:
     ]
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {quote(table.name)} (\n    {body}\n) {', '.join(options)}".rstrip()
+
+
+def _check(check: Check) -> str:
+    name = f"CONSTRAINT {quote(check.name)} " if check.name else ""
+    return f"{name}CHECK ({check.expression})"
+
+
+def try_table(table: NewTable) -> Trial:
+    """In a transaction that is rolled back."""
+    return Trial(create_table(replace(table, name=TRIAL)), SAVEPOINT, f"ROLLBACK TO {SAVEPOINT}")
 
 
 def _reference(key: ForeignKey) -> str:

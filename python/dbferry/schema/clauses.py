@@ -1,0 +1,233 @@
+"""What stands in CREATE TABLE besides names and types: defaults, generated columns, checks, comments.
+
+Between two of one engine they are taken as they are printed; between others they are said in the target's
+words. Whatever isn't plain is then tried on the target before it is promised. What can't be carried is in
+`left_out`, with its text and the reason; a generated column that the target can't compute holds the values.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+from itertools import count
+
+from dbferry.catalog import Check, Column
+from dbferry.engines import NewColumn
+from dbferry.items import ColumnItem
+from dbferry.keys import Draft
+from dbferry.pair import Pair
+from dbferry.schema.defaults import default
+from dbferry.schema.expressions import Operand, Translation, Untranslatable
+from dbferry.schema.terms import family
+from dbferry.types import Verdict
+
+
+@dataclass(frozen=True, kw_only=True)
+class Clause:
+    """What a column of the target is given besides its name and type."""
+
+    default: str | None = None
+    generated: str | None = None
+    stored: bool = False
+    on_update: str | None = None
+    hidden: bool = False
+    comment: str | None = None
+
+    def on(self, column: NewColumn) -> NewColumn:
+        return replace(column, **vars(self))
+
+
+@dataclass(kw_only=True)
+class Clauses:
+    """What a table of the target is given besides its columns and keys."""
+
+    columns: dict[str, Clause] = field(default_factory=dict)
+    """By the name of the column in the source; a standing table is given none."""
+    checks: list[Check] = field(default_factory=list)
+    comment: str | None = None
+    left_out: list[str] = field(default_factory=list)
+
+    def column(self, name: str) -> Clause:
+        return self.columns.get(name, Clause())
+
+
+class ClauseWriter:
+    """Decides for one table after another; names of checks may reach over them."""
+
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        for table in pair.target.tables:
+            space = self._space(table.schema, table.name)
+            space.update(self._fold(check.name or "") for check in table.checks)
+
+    def of(self, draft: Draft) -> Clauses:
+        made = Clauses()
+        if draft.standing is not None:
+            return made
+        translation = self._translation(draft)
+        for item in draft.columns:
+            column = draft.table.column(item.name)
+            if column is not None:
+                made.columns[item.name] = self._clause(draft, column, item, translation, made)
+        self._checks(draft, translation, made)
+        self._comments(draft, made)
+        return made
+
+    def _translation(self, draft: Draft) -> Translation:
+        one, other = self.pair.ends
+        operands: dict[str, Operand] = {}
+        for item in draft.columns:
+            column = draft.table.column(item.name)
+            if column is not None and one.dialect and other.dialect:
+                operands[item.name] = Operand.of(
+                    self.pair.ends, column, item.canonical, item.target, item.target_type
+                )
+        return Translation(one, other, operands)
+
+    def _clause(
+        self,
+        draft: Draft,
+        column: Column,
+        item: ColumnItem,
+        translation: Translation,
+        made: Clauses,
+    ) -> Clause:
+        called = f"{draft.table.label}.{column.name}"
+        same = self.pair.ends[0].family == self.pair.ends[1].family
+        clause = Clause(
+            comment=column.comment if self.pair.ends[1].has_comments else None,
+            hidden=column.hidden and same,
+        )
+        if column.generated is not None:
+            return self._generated(called, column, item, translation, clause, made)
+        if column.on_update is not None:
+            if same:
+                clause = replace(clause, on_update=column.on_update)
+            else:
+                made.left_out.append(
+                    f"ON UPDATE {column.on_update} of {called} ({self.pair.target.engine} has none); "
+                    "hint: a trigger that sets the column does the same"
+                )
+        if column.default is None:
+            return clause
+        try:
+            text = default(translation, column.default, self._operand(translation, column))
+        except Untranslatable as why:
+            made.left_out.append(said(f"default of {called}", column.default, why))
+            return clause
+        return replace(clause, default=text)
+
+    def _operand(self, translation: Translation, column: Column) -> Operand | None:
+        return translation.operands.get(self.pair.ends[0].fold_column(column.name))
+
+    def _generated(
+        self,
+        called: str,
+        column: Column,
+        item: ColumnItem,
+        translation: Translation,
+        clause: Clause,
+        made: Clauses,
+    ) -> Clause:
+        text = column.generated or ""
+        try:
+            computed = self._computation(text, item, translation)
+        except Untranslatable as why:
+            made.left_out.append(said(f"generated column {called}", text, why))
+            return clause
+        wanted = "stored" if column.stored else "virtual"
+        sorts = self.pair.ends[1].generates(self.pair.target.numbers)
+        stored = wanted == "stored" if wanted in sorts else "stored" in sorts
+        return replace(clause, generated=computed, stored=stored)
+
+    def _computation(self, text: str, item: ColumnItem, translation: Translation) -> str:
+        if not self.pair.ends[1].generates(self.pair.target.numbers):
+            raise Untranslatable(f"{self.pair.target.engine} gets no generated columns")
+        if translation.verbatim:
+            return text
+        term = translation.term(text)
+        if family(term.kind) != family(item.canonical.kind):
+            raise Untranslatable(f"it gives {term.kind}, and the column holds {item.canonical}")
+        return term.sql
+
+    def _checks(self, draft: Draft, translation: Translation, made: Clauses) -> None:
+        one, other = self.pair.ends
+        for check in draft.table.checks:
+            called = f"check {check.name} of" if check.name else "check of"
+            try:
+                text = _condition(check, translation)
+            except Untranslatable as why:
+                made.left_out.append(said(f"{called} {draft.table.label}", check.expression, why))
+                continue
+            keeps = one.name == other.name
+            made.checks.append(
+                replace(
+                    check,
+                    expression=text,
+                    name=check.name if keeps and check.name is None else self._named(draft, check),
+                    column=check.column if keeps else None,
+                )
+            )
+
+    def _named(self, draft: Draft, check: Check) -> str:
+        """Its own name, or one like it that is free."""
+        other = self.pair.ends[1]
+        space = self._space(draft.place.schema or "", draft.name)
+        wanted = check.name or f"{draft.name}_check"
+        tries = (other.fit_name(f"{wanted[:50]}_{n}" if n > 1 else wanted) for n in count(1))
+        name = next(name for name in tries if self._fold(name) not in space)
+        space.add(self._fold(name))
+        return name
+
+    def _space(self, schema: str, table: str) -> set[str]:
+        scope = self.pair.ends[1].check_scope
+        return self._names[(schema,) if scope == "schema" else (schema, table)]
+
+    def _fold(self, name: str) -> str:
+        return self.pair.ends[1].fold_column(name)
+
+    def _comments(self, draft: Draft, made: Clauses) -> None:
+        table = draft.table
+        if self.pair.ends[1].has_comments:
+            made.comment = table.comment
+        elif table.comment or any(column.comment for column in table.columns):
+            made.left_out.append(f"comments of {table.label} ({self.pair.target.engine} has none)")
+
+
+def _condition(check: Check, translation: Translation) -> str:
+    if not check.enforced and translation.source.name != translation.target.name:
+        raise Untranslatable("it is not enforced")
+    return translation.condition(check.expression)
+
+
+def settle(pair: Pair, draft: Draft, made: Clauses) -> Draft:
+    """The draft with what becomes of its generated columns: computed by the target, or plain values."""
+    fold = pair.ends[1].fold_column
+    standing = draft.standing.columns if draft.standing else ()
+    computed = {fold(column.name) for column in standing if column.generated is not None}
+    computed |= {fold(i.target) for i in draft.columns if made.column(i.name).generated is not None}
+    columns = []
+    for item in draft.columns:
+        column = draft.table.column(item.name)
+        if fold(item.target) in computed:
+            columns.append(replace(item, generated=True))
+        elif column is not None and column.generated is not None:
+            columns.append(_plain(item))
+        else:
+            columns.append(item)
+    return replace(draft, columns=columns)
+
+
+def _plain(item: ColumnItem) -> ColumnItem:
+    return replace(
+        item,
+        verdict=max(item.verdict, Verdict.NOTE, key=lambda verdict: verdict.weight),
+        codes=(*item.codes, "X-GEN"),
+        notes=(*item.notes, "a generated column becomes a plain one"),
+    )
+
+
+def said(what: str, text: str, why: Untranslatable) -> str:
+    hint = f"; hint: {why.hint}" if why.hint else ""
+    return f"{what}: {text} ({why.reason}){hint}"

@@ -1,0 +1,137 @@
+"""Defaults, generated columns and checks are made on the target once, before they are promised, and taken away.
+
+A table is tried with all of them; if it can't be made so, with one after another, and those that the target
+refuses are left out with its words. A table that can't be made without them either tells nothing about them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+
+from dbferry.catalog import Check, Session
+from dbferry.engines import NewTable
+from dbferry.errors import DbferryError
+from dbferry.keys import Draft
+from dbferry.pair import Pair
+from dbferry.prepare import new_table
+from dbferry.schema.clauses import Clause, Clauses, said
+from dbferry.schema.defaults import is_plain
+from dbferry.schema.terms import Untranslatable
+
+
+@dataclass(frozen=True)
+class Part:
+    """A clause that is tried: of a column, or a check of the table."""
+
+    column: str | None = None
+    clause: Clause | None = None
+    check: Check | None = None
+
+
+def try_clauses(
+    pair: Pair, drafts: Sequence[tuple[Draft, Clauses]], objects: Sequence[str]
+) -> None:
+    """Takes away what the target refuses; `objects` make schemas and types that tables need."""
+    session = pair.target_session
+    risky = [(draft, made, _parts(pair, draft, made)) for draft, made in drafts]
+    risky = [(draft, made, parts) for draft, made, parts in risky if parts]
+    if session is None or pair.faults or not risky:
+        return
+    with _frame(pair, session, objects):
+        for draft, made, parts in risky:
+            _try(pair, session, draft, made, parts)
+
+
+@contextmanager
+def _frame(pair: Pair, session: Session, objects: Sequence[str]) -> Iterator[None]:
+    begin, end = pair.ends[1].trial_frame
+    if begin:
+        session.query(begin)
+    try:
+        for statement in objects if begin else ():
+            session.query(statement)
+        yield
+    finally:
+        if end:
+            session.query(end)
+
+
+def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:
+    """What may be refused: everything but plain values between two of one engine."""
+    one, other = pair.ends
+    same = one.name == other.name
+    parts = []
+    for name, clause in made.columns.items():
+        plain = clause.generated is None and (
+            clause.default is None or (same and is_plain(one, clause.default))
+        )
+        if not plain:
+            parts.append(Part(column=name, clause=clause))
+    return parts + [Part(check=check) for check in made.checks]
+
+
+def _try(pair: Pair, session: Session, draft: Draft, made: Clauses, parts: Sequence[Part]) -> None:
+    def refusal(wanted: Sequence[Part]) -> str | None:
+        return _refusal(pair, session, new_table(pair, draft, _with(made, parts, wanted)))
+
+    if refusal(parts) is None or refusal([]) is not None:
+        return
+    kept: list[Part] = []
+    for part in parts:
+        why = refusal([*kept, part])
+        if why is None:
+            kept.append(part)
+        else:
+            made.left_out.append(_named(draft, part, why))
+    fewer = _with(made, parts, kept)
+    made.columns, made.checks = fewer.columns, fewer.checks
+
+
+def _with(made: Clauses, parts: Sequence[Part], wanted: Sequence[Part]) -> Clauses:
+    """The clauses with those of the tried parts that are wanted."""
+    gone = {part.column for part in parts if part not in wanted and part.column}
+    columns = {
+        name: replace(clause, default=None, generated=None) if name in gone else clause
+        for name, clause in made.columns.items()
+    }
+    tried = [part.check for part in parts if part.check]
+    checks = [c for c in made.checks if c not in tried or Part(check=c) in wanted]
+    return replace(made, columns=columns, checks=checks)
+
+
+def _refusal(pair: Pair, session: Session, table: NewTable) -> str | None:
+    """The target's words, when it can't make a table."""
+    other = pair.ends[1]
+    bare = replace(
+        table,
+        kind="table",
+        primary_key=(),
+        key_prefixes={},
+        columns=tuple(replace(column, identity=None) for column in table.columns),
+    )
+    trial = other.try_table(other.fit_rows(bare)[0], pair.target.numbers)
+    try:
+        for statement in (trial.begin, trial.make):
+            if statement:
+                session.query(statement)
+    except DbferryError as error:
+        if error.fatal:
+            raise
+        return error.message
+    finally:
+        session.query(trial.end)
+    return None
+
+
+def _named(draft: Draft, part: Part, why: str) -> str:
+    refused = Untranslatable(f"the target refuses it: {why}")
+    if part.check is not None:
+        name = f"check {part.check.name} of" if part.check.name else "check of"
+        return said(f"{name} {draft.table.label}", part.check.expression, refused)
+    column = draft.table.column(part.column or "")
+    called = f"{draft.table.label}.{part.column}"
+    if column is not None and column.generated is not None:
+        return said(f"generated column {called}", column.generated, refused)
+    return said(f"default of {called}", (column.default if column else None) or "", refused)

@@ -190,7 +190,8 @@ def test_what_has_no_counterpart_is_named_and_the_rows_move(
     )
     report = dbferry.migrate(pg_db.url, sqlite_db.url)
     assert not_moved(report) == [
-        "default of public.t.n: nextval('public.s'::regclass) (the function nextval() has no certain counterpart "
+        "sequence public.s (sqlite has none that stands for itself)",
+        'default of public.t.n: nextval(\'"public"."s"\'::regclass) (the function nextval() has no certain counterpart '
         "in sqlite)",
         "default of public.t.name: CURRENT_USER (`CURRENT_USER` has no certain counterpart in sqlite)",
         "generated column public.t.sum: md5(name) (the function md5() has no certain counterpart in sqlite)",

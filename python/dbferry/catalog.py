@@ -56,10 +56,30 @@ class IdentityKind(StrEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
+class NumberSequence:
+    """A sequence of numbers that others draw from; PostgreSQL only."""
+
+    schema: str
+    name: str
+    type: str
+    start: int
+    increment: int
+    minimum: int
+    maximum: int
+    cache: int = 1
+    cycle: bool = False
+    last: int | None = None
+    """The last number that it gave; absent when it gave none, or isn't readable."""
+    readable: bool = True
+    owner: tuple[str, str, str] | None = None
+    """Schema, table and column that it is dropped with."""
+
+
+@dataclass(frozen=True, kw_only=True)
 class Identity:
     kind: IdentityKind
-    sequence: str | None = None
-    """The sequence behind it, quoted; PostgreSQL only."""
+    sequence: NumberSequence | None = None
+    """The sequence behind it; PostgreSQL only."""
     next_value: int | None = None
     """What the source would give next; absent when it is not known."""
     increment: int = 1
@@ -80,6 +100,8 @@ class Column:
     """True for a generated column whose values are kept, and not computed when they are read."""
     on_update: str | None = None
     """What every update puts into it by itself; MySQL and MariaDB only."""
+    draws: NumberSequence | None = None
+    """The sequence that its default draws from; PostgreSQL only."""
     hidden: bool = False
     """True when `SELECT *` leaves it out."""
     comment: str | None = None
@@ -195,6 +217,15 @@ class Table:
         return next((column for column in self.columns if column.name == name), None)
 
 
+@dataclass(frozen=True)
+class Attribute:
+    """A part of a composite type."""
+
+    name: str
+    type: str
+    collation: str | None = None
+
+
 @dataclass(frozen=True, kw_only=True)
 class UserType:
     """A type that a database defines itself."""
@@ -203,6 +234,16 @@ class UserType:
     name: str
     kind: str
     labels: tuple[str, ...] = ()
+    base: str | None = None
+    """What a domain is made of, as its engine declares it."""
+    nullable: bool = True
+    default: str | None = None
+    collation: str | None = None
+    checks: tuple[Check, ...] = ()
+    attributes: tuple[Attribute, ...] = ()
+    needs: tuple[tuple[str, str, str], ...] = ()
+    """Schema and name of the types that it is made of, and how `base` and `attributes` print them."""
+    of_extension: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -214,6 +255,8 @@ class Catalog:
     default_schema: str | None = None
     """Where unqualified names live; absent on a MySQL session without a database."""
     types: tuple[UserType, ...] = ()
+    sequences: tuple[NumberSequence, ...] = ()
+    """Those that don't belong to an identity."""
     folds_tables: bool = False
     """True when table names that differ only in case are one name."""
     skipped: tuple[str, ...] = ()

@@ -33,6 +33,9 @@ FOUND: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "escaped_nuls": ("J-NUL", "JSON values with an escaped U+0000, which jsonb refuses", ("text",)),
 }
 
+MADE = ("enum", "domain", "composite")
+"""Kinds of types that are created where they are missing."""
+
 
 class Columns:
     """Decides the columns of all tables; keeps the types that the target must be given."""
@@ -41,6 +44,8 @@ class Columns:
         self.pair = pair
         self.roles = roles
         self.types: dict[tuple[str, str], UserType] = {}
+        self.target = pair.target
+        """The target with the types that it will be given."""
 
     def verbatim(self, table: Table, column: Column) -> ColumnItem:
         """A column between two of one engine: its own type, its own bytes."""
@@ -48,7 +53,8 @@ class Columns:
         native = column.native
         if native.schema not in (None, "pg_catalog"):
             native = self._user_type(native)
-        moved = other.verbatim(replace(column, native=native), self.pair.source, self.pair.target)
+        native, domain = self._domain(native)
+        moved = other.verbatim(replace(column, native=native), self.pair.source, self.target)
         declared = moved.declared
         notes = [declared.note] if declared.note else []
         codes = [declared.code] if declared.code else []
@@ -57,7 +63,8 @@ class Columns:
             target=other.fit_name(column.name),
             source_type=native.domain or native.text,
             target_type=declared.native,
-            nullable=column.nullable,
+            # What its domain forbids needn't be forbidden again.
+            nullable=column.nullable or (domain is not None and not domain.nullable),
             verdict=declared.verdict,
             codes=tuple(codes),
             notes=tuple(notes),
@@ -141,7 +148,7 @@ class Columns:
         return map_schema(schema, pair.source, pair.target, pair.ends, pair.options) or schema
 
     def _user_type(self, native: NativeType) -> NativeType:
-        """Its name in the target's schema; an enum that isn't there is created."""
+        """Its name in the target's schema; a type that isn't there is created."""
         old, bare = native.schema or "", native.element or native.name
         new = self._schema(old)
         quote = self.pair.ends[1].quote
@@ -151,27 +158,71 @@ class Columns:
             (
                 t
                 for t in self.pair.source.types
-                if t.schema == old and t.name.lower() == bare.lower() and t.kind == "enum"
+                if t.schema == old and t.name.lower() == bare.lower()
             ),
             None,
         )
         if wanted is not None:
-            self._want_type(replace(wanted, schema=new))
-            native = replace(native, kind="enum")
+            self._want_whole(wanted)
         return replace(native, schema=new, text=text)
+
+    def _domain(self, native: NativeType) -> tuple[NativeType, UserType | None]:
+        """The domain in the target's schema; it is created with what it is made of."""
+        relation = self.pair.ends[1].relation
+        wanted = next(
+            (t for t in self.pair.source.types if relation(t.schema, t.name) == native.domain), None
+        )
+        if wanted is None:
+            return native, None
+        self._want_whole(wanted)
+        schema = self._schema(wanted.schema)
+        return replace(native, domain=relation(schema, wanted.name)), wanted
+
+    def _want_whole(self, wanted: UserType) -> None:
+        """A type, after those that it is made of; one of a kind that isn't made here must be there."""
+        moved = self._renamed(wanted)
+        if (
+            wanted.kind not in MADE
+            or wanted.of_extension
+            or (moved.schema, moved.name) in self.types
+        ):
+            return
+        for schema, name, _ in wanted.needs:
+            place = (schema, name)
+            part = next((t for t in self.pair.source.types if (t.schema, t.name) == place), None)
+            if part is not None:
+                self._want_whole(part)
+        self._want_type(moved)
+
+    def _renamed(self, wanted: UserType) -> UserType:
+        """The type in the target's schemas, and those that it is made of."""
+        relation, names = self.pair.ends[1].relation, {}
+        for schema, name, printed in wanted.needs:
+            new = self._schema(schema)
+            if new != schema:
+                names[printed] = relation(new, name)
+        base, attributes = wanted.base, wanted.attributes
+        for old, renamed in names.items():
+            base = base.replace(old, renamed) if base else base
+            attributes = tuple(replace(a, type=a.type.replace(old, renamed)) for a in attributes)
+        return replace(wanted, schema=self._schema(wanted.schema), base=base, attributes=attributes)
 
     def _want_type(self, wanted: UserType) -> None:
         key = (wanted.schema, wanted.name)
         standing = self.types.get(key) or next(
             (t for t in self.pair.target.types if (t.schema, t.name) == key), wanted
         )
-        if standing.labels != wanted.labels:
+        if standing.labels != wanted.labels or standing.attributes != wanted.attributes:
+            what = "labels" if wanted.labels else "attributes"
             self.pair.fault(
-                f"type `{wanted.schema}.{wanted.name}` is in the target with other labels",
+                f"type `{wanted.schema}.{wanted.name}` is in the target with other {what}",
                 code="X-TYPE",
                 hint="drop or rename that type in the target",
             )
-        self.types[key] = wanted
+        if key not in self.types:
+            self.types[key] = wanted
+            if key not in self.target.type_names:
+                self.target = replace(self.target, types=(*self.target.types, wanted))
 
     def _is_integer_key(self, table: Table, column: Column, facts: Facts) -> bool:
         one = self.pair.ends[0]
@@ -186,7 +237,7 @@ class Columns:
         one, other = self.pair.ends
         if one.family != other.family:
             return None
-        return other.verbatim(column, self.pair.source, self.pair.target).declared
+        return other.verbatim(column, self.pair.source, self.target).declared
 
     def _write(
         self,

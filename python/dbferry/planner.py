@@ -6,6 +6,8 @@ travels, `keys` what indexes and foreign keys come along; `items` is the plan as
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
 from dbferry.errors import DbferryError
@@ -15,6 +17,7 @@ from dbferry.names import check_columns, check_tables
 from dbferry.pair import Pair
 from dbferry.prepare import Preparation, action, filled
 from dbferry.schema.clauses import Clauses, ClauseWriter, settle
+from dbferry.schema.sequences import SequenceWriter, with_schema
 from dbferry.schema.trial import try_clauses
 from dbferry.selection import Destination, Options, Prepare, destination, read_rules, select
 
@@ -60,14 +63,20 @@ class _Planner:
         # Who has rows to keep can't be emptied when a sample has misled.
         self.sample = pair.options.sample and not filled
         drafts = [self._draft(table, places[table.label], filled) for table in tables]
-        writer = ClauseWriter(pair)
+        writer = ClauseWriter(pair, drafts)
         clauses = [writer.of(draft) for draft in drafts]
-        objects = self._objects(drafts)
+        sequences = SequenceWriter(pair, drafts, clauses)
+        objects = [*self._objects(drafts), *sequences.objects]
         try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
         keys = Keys(pair, drafts)
         items = [self._item(d, keys.of(d), made) for d, made in zip(drafts, clauses, strict=True)]
-        left_out = [what for made in clauses for what in made.left_out] + keys.left_out
+        items = [
+            replace(item, next_values=(*item.next_values, *sequences.next_values[item.name]))
+            for item in items
+        ]
+        left_out = [*sequences.left_out, *(what for made in clauses for what in made.left_out)]
+        left_out += keys.left_out
         return Plan(
             source_engine=pair.source.engine,
             target_engine=pair.target.engine,
@@ -115,7 +124,7 @@ class _Planner:
             place=place,
             action=chosen,
             existing=existing,
-            columns=columns,
+            columns=[with_schema(self.pair, item) for item in columns],
             transfer=transfer,
             sampled=sampled,
         )

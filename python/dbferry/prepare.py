@@ -132,9 +132,10 @@ def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Pr
         for item, made in zip(columns, new.columns, strict=True)
     ]
     before = [other.drop_table(place.schema, place.name)] if draft.action == "drop" else []
+    before += clauses.before
     # A target that makes its tables from the rows' own schema is told nothing before them.
     before += filter(None, [other.create_table(new, pair.target.numbers)])
-    before += other.describe_table(new)
+    before += [*other.describe_table(new), *clauses.after]
     return Preparation(
         columns,
         before,

@@ -14,6 +14,7 @@ from dbferry.catalog import (
     Identity,
     Index,
     NativeType,
+    NumberSequence,
     Session,
     Table,
     UserType,
@@ -177,6 +178,23 @@ class Engine(Protocol):
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]: ...
     def create_schema(self, schema: str) -> str: ...
     def create_type(self, wanted: UserType) -> str: ...
+
+    @property
+    def has_sequences(self) -> bool:
+        """True when sequences stand for themselves; else none of the following is asked."""
+
+    def create_sequence(self, sequence: NumberSequence) -> str: ...
+    def own_sequence(
+        self, sequence: NumberSequence, schema: str | None, table: str, column: str
+    ) -> str: ...
+    def draw(self, sequence: NumberSequence) -> str:
+        """The default that draws from a sequence and does nothing else."""
+
+    def set_sequence(
+        self, sequence: NumberSequence, columns: Sequence[tuple[str | None, str, str]]
+    ) -> Sequence[str]:
+        """Past its own last number, and those of the columns (schema, table, name) that draw from it."""
+
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str: ...
     def describe_table(self, table: NewTable) -> Sequence[str]:
         """The comments that don't stand in CREATE TABLE."""

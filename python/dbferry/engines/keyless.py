@@ -6,9 +6,10 @@ from collections.abc import Collection, Mapping, Sequence
 
 from dbferry.catalog import ForeignKey, Identity, Index, NativeType
 from dbferry.engines import NewTable, Scope, Step, Trial
+from dbferry.engines.unnumbered import Unnumbered
 
 
-class Keyless:
+class Keyless(Unnumbered):
     """The answers of an engine that adds nothing to a table once rows are in."""
 
     no_keys = ""

@@ -7,7 +7,9 @@ words. Whatever isn't plain is then tried on the target before it is promised. W
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
@@ -20,6 +22,8 @@ from dbferry.schema.defaults import default
 from dbferry.schema.expressions import Operand, Translation, Untranslatable
 from dbferry.schema.terms import family
 from dbferry.types import Verdict
+
+LITERAL = re.compile(r"\A('(?:[^']|'')*')::[^'()]+(\(\d+(,\d+)?\))?(\[\])?\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,6 +50,9 @@ class Clauses:
     checks: list[Check] = field(default_factory=list)
     comment: str | None = None
     left_out: list[str] = field(default_factory=list)
+    before: list[str] = field(default_factory=list)
+    """Statements right before the table is made, and right after it."""
+    after: list[str] = field(default_factory=list)
 
     def column(self, name: str) -> Clause:
         return self.columns.get(name, Clause())
@@ -54,10 +61,13 @@ class Clauses:
 class ClauseWriter:
     """Decides for one table after another; names of checks may reach over them."""
 
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, drafts: Sequence[Draft]) -> None:
         self.pair = pair
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
+        gone = {id(d.existing) for d in drafts if d.standing is None}
         for table in pair.target.tables:
+            if id(table) in gone:
+                continue
             space = self._space(table.schema, table.name)
             space.update(self._fold(check.name or "") for check in table.checks)
 
@@ -109,10 +119,14 @@ class ClauseWriter:
                     f"ON UPDATE {column.on_update} of {called} ({self.pair.target.engine} has none); "
                     "hint: a trigger that sets the column does the same"
                 )
-        if column.default is None:
+        if column.default is None or (column.identity is not None and not translation.verbatim):
             return clause
+        text = column.default
+        if self.pair.options.schemas:
+            # A type that has moved to another schema isn't named again: the column has it.
+            text = LITERAL.sub(r"\1", text)
         try:
-            text = default(translation, column.default, self._operand(translation, column))
+            text = default(translation, text, self._operand(translation, column))
         except Untranslatable as why:
             made.left_out.append(said(f"default of {called}", column.default, why))
             return clause

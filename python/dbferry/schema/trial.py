@@ -37,25 +37,40 @@ def try_clauses(
     session = pair.target_session
     risky = [(draft, made, _parts(pair, draft, made)) for draft, made in drafts]
     risky = [(draft, made, parts) for draft, made, parts in risky if parts]
-    if session is None or pair.faults or not risky:
+    if session is None or pair.faults or not (risky or objects):
         return
-    with _frame(pair, session, objects):
-        for draft, made, parts in risky:
+    beside = [statement for _, made, _ in risky for statement in made.before]
+    with _frame(pair, session, [*objects, *beside]) as ready:
+        for draft, made, parts in risky if ready else ():
             _try(pair, session, draft, made, parts)
 
 
 @contextmanager
-def _frame(pair: Pair, session: Session, objects: Sequence[str]) -> Iterator[None]:
+def _frame(pair: Pair, session: Session, objects: Sequence[str]) -> Iterator[bool]:
+    """True when the objects can be made; else there is a fault."""
     begin, end = pair.ends[1].trial_frame
     if begin:
         session.query(begin)
     try:
-        for statement in objects if begin else ():
-            session.query(statement)
-        yield
+        yield all(_makes(pair, session, statement) for statement in objects) if begin else True
     finally:
         if end:
             session.query(end)
+
+
+def _makes(pair: Pair, session: Session, statement: str) -> bool:
+    try:
+        session.query(statement)
+    except DbferryError as error:
+        if error.fatal:
+            raise
+        pair.fault(
+            f"the target can't make what tables need: {error.message}, in: {statement}",
+            code=error.code,
+            hint="make in the target what it lacks, or exclude the tables that need it",
+        )
+        return False
+    return True
 
 
 def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:

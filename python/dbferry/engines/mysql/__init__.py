@@ -18,6 +18,7 @@ from dbferry.catalog import (
 from dbferry.engines import NewTable, Scope, Trial
 from dbferry.engines.mysql import catalog, ddl, describe, dialect, probe, twin, types
 from dbferry.engines.mysql.types import GEOMETRIES
+from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
@@ -33,7 +34,7 @@ TEXTS = frozenset({"char", "varchar"})
 CHARACTER_BYTES = {"ascii": 1, "latin1": 1, "utf8mb3": 3, "utf8": 3}
 
 
-class Mysql:
+class Mysql(Unnumbered):
     family = "mysql"
     dialect = dialect.DIALECT
     has_schemas = True

@@ -33,6 +33,7 @@ class Postgresql:
     typed = True
     has_steps = True
     has_comments = True
+    has_sequences = True
     check_scope: Scope = "table"
     trial_frame = ("BEGIN", "ROLLBACK")
     columns_limit = 1600
@@ -46,6 +47,10 @@ class Postgresql:
     relation = staticmethod(ddl.relation)
     create_schema = staticmethod(ddl.create_schema)
     create_type = staticmethod(ddl.create_type)
+    create_sequence = staticmethod(ddl.create_sequence)
+    own_sequence = staticmethod(ddl.own_sequence)
+    draw = staticmethod(ddl.draw)
+    set_sequence = staticmethod(ddl.set_sequence)
     finish_table = staticmethod(ddl.finish_table)
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
@@ -96,10 +101,10 @@ class Postgresql:
                 code="X-DOMAIN",
                 note=f"domain {native.domain} is not in the target: its base type",
             )
-        if native.schema == "pg_catalog" or native.kind == "enum":
-            return Declared(native=native)
-        bare = native.element or native.name
-        if (native.schema, bare) in known or native.schema is None:
+        bare = (native.element or native.name).lower()
+        if native.schema in (None, "pg_catalog") or (native.schema, bare) in {
+            (schema, name.lower()) for schema, name in known
+        }:
             return Declared(native=native)
         return Declared(
             native=native,

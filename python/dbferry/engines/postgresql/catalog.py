@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Collection
 from dataclasses import replace
@@ -13,11 +14,12 @@ from dbferry.catalog import (
     Identity,
     IdentityKind,
     NativeType,
+    NumberSequence,
     Session,
     Table,
     UserType,
 )
-from dbferry.engines.postgresql import ddl
+from dbferry.engines.postgresql import ddl, objects
 from dbferry.engines.postgresql import keys as keys_of_tables
 
 USER_SCHEMAS = (
@@ -97,31 +99,8 @@ SELECT k.conrelid, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.co
        pg_catalog.to_jsonb(k) ->> 'conenforced'
 FROM pg_catalog.pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ORDER BY k.conrelid, k.conname"""
 
-SEQUENCES = """
-SELECT d.refobjid, a.attname,
-       pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname),
-       q.seqincrement, q.seqstart,
-       CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE')
-            THEN pg_catalog.pg_sequence_last_value(s.oid) END,
-       pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE')
-FROM pg_catalog.pg_depend d
-JOIN pg_catalog.pg_class s ON s.oid = d.objid AND s.relkind = 'S'
-JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
-JOIN pg_catalog.pg_sequence q ON q.seqrelid = s.oid
-JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
-WHERE d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
-  AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass AND d.deptype IN ('a', 'i')"""
-
-TYPES = """
-SELECT n.nspname, t.typname, t.typtype, e.enumlabel
-FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
-WHERE t.oid >= 16384 AND t.typcategory <> 'A'
-ORDER BY n.nspname, t.typname, e.enumsortorder"""
-
 SKIPPED = {"f": "foreign table", "v": "view", "m": "materialized view"}
 FIRST_USER_OID = 16384
-KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range"}
 
 
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
@@ -139,7 +118,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
 
 def _read(session: Session) -> Catalog:
     where = USER_SCHEMAS
-    types = user_types(session)
+    types = objects.user_types(session)
     keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for relid, constraint, name in session.query(KEYS):
         keys[relid or ""].append((constraint or "", name or ""))
@@ -148,13 +127,17 @@ def _read(session: Session) -> Catalog:
     for oid, schema, name, relkind, rows, size in session.query(LEAVES):
         foreign |= {oid or ""} if relkind == "f" else set()
         leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
-    columns = _columns(session, where, types)
+    of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
+    listed = session.query(TABLES.format(where=where, of_extension=of_extension))
+    sequences = objects.sequences(
+        session, {row[0] or "": (row[1] or "", row[2] or "") for row in listed}
+    )
+    columns = _columns(session, where, types, sequences)
     others = keys_of_tables.read(session, where)
     checks = _checks(session)
-    of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
     tables: list[Table] = []
     skipped: list[str] = []
-    for row in session.query(TABLES.format(where=where, of_extension=of_extension)):
+    for row in listed:
         oid, schema, name, relkind, has_children, rows, size, comment = row
         if relkind in SKIPPED:
             skipped.append(f"{SKIPPED[relkind]} {schema}.{name}")
@@ -191,23 +174,14 @@ def _read(session: Session) -> Catalog:
         schemas=tuple(row[0] or "" for row in namespaces),
         tables=tuple(tables),
         types=types,
+        sequences=tuple(
+            sequence for sequence in sequences.all if sequence not in _behind_identities(columns)
+        ),
         skipped=tuple(skipped),
         settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
         extensions=frozenset(
             row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")
         ),
-    )
-
-
-def user_types(session: Session) -> tuple[UserType, ...]:
-    labels: dict[tuple[str, str, str], list[str]] = defaultdict(list)
-    for schema, name, kind, label in session.query(TYPES):
-        found = labels[schema or "", name or "", KINDS.get(kind or "", "base")]
-        if label is not None:
-            found.append(label)
-    return tuple(
-        UserType(schema=schema, name=name, kind=kind, labels=tuple(found))
-        for (schema, name, kind), found in labels.items()
     )
 
 
@@ -227,46 +201,57 @@ def _checks(session: Session) -> dict[str, list[Check]]:
     return found
 
 
-def _sequences(session: Session) -> dict[tuple[str, str], Identity]:
-    found: dict[tuple[str, str], Identity] = {}
-    for relid, column, sequence, increment, start, last, readable in session.query(SEQUENCES):
-        step = int(increment or 1)
-        following = int(last) + step if last is not None else int(start or 1)
-        found[relid or "", column or ""] = Identity(
-            kind=IdentityKind.SERIAL,
-            sequence=sequence,
-            increment=step,
-            next_value=following if readable == "t" else None,
-        )
-    return found
+def _behind_identities(columns: dict[str, list[Column]]) -> set[NumberSequence]:
+    return {
+        column.identity.sequence
+        for found in columns.values()
+        for column in found
+        if column.identity and column.identity.sequence and column.draws is None
+    }
 
 
-def _columns(session: Session, where: str, types: tuple[UserType, ...]) -> dict[str, list[Column]]:
-    sequences = _sequences(session)
+def _identity(
+    sequence: NumberSequence | None, drawn: NumberSequence | None, declared: str
+) -> Identity | None:
+    """A sequence that a column owns makes it serial only if its default draws from it."""
+    if sequence is None or not (declared or drawn == sequence):
+        return None
+    kinds = {"a": IdentityKind.ALWAYS, "d": IdentityKind.BY_DEFAULT}
+    following = sequence.start if sequence.last is None else sequence.last + sequence.increment
+    return Identity(
+        kind=kinds.get(declared, IdentityKind.SERIAL),
+        sequence=sequence,
+        increment=sequence.increment,
+        next_value=following if sequence.readable else None,
+    )
+
+
+def _default(text: str | None, drawn: NumberSequence | None) -> str | None:
+    """A default that only draws from a sequence is told in one way."""
+    if drawn is not None and re.fullmatch(r"nextval\('(?:[^']|'')*'::regclass\)", text or ""):
+        return ddl.draw(drawn)
+    return text
+
+
+def _columns(
+    session: Session, where: str, types: tuple[UserType, ...], sequences: objects.Sequences
+) -> dict[str, list[Column]]:
     labels = {(t.schema, t.name): t.labels for t in types}
     columns: dict[str, list[Column]] = defaultdict(list)
     for row in session.query(COLUMNS.format(where=where)):
-        relid, name, position, nullable, default, identity, generated = row[:7]
-        sequence = sequences.get((relid or "", name or ""))
-        # A sequence that a column owns makes it serial only if its default draws from it.
-        if sequence and not identity and "nextval(" not in (default or ""):
-            sequence = None
-        if sequence and identity:
-            kind = IdentityKind.ALWAYS if identity == "a" else IdentityKind.BY_DEFAULT
-            sequence = Identity(
-                kind=kind,
-                sequence=sequence.sequence,
-                next_value=sequence.next_value,
-                increment=sequence.increment,
-            )
+        relid, name, position, nullable, default, declared, generated = row[:7]
+        place = (relid or "", name or "")
+        drawn = sequences.drawn.get(place)
+        identity = _identity(sequences.owned.get(place), drawn, declared or "")
         columns[relid or ""].append(
             Column(
                 name=name or "",
                 position=int(position or 0),
                 nullable=nullable == "t",
                 native=replace(native(row, labels), collation=row[20]),
-                identity=sequence,
-                default=None if generated or sequence else default,
+                identity=identity,
+                default=None if generated else _default(default, drawn),
+                draws=drawn,
                 generated=default if generated else None,
                 stored=generated == "s",
                 comment=row[21],
@@ -326,7 +311,7 @@ def native(
         length=length,
         labels=labels.get((schema or "", name or ""), ()),
         schema=owner,
-        kind="array" if is_array else KINDS.get(typtype or "", "base"),
+        kind="array" if is_array else objects.KINDS.get(typtype or "", "base"),
         domain=domain,
         element=element if is_array else None,
         binary=all(number < FIRST_USER_OID for number in numbers)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbferry.catalog import ForeignKey, Identity, IdentityKind, Index, Part, UserType
+from dbferry.catalog import (
+    ForeignKey,
+    Identity,
+    IdentityKind,
+    Index,
+    NumberSequence,
+    Part,
+    UserType,
+)
 from dbferry.engines import NewColumn, NewTable, Step, Trial
 
 TRIAL = "dbferry_trial"
+BOUNDS = {"smallint": (1 << 15) - 1, "integer": (1 << 31) - 1, "bigint": (1 << 63) - 1}
 SAVEPOINT = "SAVEPOINT dbferry_trial"
 
 
@@ -30,18 +39,99 @@ def create_schema(schema: str) -> str:
 
 
 def create_type(wanted: UserType) -> str:
-    labels = ", ".join(map(literal, wanted.labels))
-    return f"CREATE TYPE {relation(wanted.schema, wanted.name)} AS ENUM ({labels})"
+    name = relation(wanted.schema, wanted.name)
+    match wanted.kind:
+        case "domain":
+            parts = [f"CREATE DOMAIN {name} AS {wanted.base}"]
+            parts += [f"COLLATE {wanted.collation}"] if wanted.collation else []
+            parts += [f"DEFAULT {wanted.default}"] if wanted.default is not None else []
+            parts += [] if wanted.nullable else ["NOT NULL"]
+            parts += [
+                f"CONSTRAINT {quote(c.name or '')} {c.expression}" for c in wanted.checks if c.valid
+            ]
+            later = [
+                f"; ALTER DOMAIN {name} ADD CONSTRAINT {quote(c.name or '')} {c.expression}"
+                for c in wanted.checks
+                if not c.valid
+            ]
+            return " ".join(parts) + "".join(later)
+        case "composite":
+            attributes = ", ".join(
+                f"{quote(a.name)} {a.type}" + (f" COLLATE {a.collation}" if a.collation else "")
+                for a in wanted.attributes
+            )
+            return f"CREATE TYPE {name} AS ({attributes})"
+        case _:
+            return f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, wanted.labels))})"
 
 
-def _column(column: NewColumn) -> str:
+def create_sequence(sequence: NumberSequence) -> str:
+    place = relation(sequence.schema, sequence.name)
+    options = [f"AS {sequence.type}"] if sequence.type != "bigint" else []
+    return " ".join([f"CREATE SEQUENCE IF NOT EXISTS {place}", *options, *_options(sequence)])
+
+
+def _options(sequence: NumberSequence) -> list[str]:
+    """What isn't as it is by itself."""
+    upwards, whole = sequence.increment > 0, BOUNDS[sequence.type]
+    low, high = (1, whole) if upwards else (-whole - 1, -1)
+    parts = [f"INCREMENT BY {sequence.increment}"] if sequence.increment != 1 else []
+    parts += [f"MINVALUE {sequence.minimum}"] if sequence.minimum != low else []
+    parts += [f"MAXVALUE {sequence.maximum}"] if sequence.maximum != high else []
+    first = sequence.minimum if upwards else sequence.maximum
+    parts += [f"START WITH {sequence.start}"] if sequence.start != first else []
+    parts += [f"CACHE {sequence.cache}"] if sequence.cache != 1 else []
+    return parts + (["CYCLE"] if sequence.cycle else [])
+
+
+def own_sequence(sequence: NumberSequence, schema: str | None, table: str, column: str) -> str:
+    owner = f"{relation(schema, table)}.{quote(column)}"
+    return f"ALTER SEQUENCE {relation(sequence.schema, sequence.name)} OWNED BY {owner}"
+
+
+def draw(sequence: NumberSequence) -> str:
+    return f"nextval({literal(relation(sequence.schema, sequence.name))}::regclass)"
+
+
+def set_sequence(
+    sequence: NumberSequence, columns: Sequence[tuple[str | None, str, str]]
+) -> Sequence[str]:
+    """Past its own last number, and past those of the columns (schema, table, name) that draw from it."""
+    edge = "max" if sequence.increment > 0 else "min"
+    known = [f"(SELECT {edge}({quote(c)}) FROM {relation(s, t)})" for s, t, c in columns]
+    if sequence.last is not None:
+        known.append(str(sequence.last))
+    if not known:
+        return ()
+    name = literal(relation(sequence.schema, sequence.name))
+    return (_further(name, known, sequence),)
+
+
+def _further(name: str, known: Sequence[str], sequence: NumberSequence | None) -> str:
+    """Sets a sequence to the furthest of the known numbers that it may hold; to its start if there is none."""
+    start, step = (sequence.start, sequence.increment) if sequence else (1, 1)
+    low, high = (sequence.minimum, sequence.maximum) if sequence else (1, BOUNDS["bigint"])
+    furthest = "greatest" if step > 0 else "least"
+    return (
+        f"SELECT setval({name}, coalesce(k, {start}), k IS NOT NULL) FROM (SELECT CASE WHEN m "
+        f"BETWEEN {low} AND {high} THEN m END FROM (SELECT {furthest}({', '.join(known)})) AS f (m)) AS g (k) "
+        f"WHERE {name} IS NOT NULL"
+    )
+
+
+def _column(column: NewColumn, table: str) -> str:
     parts = [quote(column.name), column.native.domain or column.native.text]
     if column.native.collation is not None:
         parts.append(f"COLLATE {column.native.collation}")
-    if column.identity is not None:
+    if column.identity is not None and column.default is None:
         always = column.identity.kind is IdentityKind.ALWAYS
-        step = column.identity.increment
-        options = f" (INCREMENT BY {step})" if step != 1 else ""
+        step, sequence = column.identity.increment, column.identity.sequence
+        told = [f"INCREMENT BY {step}"] if step != 1 else []
+        if sequence is not None and column.identity.kind is not IdentityKind.SERIAL:
+            named = sequence.name != f"{table}_{column.name}_seq"
+            name = relation(sequence.schema, sequence.name)
+            told = [f"SEQUENCE NAME {name}"] * named + _options(sequence)
+        options = f" ({' '.join(told)})" if told else ""
         parts.append(f"GENERATED {'ALWAYS' if always else 'BY DEFAULT'} AS IDENTITY{options}")
     if column.generated is not None:
         kept = "STORED" if column.stored else "VIRTUAL"
@@ -54,7 +144,7 @@ def _column(column: NewColumn) -> str:
 
 
 def create_table(table: NewTable) -> str:
-    columns = ",\n    ".join(_column(column) for column in table.columns)
+    columns = ",\n    ".join(_column(column, table.name) for column in table.columns)
     return f"CREATE TABLE {relation(table.schema, table.name)} (\n    {columns}\n)"
 
 
@@ -70,7 +160,7 @@ def describe_table(table: NewTable) -> Sequence[str]:
 
 def try_table(table: NewTable) -> Trial:
     """In a transaction that is rolled back."""
-    lines = [_column(column) for column in table.columns]
+    lines = [_column(column, table.name) for column in table.columns]
     lines += [f"CHECK ({check.expression})" for check in table.checks]
     body = ",\n    ".join(lines)
     return Trial(
@@ -191,13 +281,10 @@ def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
 
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
     """The next value: the source's own, or past every row, whichever is further along."""
-    place, name, step = relation(schema, table), quote(column), identity.increment
-    sequence = f"pg_get_serial_sequence({literal(place)}, {literal(column)})"
-    edge, furthest = ("max", "greatest") if step > 0 else ("min", "least")
-    known = [f"{edge}({name}) + {step}"]
+    place, step = relation(schema, table), identity.increment
+    edge = "max" if step > 0 else "min"
+    known = [f"(SELECT {edge}({quote(column)}) FROM {place})"]
     if identity.next_value is not None:
-        known.append(f"{identity.next_value}")
-    return (
-        f"SELECT setval({sequence}, coalesce({furthest}({', '.join(known)}), 1), false) "
-        f"FROM {place} HAVING {sequence} IS NOT NULL",
-    )
+        known.append(str(identity.next_value - step))
+    name = f"pg_get_serial_sequence({literal(place)}, {literal(column)})"
+    return (_further(name, known, identity.sequence),)

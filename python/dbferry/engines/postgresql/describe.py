@@ -13,7 +13,8 @@ from typing import Any
 
 from dbferry.catalog import Catalog, Column, Session, Table
 from dbferry.engines.postgresql import ddl
-from dbferry.engines.postgresql.catalog import LEAVES, money_digits, native, user_types
+from dbferry.engines.postgresql.catalog import LEAVES, money_digits, native
+from dbferry.engines.postgresql.objects import user_types
 
 NAMED = """
 SELECT c.oid, n.nspname, c.relname, c.relkind,

@@ -16,13 +16,14 @@ from dbferry.catalog import (
 )
 from dbferry.engines import NewTable, Scope, Step, Trial
 from dbferry.engines.sqlite import catalog, ddl, describe, dialect, probe, types
+from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
 
 _FOLD = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1)})
 
 
-class Sqlite:
+class Sqlite(Unnumbered):
     name = "sqlite"
     family = "sqlite"
     dialect = dialect.DIALECT

@@ -1,0 +1,161 @@
+"""Reads what tables of PostgreSQL are made with: types of the user's own, and sequences."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field, replace
+
+from dbferry.catalog import Attribute, Check, NumberSequence, Session, UserType
+
+Row = tuple[str | None, ...]
+KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range"}
+
+# Tables have types of their own, which come with them.
+TYPES = """
+SELECT t.oid, n.nspname, t.typname, t.typtype, e.enumlabel,
+       CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod) END,
+       t.typnotnull, t.typdefault,
+       CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END,
+       EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.objid = t.oid AND x.deptype = 'e'
+               AND x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass)
+FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
+LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = t.typcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
+WHERE t.oid >= 16384 AND t.typcategory <> 'A'
+ORDER BY n.nspname, t.typname, e.enumsortorder"""
+
+ATTRIBUTES = """
+SELECT c.reltype, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
+       CASE WHEN a.attcollation <> t.typcollation
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
+WHERE c.relkind = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+ORDER BY c.reltype, a.attnum"""
+
+CHECKS = """
+SELECT k.contypid, k.conname, pg_catalog.pg_get_constraintdef(k.oid), k.convalidated
+FROM pg_catalog.pg_constraint k WHERE k.contypid <> 0 AND k.contype = 'c' ORDER BY k.contypid, k.conname"""
+
+# A type that is made of others, by their elements where those are arrays.
+NEEDS = """
+WITH made (oid, part) AS (
+    SELECT t.oid, t.typbasetype FROM pg_catalog.pg_type t WHERE t.typtype = 'd'
+  UNION
+    SELECT c.reltype, a.atttypid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+    WHERE c.relkind = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+)
+SELECT DISTINCT m.oid, n.nspname, coalesce(e.typname, p.typname),
+       pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(coalesce(e.typname, p.typname))
+FROM made m JOIN pg_catalog.pg_type p ON p.oid = m.part
+LEFT JOIN pg_catalog.pg_type e ON e.oid = p.typelem AND p.typcategory = 'A'
+JOIN pg_catalog.pg_namespace n ON n.oid = coalesce(e.typnamespace, p.typnamespace)
+WHERE coalesce(e.oid, p.oid) >= 16384 ORDER BY 1, 2, 3"""
+
+SEQUENCES = """
+SELECT s.oid, n.nspname, s.relname, pg_catalog.format_type(q.seqtypid, NULL), q.seqstart, q.seqincrement,
+       q.seqmin, q.seqmax, q.seqcache, q.seqcycle,
+       CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE')
+            THEN pg_catalog.pg_sequence_last_value(s.oid) END,
+       pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE'),
+       d.refobjid, a.attname
+FROM pg_catalog.pg_sequence q
+JOIN pg_catalog.pg_class s ON s.oid = q.seqrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
+LEFT JOIN pg_catalog.pg_depend d ON d.objid = s.oid AND d.deptype IN ('a', 'i')
+      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = d.refobjid AND a.attnum = d.refobjsubid
+WHERE s.relpersistence <> 't' AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend x WHERE x.objid = s.oid AND x.deptype = 'e'
+      AND x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+ORDER BY n.nspname, s.relname"""
+
+# The sequence that a column's default draws from.
+DRAWS = """
+SELECT ad.adrelid, a.attname, d.refobjid
+FROM pg_catalog.pg_attrdef ad
+JOIN pg_catalog.pg_attribute a ON a.attrelid = ad.adrelid AND a.attnum = ad.adnum
+JOIN pg_catalog.pg_depend d ON d.objid = ad.oid AND d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
+     AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'"""
+
+
+def user_types(session: Session) -> tuple[UserType, ...]:
+    attributes: dict[str, list[Attribute]] = defaultdict(list)
+    for oid, name, text, collation in session.query(ATTRIBUTES):
+        attributes[oid or ""].append(Attribute(name or "", text or "", collation))
+    checks: dict[str, list[Check]] = defaultdict(list)
+    for oid, name, text, valid in session.query(CHECKS):
+        checks[oid or ""].append(Check(name=name, expression=text or "", valid=valid == "t"))
+    needs: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
+    for oid, schema, name, printed in session.query(NEEDS):
+        needs[oid or ""].append((schema or "", name or "", printed or ""))
+    found: dict[str, UserType] = {}
+    for row in session.query(TYPES):
+        oid, schema, name, kind, label, base, never_null, default, collation, extension = row
+        made = found.get(oid or "")
+        if made is None:
+            made = UserType(
+                schema=schema or "",
+                name=name or "",
+                kind=KINDS.get(kind or "", "base"),
+                base=base,
+                nullable=never_null != "t",
+                default=default,
+                collation=collation,
+                of_extension=extension == "t",
+                checks=tuple(checks[oid or ""]),
+                attributes=tuple(attributes[oid or ""]),
+                needs=tuple(needs[oid or ""]),
+            )
+        if label is not None:
+            made = replace(made, labels=(*made.labels, label))
+        found[oid or ""] = made
+    return tuple(found.values())
+
+
+@dataclass
+class Sequences:
+    all: list[NumberSequence] = field(default_factory=list)
+    """Those that stand for themselves: not the ones behind identities."""
+    owned: dict[tuple[str, str], NumberSequence] = field(default_factory=dict)
+    """By the oid and the column of the table that they go with, identities among them."""
+    drawn: dict[tuple[str, str], NumberSequence] = field(default_factory=dict)
+    """By the oid and the column whose default draws from them."""
+
+
+def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences:
+    """`tables` are schema and name of each by its oid."""
+    found = Sequences()
+    by_oid: dict[str, NumberSequence] = {}
+    for row in session.query(SEQUENCES):
+        oid, schema, name, kind, start, increment, low, high, cache, cycle, last = row[:11]
+        readable, relid, column = row[11:]
+        sequence = NumberSequence(
+            schema=schema or "",
+            name=name or "",
+            type=kind or "bigint",
+            start=int(start or 1),
+            increment=int(increment or 1),
+            minimum=int(low or 1),
+            maximum=int(high or 1),
+            cache=int(cache or 1),
+            cycle=cycle == "t",
+            last=int(last) if last is not None else None,
+            readable=readable == "t",
+            owner=(*tables[relid], column or "") if relid in tables else None,
+        )
+        by_oid[oid or ""] = sequence
+        if column is not None:
+            found.owned[relid or "", column] = sequence
+        found.all.append(sequence)
+    for relid, column, oid in session.query(DRAWS):
+        if oid in by_oid:
+            found.drawn[relid or "", column or ""] = by_oid[oid]
+    return found

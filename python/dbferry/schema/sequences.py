@@ -1,0 +1,106 @@
+"""Sequences that stand for themselves, and those that defaults draw from: PostgreSQL's, in another PostgreSQL.
+
+One that goes with a column is made beside its table; all others are made before any table. Their next number is
+set at the end, past the source's and past every row of the columns that draw from them.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import replace
+
+from dbferry.catalog import IdentityKind, NumberSequence
+from dbferry.items import ColumnItem
+from dbferry.keys import Draft
+from dbferry.pair import Pair
+from dbferry.schema.clauses import Clauses
+from dbferry.selection import map_schema
+
+Place = tuple[str, str]
+
+
+class SequenceWriter:
+    """Decides for all tables at once: they may share a sequence."""
+
+    def __init__(self, pair: Pair, drafts: list[Draft], clauses: list[Clauses]) -> None:
+        self.pair = pair
+        self.objects: list[str] = []
+        """Statements before any table."""
+        self.next_values: dict[str, list[str]] = defaultdict(list)
+        """By the label of the table that they come last with."""
+        self.left_out: list[str] = []
+        one, other = pair.ends
+        if not (one.name == other.name and other.has_sequences):
+            self.left_out = [
+                f"sequence {s.schema}.{s.name} ({pair.target.engine} has none that stands for itself)"
+                for s in pair.source.sequences
+                if s.owner is None
+            ]
+            return
+        self._standing = {(s.schema, s.name) for s in pair.target.sequences}
+        self._drawn: dict[Place, list[tuple[str, tuple[str | None, str, str]]]] = defaultdict(list)
+        self._made: dict[Place, NumberSequence] = {}
+        for draft, made in zip(drafts, clauses, strict=True):
+            self._table(draft, made)
+        if not (pair.options.tables or pair.options.exclude):
+            for sequence in pair.source.sequences:
+                if sequence.owner is None:
+                    self._make(sequence)
+        self._end()
+
+    def _mapped(self, sequence: NumberSequence) -> NumberSequence:
+        pair = self.pair
+        schema = map_schema(sequence.schema, pair.source, pair.target, pair.ends, pair.options)
+        return replace(sequence, schema=schema or sequence.schema)
+
+    def _table(self, draft: Draft, made: Clauses) -> None:
+        if draft.standing is not None:
+            return
+        other = self.pair.ends[1]
+        for item in draft.columns:
+            column = draft.table.column(item.name)
+            drawn = column.draws if column else None
+            if column is None or drawn is None or made.column(item.name).default is None:
+                continue
+            sequence = self._mapped(drawn)
+            if column.default == other.draw(drawn):
+                made.columns[item.name] = replace(
+                    made.column(item.name), default=other.draw(sequence)
+                )
+            place = (draft.place.schema, draft.name, item.target)
+            owns = drawn.owner == (draft.table.schema, draft.table.name, item.name)
+            if owns:
+                made.before.append(other.create_sequence(sequence))
+                made.after.append(other.own_sequence(sequence, *place))
+            else:
+                self._make(drawn)
+                self._drawn[sequence.schema, sequence.name].append((draft.table.label, place))
+
+    def _make(self, told: NumberSequence) -> None:
+        sequence = self._mapped(told)
+        place = (sequence.schema, sequence.name)
+        if place not in self._made:
+            self._made[place] = sequence
+            if place not in self._standing:
+                self.objects.append(self.pair.ends[1].create_sequence(sequence))
+
+    def _end(self) -> None:
+        other = self.pair.ends[1]
+        for place, sequence in self._made.items():
+            drawing = self._drawn[place]
+            statements = other.set_sequence(sequence, [column for _, column in drawing])
+            if drawing:
+                self.next_values[drawing[-1][0]] += statements
+            elif place not in self._standing:
+                self.objects += statements
+
+
+def with_schema(pair: Pair, item: ColumnItem) -> ColumnItem:
+    """The column whose identity's sequence has the target's schema."""
+    identity = item.identity
+    if identity is None or identity.sequence is None or identity.kind is IdentityKind.SERIAL:
+        return item
+    told = identity.sequence
+    schema = map_schema(told.schema, pair.source, pair.target, pair.ends, pair.options)
+    sequence = replace(told, schema=schema or told.schema)
+    return replace(item, identity=replace(identity, sequence=sequence))

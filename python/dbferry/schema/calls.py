@@ -71,6 +71,13 @@ def _keyword(t: Translation, node: Node) -> Term:
     return _call(t, CALLED[type(node)], [])
 
 
+@says(exp.Floor, exp.Ceil)
+def _rounded(t: Translation, node: Node) -> Term:
+    only(node, "this")
+    meaning = "floor" if isinstance(node, exp.Floor) else "ceiling"
+    return t.said_as(meaning, [t.fit(node.this)])
+
+
 @says(exp.Anonymous)
 def _anonymous(t: Translation, node: Node) -> Term:
     only(node, "this", "expressions")
@@ -93,6 +100,11 @@ def _call(t: Translation, name: str, given: Sequence[Node]) -> Term:
             return replace(left, sql=f"NULLIF({left.sql}, {right.sql})", literal=False)
         case "if":
             return t.say(exp.If(this=given[0], true=given[1], false=given[2]))
+        case "length":
+            term = t.fit(given[0])
+            return t.said_as("bytes" if term.kind is Kind.BINARY else "characters", [term])
+        case "remainder":
+            return t.say(exp.Mod(this=given[0], expression=given[1]))
         case "substring":
             return _slice(t, *given)
         case "join" | "join_present":

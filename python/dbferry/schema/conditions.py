@@ -40,12 +40,13 @@ def _not(t: Translation, node: Node) -> Term:
 
 @says(exp.Is)
 def _is(t: Translation, node: Node) -> Term:
-    only(node, "this", "expression")
+    only(node, "this", "expression", "negate")
+    word = "IS NOT" if node.args.get("negate") else "IS"
     if isinstance(node.expression, exp.Null):
-        return _bool(f"({t.say(node.this).sql} IS NULL)")
+        return _bool(f"({t.say(node.this).sql} {word} NULL)")
     if isinstance(node.expression, exp.Boolean):
         truth = "TRUE" if node.expression.this else "FALSE"
-        return _bool(f"({t.truth(node.this)} IS {truth})")
+        return _bool(f"({t.truth(node.this)} {word} {truth})")
     raise Untranslatable(f"`{said(node)}`")
 
 

@@ -27,7 +27,7 @@ from dbferry.types import Kind
 __all__ = ["Operand", "Term", "Translation", "Untranslatable", "calls", "conditions", "literals"]
 
 ORDERED = frozenset({"number", "date", "timestamp", "time"})
-EQUATED = ORDERED | {"text", "enum", "bool"}
+EQUATED = ORDERED | {"text", "enum", "bool", "binary"}
 
 
 @cache
@@ -39,10 +39,15 @@ def _parser(name: str) -> type[sqlglot.Dialect]:
 
 
 def parse(text: str, dialect: Dialect) -> Node:
+    """In parentheses: REPLACE and others begin a statement where nothing stands before them."""
     try:
-        return sqlglot.parse_one(text, dialect=_parser(dialect.parser))
+        node = sqlglot.parse_one(f"({text}\n)", dialect=_parser(dialect.parser), into=exp.Condition)
     except SqlglotError:
         raise Untranslatable("it can't be parsed") from None
+    if not isinstance(node, exp.Paren):
+        raise Untranslatable("it is more than an expression")
+    inner: Node = node.this
+    return inner
 
 
 class Translation:

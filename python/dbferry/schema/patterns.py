@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -34,10 +35,15 @@ def of_like(pattern: str, escape: str) -> list[Piece]:
 
 
 def of_glob(pattern: str) -> list[Piece]:
-    if "[" in pattern:
-        raise Untranslatable("a pattern of GLOB with a class of characters")
-    wildcards = {"*": "any", "?": "one"}
-    return [Piece(wildcard=wildcards[c]) if c in wildcards else Piece(c) for c in pattern]
+    """A class of one character stands for it."""
+    pieces: list[Piece] = []
+    for part in re.findall(r"\[[^\^\]]\]|.", pattern, re.DOTALL):
+        if part == "[":
+            raise Untranslatable("a pattern of GLOB with a class of characters")
+        wildcard = {"*": "any", "?": "one"}.get(part)
+        text = part[1] if len(part) == 3 else part
+        pieces.append(Piece(wildcard=wildcard) if wildcard else Piece(text))
+    return pieces
 
 
 def has_letters(pieces: Sequence[Piece]) -> bool:

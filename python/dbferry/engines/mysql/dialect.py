@@ -23,7 +23,7 @@ DIALECT = Dialect(
         "char_length/1": "characters", "character_length/1": "characters",
         "length/1": "bytes", "octet_length/1": "bytes",
         "ltrim/1": "trim_left", "rtrim/1": "trim_right", "replace/3": "replace",
-        "abs/1": "absolute", "floor/1": "floor", "ceil/1": "ceiling", "ceiling/1": "ceiling",
+        "abs/1": "absolute",
         "round/1": "round", "round/2": "round", "mod/2": "remainder",
         "coalesce": "coalesce", "ifnull/2": "coalesce", "nullif/2": "nullif", "concat": "join",
         "substr/2": "substring", "substr/3": "substring", "mid/3": "substring",

@@ -34,7 +34,7 @@ DIALECT = Dialect(
     words_are_text=True,
     stored=stored,
     functions={
-        "lower/1": "lower_ascii", "upper/1": "upper_ascii", "length/1": "characters",
+        "lower/1": "lower_ascii", "upper/1": "upper_ascii", "length/1": "length",
         "ltrim/1": "trim_left", "rtrim/1": "trim_right", "replace/3": "replace",
         "abs/1": "absolute", "coalesce": "coalesce", "ifnull/2": "coalesce", "nullif/2": "nullif", "iif/3": "if",
         "substr/2": "substring", "substr/3": "substring", "json_valid/1": "json_valid",

@@ -118,6 +118,23 @@ def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
     )
 
 
+def _declaration(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> str | None:
+    """The source's own statement, where the table is the same in the target by name, columns and keys."""
+    table = draft.table
+    same = pair.source.engine == pair.target.engine and draft.place.name == table.name
+    columns = all(
+        column is not None
+        and (item.target, item.target_type, item.nullable)
+        == (column.name, column.native, column.nullable)
+        for item in draft.columns
+        for column in [table.column(item.name)]
+    )
+    keys = len(carried.foreign_keys) == len(table.foreign_keys)
+    whole = len(draft.columns) == len(table.columns)
+    whole = whole and not table.left_out and not clauses.left_out
+    return table.declaration if same and columns and keys and whole else None
+
+
 def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Preparation:
     other, place, columns = pair.ends[1], draft.place, draft.columns
     new = replace(
@@ -125,6 +142,7 @@ def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Pr
         primary_key_name=carried.primary_key_name,
         indexes=tuple(carried.indexes),
         foreign_keys=tuple(carried.foreign_keys),
+        declaration=_declaration(pair, draft, carried, clauses),
     )
     new, notes = other.fit_rows(new)
     columns = [

@@ -62,6 +62,8 @@ class NewTable:
     charset: str | None = None
     collation: str | None = None
     """As `Table.collation`, between two of one engine."""
+    declaration: str | None = None
+    """The statement that makes it as it was in the source, where it may stay so."""
 
 
 @dataclass(frozen=True)

@@ -43,6 +43,8 @@ def _column(column: NewColumn, is_rowid: bool) -> str:
 
 
 def create_table(table: NewTable) -> str:
+    if table.declaration is not None:
+        return table.declaration
     rowid = next(
         (
             c.name
@@ -93,13 +95,15 @@ def _part(part: Part) -> str:
 
 
 def finish_table(table: NewTable) -> Sequence[Step]:
+    """A declaration of its own has its constraints already."""
+    indexes = [i for i in table.indexes if not (i.constraint and table.declaration)]
     return [
         Step(
             what=f"index `{index.name}`",
             sql=f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {quote(index.name or '')} "
             f"ON {quote(table.name)} ({', '.join(map(_part, index.parts))})",
         )
-        for index in table.indexes
+        for index in indexes
     ]
 
 

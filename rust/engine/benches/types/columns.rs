@@ -3,12 +3,13 @@
 use std::sync::Arc;
 
 use arrow_array::builder::{FixedSizeBinaryBuilder, ListBuilder, StringBuilder};
+use arrow_array::types::IntervalMonthDayNano;
 use arrow_array::{
     ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    StringArray, TimestampMicrosecondArray,
+    IntervalMonthDayNanoArray, StringArray, TimestampMicrosecondArray,
 };
 use dbferry::plan::{ColumnPlan, Flight};
-use serde_json::json;
+use serde_json::{Value, json};
 
 pub const ROWS: usize = 8192;
 
@@ -98,6 +99,11 @@ pub fn list() -> ArrayRef {
     Arc::new(lists.finish())
 }
 
+pub fn interval() -> ArrayRef {
+    let values = numbers().map(|n| IntervalMonthDayNano::new(13, 28, n * 1_000));
+    Arc::new(IntervalMonthDayNanoArray::from_iter_values(values))
+}
+
 pub fn binary() -> ArrayRef {
     let values = numbers().map(|n| n.to_le_bytes().repeat(4)).collect::<Vec<_>>();
     Arc::new(BinaryArray::from_iter_values(values))
@@ -115,10 +121,12 @@ pub fn uuid() -> ArrayRef {
 
 /// A plan with nothing but what a decoder and an encoder look at.
 pub fn plan(read: &str, write: &str, flight: Flight) -> ColumnPlan {
-    serde_json::from_value(json!({
-        "name": "c", "target": "c", "expression": "c", "read": read, "write": write, "flight": flight,
-    }))
-    .unwrap()
+    let plan = |read: &str, write: &str, flight: Flight, element: Option<Value>| {
+        json!({"name": "c", "target": "c", "expression": "c", "read": read, "write": write,
+               "flight": flight, "element": element})
+    };
+    let text = (flight == Flight::List).then(|| plan("text", "text", Flight::Text, None));
+    serde_json::from_value(plan(read, write, flight, text)).unwrap()
 }
 
 pub const MONEY: Flight = Flight::Decimal { precision: 15, scale: 2 };

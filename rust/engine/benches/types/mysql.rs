@@ -16,7 +16,7 @@ use dbferry::plan::Flight;
 use dbferry::wire::{Span, WireRows};
 
 use crate::columns::{self, MONEY, ROWS, WIDE, plan};
-use crate::group;
+use crate::counted;
 
 const LONG: Wire = Wire::Integer { width: 8, unsigned: false };
 
@@ -87,7 +87,7 @@ fn lines(write: &str, flight: Flight, array: &ArrayRef) -> Vec<u8> {
 }
 
 pub fn run(criterion: &mut Criterion) {
-    let mut decoding = group(criterion, "mysql decode");
+    let mut decoding = criterion.benchmark_group("mysql decode");
     for (name, read, sent, write, flight, array) in types() {
         if read.is_empty() {
             continue;
@@ -107,12 +107,13 @@ pub fn run(criterion: &mut Criterion) {
         let losses = Losses::default();
         let mut guard = Guard::new("t", &plan, &losses);
         assert_eq!(&decoder.decode(values, &mut guard).unwrap(), &array, "{name}");
+        decoding.throughput(counted(array.as_ref()));
         decoding.bench_function(name, |bencher| {
             bencher.iter(|| decoder.decode(black_box(values), &mut guard).unwrap());
         });
     }
     decoding.finish();
-    let mut encoding = group(criterion, "mysql encode");
+    let mut encoding = criterion.benchmark_group("mysql encode");
     for (name, _, _, write, flight, array) in types() {
         let plan = [plan("", write, flight)];
         let writes = [Write::of(&plan[0]).unwrap()];
@@ -122,6 +123,7 @@ pub fn run(criterion: &mut Criterion) {
             Ok(())
         };
         let mut out = Out::new(&mut send);
+        encoding.throughput(counted(array.as_ref()));
         encoding.bench_function(name, |bencher| {
             bencher.iter(|| encode(&plan, &writes, black_box(&batch), &mut out).unwrap());
         });

@@ -11,7 +11,7 @@ use dbferry::postgres::encode::{Field, encoder};
 use dbferry::wire::{Span, WireRows};
 
 use crate::columns::{self, MONEY, ROWS, WIDE, plan};
-use crate::group;
+use crate::counted;
 
 /// Name in the figures, decoder (none: the engine doesn't read it), encoder, flight, values.
 fn types() -> Vec<(&'static str, &'static str, &'static str, Flight, ArrayRef)> {
@@ -31,7 +31,8 @@ fn types() -> Vec<(&'static str, &'static str, &'static str, Flight, ArrayRef)> 
         ("bytea", "bytea", "bytea", Flight::Binary, columns::binary()),
         ("uuid", "uuid", "uuid", Flight::Uuid, columns::uuid()),
         ("text[] as text", "text", "text", Flight::Text, columns::array_text()),
-        ("text[]", "", "text_array", Flight::TextList, columns::list()),
+        ("interval", "interval", "interval", Flight::Interval, columns::interval()),
+        ("text[]", "array", "array", Flight::List, columns::list()),
     ]
 }
 
@@ -53,7 +54,7 @@ fn encode(
 }
 
 pub fn run(criterion: &mut Criterion) {
-    let mut decoding = group(criterion, "postgres decode");
+    let mut decoding = criterion.benchmark_group("postgres decode");
     for (name, read, write, flight, array) in types() {
         if read.is_empty() {
             continue;
@@ -68,15 +69,17 @@ pub fn run(criterion: &mut Criterion) {
         let losses = Losses::default();
         let mut guard = Guard::new("t", &plan, &losses);
         assert_eq!(&decode(&rows, 0, &mut guard).unwrap(), &array, "{name}");
+        decoding.throughput(counted(array.as_ref()));
         decoding.bench_function(name, |bencher| {
             bencher.iter(|| decode(black_box(&rows), 0, &mut guard).unwrap());
         });
     }
     decoding.finish();
-    let mut encoding = group(criterion, "postgres encode");
+    let mut encoding = criterion.benchmark_group("postgres encode");
     for (name, read, write, flight, array) in types() {
         let plan = plan(read, write, flight);
         let mut out = Vec::new();
+        encoding.throughput(counted(array.as_ref()));
         encoding.bench_function(name, |bencher| {
             bencher.iter(|| {
                 out.clear();

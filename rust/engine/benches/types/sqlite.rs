@@ -16,7 +16,7 @@ use dbferry::sqlite::{snapshot, writer};
 use serde_json::json;
 
 use crate::columns::{self, MONEY, WIDE, plan};
-use crate::group;
+use crate::counted;
 
 /// Name in the figures, decoder, declared type, encoder, flight, values.
 fn types() -> Vec<(&'static str, &'static str, &'static str, &'static str, Flight, ArrayRef)> {
@@ -71,7 +71,7 @@ fn read(path: &Path, table: &TablePlan) -> u64 {
 pub fn run(criterion: &mut Criterion) {
     let folder = tempfile::tempdir().unwrap();
     for (way, reads) in [("sqlite encode", false), ("sqlite decode", true)] {
-        let mut measured = group(criterion, way);
+        let mut measured = criterion.benchmark_group(way);
         for (number, (name, from, declared, to, flight, array)) in types().into_iter().enumerate() {
             let path = folder.path().join(format!("{way} {number}.db"));
             let file = rusqlite::Connection::open(&path).unwrap();
@@ -79,6 +79,7 @@ pub fn run(criterion: &mut Criterion) {
             let table = table(from, to, flight);
             let schema = Schema::new(vec![Field::new("c", array.data_type().clone(), true)]);
             let batch = RecordBatch::try_new(Arc::new(schema), vec![array]).unwrap();
+            measured.throughput(counted(batch.column(0).as_ref()));
             measured.bench_function(name, |bencher| {
                 if reads {
                     file.execute_batch("DELETE FROM t").unwrap();

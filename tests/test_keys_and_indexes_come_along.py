@@ -276,4 +276,4 @@ def test_a_plan_tells_what_comes(pg_db: Database, sqlite_db: Database) -> None:
     assert "2 indexes" in text
     assert "2 foreign keys" in text
     found = json.loads(subprocess.run([*command, "--json"], check=True, capture_output=True).stdout)
-    assert set(found["ddl"]) == {"before", "indexes", "foreign_keys", "analyze"}
+    assert set(found["ddl"]) == {"before", "indexes", "foreign_keys", "analyze", "views"}

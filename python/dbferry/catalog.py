@@ -247,6 +247,22 @@ class UserType:
 
 
 @dataclass(frozen=True, kw_only=True)
+class View:
+    schema: str
+    name: str
+    query: str
+    """As its engine prints it; SQLite's whole statement."""
+    materialized: bool = False
+    filled: bool = True
+    """False for a materialized view without rows."""
+    options: tuple[str, ...] = ()
+    """In its engine's own words."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """Schema and name of the tables and views that it reads."""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Catalog:
     engine: str
     version: str
@@ -255,6 +271,7 @@ class Catalog:
     default_schema: str | None = None
     """Where unqualified names live; absent on a MySQL session without a database."""
     types: tuple[UserType, ...] = ()
+    views: tuple[View, ...] = ()
     sequences: tuple[NumberSequence, ...] = ()
     """Those that don't belong to an identity."""
     folds_tables: bool = False

@@ -42,8 +42,13 @@ class _Building:
 
 
 class Finish:
-    def __init__(self, items: Sequence[TableItem], pool: Pool, *, beside: bool) -> None:
+    def __init__(
+        self, items: Sequence[TableItem], pool: Pool, views: Sequence[Step] = (), *, beside: bool
+    ) -> None:
         self.items = items
+        self.views = views
+        self.left_out: list[str] = []
+        """Views that the target has refused, with its words."""
         self.failures: list[Failure] = []
         self._pool = pool
         self._beside = beside
@@ -81,6 +86,10 @@ class Finish:
         for item in ready:
             self._pool.submit(_weight(item), partial(self._end, item=item))
         self._pool.wait(meanwhile)
+        if self._refer and self.views:
+            self._turn("views", len(self.views))
+            self._pool.submit(0, self._make_views)
+            self._pool.wait(meanwhile)
         if self.failures:
             raise self._error()
 
@@ -160,6 +169,20 @@ class Finish:
         if item.analyze:
             self._try(session, item, "statistics", item.analyze)
         with self._lock:
+            self._done += 1
+
+    def _make_views(self, session: OpenSession) -> None:
+        """One after another: they read each other."""
+        for step in self.views:
+            try:
+                session.execute(step.sql)
+            except DbferryError as error:
+                if error.fatal:
+                    raise
+                text = " ".join(step.sql.split())
+                self.left_out.append(
+                    f"{step.what}: {text} (the target refuses it: {error.message})"
+                )
             self._done += 1
 
     def _prove(self, session: OpenSession, item: TableItem, step: Step) -> None:

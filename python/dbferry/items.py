@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Table
+from dbferry.catalog import Check, ForeignKey, Identity, Index, NativeType, Table
 from dbferry.engines import Step
 from dbferry.errors import DbferryError, RequestErrors
 from dbferry.selection import Destination
@@ -81,6 +81,7 @@ class ColumnItem:
             "target": self.target,
             "source_type": self.source_type,
             "target_type": self.target_type.domain or self.target_type.text,
+            "generated": self.generated,
             "verdict": str(self.verdict),
             "codes": list(self.codes),
             "notes": list(self.notes),
@@ -110,6 +111,7 @@ class TableItem:
     indexes: tuple[Index, ...] = ()
     """Those that are made, besides the primary key's; in the target's names, as are foreign keys."""
     foreign_keys: tuple[ForeignKey, ...] = ()
+    checks: tuple[Check, ...] = ()
     before: tuple[str, ...] = ()
     builds: tuple[Step, ...] = ()
     """Keys and indexes, once the table's rows are in."""
@@ -169,18 +171,22 @@ class TableItem:
                 }
                 for key in self.foreign_keys
             ],
+            "checks": [
+                {"name": check.name, "expression": check.expression} for check in self.checks
+            ],
             "columns": [column.to_dict() for column in self.columns],
         }
 
 
 @dataclass(frozen=True, kw_only=True)
 class Ddl:
-    """Statements in their order: before the load, as tables get whole, when all are, and at the end."""
+    """Statements in their order: before the load, as tables get whole, when all are, at the end, and views."""
 
     before: tuple[str, ...]
     indexes: tuple[str, ...]
     foreign_keys: tuple[str, ...]
     analyze: tuple[str, ...]
+    views: tuple[str, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -190,6 +196,8 @@ class Plan:
     tables: tuple[TableItem, ...]
     faults: tuple[DbferryError, ...] = ()
     notes: tuple[str, ...] = ()
+    views: tuple[Step, ...] = ()
+    """Made last of all, in their order; what the target refuses is left out."""
     objects: tuple[str, ...] = ()
     """Statements before any table: schemas, types, foreign keys that are away while rows are loaded."""
 
@@ -211,6 +219,7 @@ class Plan:
             analyze=tuple(
                 s for t in tables for s in (*t.next_values, *([t.analyze] if t.analyze else []))
             ),
+            views=tuple(step.sql for step in self.views),
         )
 
     def to_dict(self) -> dict[str, Any]:
@@ -219,6 +228,7 @@ class Plan:
             "source_engine": self.source_engine,
             "target_engine": self.target_engine,
             "tables": [table.to_dict() for table in self.tables],
+            "views": [step.what for step in self.views],
             "notes": list(self.notes),
             "faults": [fault.fields() for fault in self.faults],
             "ddl": {name: list(statements) for name, statements in vars(ddl).items()},

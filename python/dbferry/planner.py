@@ -19,6 +19,7 @@ from dbferry.prepare import Preparation, action, filled
 from dbferry.schema.clauses import Clauses, ClauseWriter, settle
 from dbferry.schema.sequences import SequenceWriter, with_schema
 from dbferry.schema.trial import try_clauses
+from dbferry.schema.views import ViewWriter
 from dbferry.selection import Destination, Options, Prepare, destination, read_rules, select
 
 __all__ = ["ColumnItem", "Ddl", "Plan", "TableItem", "make_plan"]
@@ -66,7 +67,9 @@ class _Planner:
         writer = ClauseWriter(pair, drafts)
         clauses = [writer.of(draft) for draft in drafts]
         sequences = SequenceWriter(pair, drafts, clauses)
-        objects = [*self._objects(drafts), *sequences.objects]
+        views = ViewWriter(pair, drafts)
+        schemas = [*(draft.place.schema for draft in drafts), *sequences.schemas, *views.schemas]
+        objects = [*self._objects(schemas), *sequences.objects]
         try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
         keys = Keys(pair, drafts)
@@ -76,14 +79,15 @@ class _Planner:
             for item in items
         ]
         left_out = [*sequences.left_out, *(what for made in clauses for what in made.left_out)]
-        left_out += keys.left_out
+        left_out += [*keys.left_out, *views.left_out]
         return Plan(
             source_engine=pair.source.engine,
             target_engine=pair.target.engine,
             tables=tuple(items),
             faults=tuple(pair.faults),
             notes=(*self._notes(), *(f"not moved: {what}" for what in left_out)),
-            objects=(*objects, *keys.drops),
+            views=tuple(views.steps),
+            objects=(*views.drops, *objects, *keys.drops),
         )
 
     def _notes(self) -> list[str]:
@@ -93,10 +97,10 @@ class _Planner:
             notes += other.target_notes(pair.target_session)
         return notes + [f"not moved: {what}" for what in pair.source.skipped]
 
-    def _objects(self, drafts: list[Draft]) -> list[str]:
+    def _objects(self, schemas: list[str | None]) -> list[str]:
         """Statements that make the schemas and types which the target lacks."""
         other, target, types = self.pair.ends[1], self.pair.target, self.columns.types
-        schemas = [draft.place.schema for draft in drafts] + [schema for schema, _ in types]
+        schemas = schemas + [schema for schema, _ in types]
         missing = [s for s in dict.fromkeys(schemas) if s and s not in target.schemas]
         statements = (
             [other.create_schema(schema) for schema in missing] if other.has_schemas else []
@@ -156,6 +160,7 @@ class _Planner:
             cut_by_place=one.cut_by_place(table),
             indexes=tuple(carried.indexes),
             foreign_keys=tuple(carried.foreign_keys),
+            checks=tuple(clauses.checks),
             before=tuple(prepared.before),
             builds=tuple(prepared.builds),
             references=(*prepared.checks, *prepared.references, *prepared.put_back),

@@ -134,7 +134,7 @@ class _Run:
             if not isinstance(failure, SchemaError):
                 left = self._clean_up(report)
                 failure.hint = f"{failure.hint}; {left}" if failure.hint else left
-            failure.report = report
+            failure.report = _with_left_out(report, finish)
             if failure.exit_code == RequestError.exit_code:
                 # That code promises that nothing was touched.
                 failure.exit_code = DbferryError.exit_code
@@ -142,9 +142,9 @@ class _Run:
         different = [table for table in report.tables if table.state != "done"]
         if different:
             mismatch = _mismatch(different)
-            mismatch.report = report
+            mismatch.report = _with_left_out(report, finish)
             raise mismatch
-        return replace(report, seconds=time.monotonic() - started)
+        return replace(_with_left_out(report, finish), seconds=time.monotonic() - started)
 
     def _is_misled(self, error: DbferryError) -> bool:
         """True when a sample may be to blame, and not the world."""
@@ -212,7 +212,7 @@ class _Run:
             # A library may hold the whole database for one session.
             opens = partial(lend, session)
         pool = Pool(opens, size if other.builds_beside else 1, other.finishing)
-        return Finish(self.plan.tables, pool, beside=other.builds_beside)
+        return Finish(self.plan.tables, pool, self.plan.views, beside=other.builds_beside)
 
     def _report(
         self,
@@ -279,6 +279,11 @@ class _Run:
         for step in (step for item in self.plan.tables for step in item.put_back):
             with suppress(DbferryError):
                 self.session.execute(step.sql)
+
+
+def _with_left_out(report: Report, finish: Finish) -> Report:
+    more = (f"not moved: {what}" for what in finish.left_out)
+    return replace(report, notes=(*report.notes, *more))
 
 
 def _check_pair(source: Endpoint, target: Endpoint) -> None:

@@ -82,6 +82,8 @@ def plan(made: Plan, console: Console) -> None:
         console.print(table)
         for line in _besides(item):
             console.print(f"  {escape(printable(line))}", highlight=False)
+    for view in content["views"]:
+        console.print(f"{escape(printable(view))} is made last", highlight=False)
     for note in content["notes"]:
         console.print(escape(note), highlight=False)
     for fault in made.faults:
@@ -95,6 +97,7 @@ def _besides(item: Mapping[str, Any]) -> list[str]:
         for name, single, plural in (
             ("indexes", "index", "indexes"),
             ("foreign_keys", "foreign key", "foreign keys"),
+            ("checks", "check", "checks"),
         )
         if item[name]
     ]

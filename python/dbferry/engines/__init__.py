@@ -18,6 +18,7 @@ from dbferry.catalog import (
     Session,
     Table,
     UserType,
+    View,
 )
 from dbferry.errors import RequestError
 from dbferry.schema.dialect import Dialect
@@ -213,6 +214,8 @@ class Engine(Protocol):
     def has_comments(self) -> bool: ...
     @property
     def check_scope(self) -> Scope: ...
+    def create_view(self, view: View) -> Sequence[str]: ...
+    def drop_view(self, view: View) -> str: ...
     def finish_table(self, table: NewTable) -> Sequence[Step]:
         """The keys and indexes that are made after the load."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from dbferry.catalog import ForeignKey, Identity, Index, NativeType
+from dbferry.catalog import ForeignKey, Identity, Index, NativeType, View
 from dbferry.engines import NewTable, Scope, Step, Trial
 from dbferry.engines.unnumbered import Unnumbered
 
@@ -44,6 +44,12 @@ class Keyless(Unnumbered):
 
     def generates(self, version: tuple[int, ...]) -> Collection[str]:
         return ()
+
+    def create_view(self, view: View) -> Sequence[str]:
+        return ()
+
+    def drop_view(self, view: View) -> str:
+        return ""
 
     def finish_checks(self, table: NewTable) -> Sequence[Step]:
         return ()

@@ -83,6 +83,8 @@ class Dialect:
     matching: Matching = "exact"
     escape: str = "\\"
     """What takes the meaning of the next character of a LIKE pattern away; empty where nothing does."""
+    backslashes: bool = False
+    """True when a backslash in a literal takes the meaning of the next character away."""
     exact_decimals: bool = True
     """False when arithmetic on decimals is done in floating point."""
     whole_division: bool = True

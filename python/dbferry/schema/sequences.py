@@ -28,6 +28,7 @@ class SequenceWriter:
         """Statements before any table."""
         self.next_values: dict[str, list[str]] = defaultdict(list)
         """By the label of the table that they come last with."""
+        self.schemas: list[str] = []
         self.left_out: list[str] = []
         one, other = pair.ends
         if not (one.name == other.name and other.has_sequences):
@@ -81,6 +82,7 @@ class SequenceWriter:
         place = (sequence.schema, sequence.name)
         if place not in self._made:
             self._made[place] = sequence
+            self.schemas.append(sequence.schema)
             if place not in self._standing:
                 self.objects.append(self.pair.ends[1].create_sequence(sequence))
 

@@ -60,6 +60,8 @@ class Mysql(Unnumbered):
     finish_table = staticmethod(ddl.finish_table)
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
+    create_view = staticmethod(ddl.create_view)
+    drop_view = staticmethod(ddl.drop_view)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)
     read_text = staticmethod(types.read_text)

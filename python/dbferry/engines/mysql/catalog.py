@@ -16,7 +16,7 @@ from dbferry.catalog import (
     Session,
     Table,
 )
-from dbferry.engines.mysql import clauses, ddl
+from dbferry.engines.mysql import clauses, ddl, views
 from dbferry.engines.mysql import keys as keys_of_tables
 
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
@@ -74,7 +74,8 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         schema, name, kind = row[0] or "", row[1] or "", row[2] or ""
         view = kind not in ("BASE TABLE", "SYSTEM VERSIONED")
         if view and not only:
-            skipped.append(f"{kind.lower()} {schema}.{name}")
+            if kind != "VIEW":
+                skipped.append(f"{kind.lower()} {schema}.{name}")
             continue
         found = [_with_next(column, row[5]) for column in columns[schema, name]]
         tables.append(
@@ -107,6 +108,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         schemas=tuple(row[0] or "" for row in databases),
         tables=tuple(tables),
         folds_tables=folding != "0",
+        views=tuple(views.read(session, where)),
         skipped=tuple(skipped),
         collations=_collations(session),
     )

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbferry.catalog import ForeignKey, Identity, Index, Part
+from dbferry.catalog import ForeignKey, Identity, Index, Part, View
 from dbferry.engines import NewColumn, NewTable, Step, Trial
 
 TRIAL = "dbferry_trial"
@@ -70,6 +70,18 @@ def _default(type_name: str, text: str) -> str:
 
 def create_table(table: NewTable, exact_collation: str) -> str:
     return _create("TABLE " + relation(table.schema, table.name), table, exact_collation, ())
+
+
+def create_view(view: View) -> Sequence[str]:
+    """Whoever makes it is its definer."""
+    security, check = view.options
+    ending = "" if check == "NONE" else f" WITH {check} CHECK OPTION"
+    name = relation(view.schema, view.name)
+    return [f"CREATE SQL SECURITY {security} VIEW {name} AS {view.query}{ending}"]
+
+
+def drop_view(view: View) -> str:
+    return f"DROP VIEW IF EXISTS {relation(view.schema, view.name)}"
 
 
 def try_table(table: NewTable, exact_collation: str) -> Trial:

@@ -17,6 +17,7 @@ DIALECT = Dialect(
     hexadecimal="x'{0}'",
     booleans=("false", "true"),
     matching="collation",
+    backslashes=True,
     whole_division=False,
     functions={
         "lower/1": "lower", "lcase/1": "lower", "upper/1": "upper", "ucase/1": "upper",

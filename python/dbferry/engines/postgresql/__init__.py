@@ -54,6 +54,8 @@ class Postgresql:
     finish_table = staticmethod(ddl.finish_table)
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
+    create_view = staticmethod(ddl.create_view)
+    drop_view = staticmethod(ddl.drop_view)
     describe_table = staticmethod(ddl.describe_table)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)

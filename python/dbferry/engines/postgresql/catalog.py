@@ -36,7 +36,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind,
        greatest(c.reltuples, 0)::bigint, pg_catalog.pg_total_relation_size(c.oid),
        pg_catalog.obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'f', 'v', 'm') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
+WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
   AND NOT {of_extension}
 ORDER BY n.nspname, c.relname"""
 
@@ -99,7 +99,7 @@ SELECT k.conrelid, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.co
        pg_catalog.to_jsonb(k) ->> 'conenforced'
 FROM pg_catalog.pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ORDER BY k.conrelid, k.conname"""
 
-SKIPPED = {"f": "foreign table", "v": "view", "m": "materialized view"}
+SKIPPED = {"f": "foreign table"}
 FIRST_USER_OID = 16384
 
 
@@ -174,6 +174,7 @@ def _read(session: Session) -> Catalog:
         schemas=tuple(row[0] or "" for row in namespaces),
         tables=tuple(tables),
         types=types,
+        views=objects.views(session, where, of_extension),
         sequences=tuple(
             sequence for sequence in sequences.all if sequence not in _behind_identities(columns)
         ),

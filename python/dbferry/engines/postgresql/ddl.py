@@ -12,6 +12,7 @@ from dbferry.catalog import (
     NumberSequence,
     Part,
     UserType,
+    View,
 )
 from dbferry.engines import NewColumn, NewTable, Step, Trial
 
@@ -156,6 +157,21 @@ def describe_table(table: NewTable) -> Sequence[str]:
         for column in table.columns
         if column.comment
     ]
+
+
+def create_view(view: View) -> Sequence[str]:
+    kind = "MATERIALIZED VIEW" if view.materialized else "VIEW"
+    name = relation(view.schema, view.name)
+    options = f" WITH ({', '.join(view.options)})" if view.options else ""
+    query = view.query.rstrip().removesuffix(";")
+    rows = " WITH NO DATA" if view.materialized and not view.filled else ""
+    made = [f"CREATE {kind} {name}{options} AS {query}{rows}"]
+    return made + ([f"COMMENT ON {kind} {name} IS {literal(view.comment)}"] if view.comment else [])
+
+
+def drop_view(view: View) -> str:
+    kind = "MATERIALIZED VIEW" if view.materialized else "VIEW"
+    return f"DROP {kind} IF EXISTS {relation(view.schema, view.name)}"
 
 
 def try_table(table: NewTable) -> Trial:

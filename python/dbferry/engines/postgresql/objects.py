@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from dbferry.catalog import Attribute, Check, NumberSequence, Session, UserType
+from dbferry.catalog import Attribute, Check, NumberSequence, Session, UserType, View
 
 Row = tuple[str | None, ...]
 KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range"}
@@ -84,6 +84,44 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = ad.adrelid AND a.attnum = ad.adnu
 JOIN pg_catalog.pg_depend d ON d.objid = ad.oid AND d.classid = 'pg_catalog.pg_attrdef'::pg_catalog.regclass
      AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
 JOIN pg_catalog.pg_class s ON s.oid = d.refobjid AND s.relkind = 'S'"""
+
+
+VIEWS = """
+SELECT c.oid, n.nspname, c.relname, c.relkind, pg_catalog.pg_get_viewdef(c.oid), c.relispopulated,
+       pg_catalog.array_to_string(c.reloptions, ', '), pg_catalog.obj_description(c.oid, 'pg_class')
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('v', 'm') AND c.relpersistence <> 't' AND {where} AND NOT {of_extension}
+ORDER BY n.nspname, c.relname"""
+
+READS = """
+SELECT DISTINCT r.ev_class, n.nspname, c.relname
+FROM pg_catalog.pg_rewrite r
+JOIN pg_catalog.pg_depend d ON d.classid = 'pg_catalog.pg_rewrite'::pg_catalog.regclass AND d.objid = r.oid
+     AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+JOIN pg_catalog.pg_class c ON c.oid = d.refobjid AND c.oid <> r.ev_class
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'pg_catalog' ORDER BY 1, 2, 3"""
+
+
+def views(session: Session, where: str, of_extension: str) -> tuple[View, ...]:
+    needs: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for oid, schema, name in session.query(READS):
+        needs[oid or ""].append((schema or "", name or ""))
+    return tuple(
+        View(
+            schema=schema or "",
+            name=name or "",
+            query=query or "",
+            materialized=kind == "m",
+            filled=filled == "t",
+            options=(options,) if options else (),
+            needs=tuple(needs[oid or ""]),
+            comment=comment,
+        )
+        for oid, schema, name, kind, query, filled, options, comment in session.query(
+            VIEWS.format(where=where, of_extension=of_extension)
+        )
+    )
 
 
 def user_types(session: Session) -> tuple[UserType, ...]:

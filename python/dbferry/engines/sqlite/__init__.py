@@ -50,6 +50,8 @@ class Sqlite(Unnumbered):
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)
     finish_references = staticmethod(ddl.finish_references)
+    create_view = staticmethod(ddl.create_view)
+    drop_view = staticmethod(ddl.drop_view)
     analyze_table = staticmethod(ddl.analyze_table)
     read = staticmethod(types.read)
     read_text = staticmethod(types.read_text)

@@ -4,10 +4,19 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Catalog, Column, Identity, IdentityKind, NativeType, Session, Table
+from dbferry.catalog import (
+    Catalog,
+    Column,
+    Identity,
+    IdentityKind,
+    NativeType,
+    Session,
+    Table,
+    View,
+)
 from dbferry.engines.sqlite import ddl, declaration
 from dbferry.engines.sqlite import keys as keys_of_tables
 
@@ -28,7 +37,7 @@ SELECT l.name FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i
 WHERE l.schema = 'main' AND l.type = 'table' AND i.origin = 'pk' AND {where}"""
 
 
-SKIPPED = {"virtual": "virtual table", "view": "view"}
+VIEWS = "SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY name"
 
 
 def read(session: Session, schemas: Collection[str] = (), only: str | None = None) -> Catalog:
@@ -47,8 +56,8 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     )
     for name, kind, without_rowid, strict, sql in listed:
         view = kind == "view" and only is not None
-        if kind in SKIPPED and not view:
-            skipped.append(f"{SKIPPED[kind]} {name}")
+        if kind == "virtual":
+            skipped.append(f"virtual table {name}")
         if kind != "table" and not view:
             continue
         found = rows[name or ""]
@@ -96,8 +105,27 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         default_schema="main",
         tables=tuple(tables),
         folds_tables=True,
+        views=_views(session, [row[0] or "" for row in listed if row[1] in ("table", "view")]),
         skipped=tuple(skipped),
         settings={"encoding": session.query("PRAGMA encoding")[0][0] or ""},
+    )
+
+
+def _views(session: Session, names: Sequence[str]) -> tuple[View, ...]:
+    """SQLite doesn't tell what a view reads: any name in its text may be it."""
+    known = {name.lower(): name for name in names}
+    return tuple(
+        View(
+            schema="main",
+            name=name or "",
+            query=sql or "",
+            needs=tuple(
+                ("main", known[word])
+                for word in sorted({t.text.lower() for t in declaration.tokens(sql or "")})
+                if word in known and word != (name or "").lower()
+            ),
+        )
+        for name, sql in session.query(VIEWS)
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Check, ForeignKey, Identity, IdentityKind, Part
+from dbferry.catalog import Check, ForeignKey, Identity, IdentityKind, Part, View
 from dbferry.engines import NewColumn, NewTable, Step, Trial
 
 TRIAL = "dbferry_trial"
@@ -73,6 +73,14 @@ def create_table(table: NewTable) -> str:
 def _check(check: Check) -> str:
     name = f"CONSTRAINT {quote(check.name)} " if check.name else ""
     return f"{name}CHECK ({check.expression})"
+
+
+def create_view(view: View) -> Sequence[str]:
+    return [view.query]
+
+
+def drop_view(view: View) -> str:
+    return f"DROP VIEW IF EXISTS {quote(view.name)}"
 
 
 def try_table(table: NewTable) -> Trial:

@@ -1,0 +1,118 @@
+"""Views: made last, each after those that it reads, as the source's server prints them.
+
+Making one is its trial: what the target refuses is named in the report, and the rest goes on. A view comes
+along when everything that it reads does.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from dbferry.catalog import View
+from dbferry.engines import Engine, Step
+from dbferry.keys import Draft
+from dbferry.pair import Pair
+from dbferry.selection import Prepare, map_schema, pattern
+
+Place = tuple[str, str]
+TOKENS = {
+    False: re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|[\w$]+|.""", re.DOTALL),
+    True: re.compile(r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|[\w$]+|.""", re.DOTALL),
+}
+
+
+class ViewWriter:
+    def __init__(self, pair: Pair, drafts: Sequence[Draft]) -> None:
+        self.pair = pair
+        self.drops: list[str] = []
+        """Statements that make room for them, before any table."""
+        self.steps: list[Step] = []
+        self.schemas: list[str] = []
+        self.left_out: list[str] = []
+        known = {(draft.table.schema, draft.table.name) for draft in drafts}
+        standing = {(view.schema, view.name) for view in pair.target.views}
+        chosen = [view for view in in_order(pair.source.views) if self._is_asked(view)]
+        for view in chosen:
+            why = self._fault(view, known)
+            if why:
+                text = " ".join(view.query.split())
+                self.left_out.append(f"{_called(view)}: {text} ({why})")
+                continue
+            known.add((view.schema, view.name))
+            self._make(view, standing)
+        self.drops.reverse()
+
+    def _is_asked(self, view: View) -> bool:
+        """Tables that are named come alone; a view may be excluded as a table is."""
+        options = self.pair.options
+        names = (view.name, f"{view.schema}.{view.name}")
+        return not options.tables and not any(
+            pattern(text).fullmatch(name) for text in options.exclude for name in names
+        )
+
+    def _fault(self, view: View, known: set[Place]) -> str | None:
+        one, other = self.pair.ends
+        if one.name != other.name:
+            return f"queries aren't translated to {self.pair.target.engine}; hint: write it in the target by hand"
+        away = [f"{schema}.{name}" for schema, name in view.needs if (schema, name) not in known]
+        return f"it reads {', '.join(away)}, which is not moved" if away else None
+
+    def _make(self, view: View, standing: set[Place]) -> None:
+        other, made = self.pair.ends[1], self._renamed(view)
+        if (made.schema, made.name) in standing:
+            if self.pair.options.prepare is not Prepare.DROP:
+                self.left_out.append(f"{_called(view)} (one of its name is in the target already)")
+                return
+            self.drops.append(other.drop_view(made))
+        self.schemas.append(made.schema)
+        self.steps += [
+            Step(what=_called(view), sql=statement) for statement in other.create_view(made)
+        ]
+
+    def _renamed(self, view: View) -> View:
+        pair = self.pair
+        schemas = {
+            schema: map_schema(schema, pair.source, pair.target, pair.ends, pair.options) or schema
+            for schema in {view.schema, *(schema for schema, _ in view.needs)}
+        }
+        changed = {old: new for old, new in schemas.items() if old != new}
+        query = requalified(view.query, changed, pair.ends[1]) if changed else view.query
+        return replace(view, schema=schemas[view.schema], query=query)
+
+
+def _called(view: View) -> str:
+    return f"{'materialized ' if view.materialized else ''}view {view.schema}.{view.name}"
+
+
+def in_order(views: Sequence[View]) -> list[View]:
+    """Each after those that it reads."""
+    by_place = {(view.schema, view.name): view for view in views}
+    ordered: dict[Place, View] = {}
+
+    def add(view: View, above: tuple[Place, ...]) -> None:
+        place = (view.schema, view.name)
+        if place in ordered or place in above:
+            return
+        for need in view.needs:
+            if need in by_place:
+                add(by_place[need], (*above, place))
+        ordered[place] = view
+
+    for view in views:
+        add(view, ())
+    return list(ordered.values())
+
+
+def requalified(text: str, schemas: Mapping[str, str], engine: Engine) -> str:
+    """The text of an engine with other names of schemas before its points."""
+    backslashes = engine.dialect is not None and engine.dialect.backslashes
+    tokens = TOKENS[backslashes].findall(text)
+    for place, token in enumerate(tokens[:-1]):
+        if tokens[place + 1] != "." or (place and tokens[place - 1] == "."):
+            continue
+        name = token[1:-1].replace(token[0] * 2, token[0]) if token[0] in '"`' else token
+        if name in schemas:
+            tokens[place] = engine.quote(schemas[name])
+    return "".join(tokens)

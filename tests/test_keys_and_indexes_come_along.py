@@ -33,6 +33,11 @@ INSERT INTO orders VALUES (1, 1, 1, NULL), (1, 2, 2, 1), (1, 3, NULL, 2)
 """
 DUPLICATE = "INSERT INTO customers VALUES (9, 'a@x', NULL, NULL)"
 ORPHAN = "INSERT INTO orders VALUES (1, 9, 77, NULL)"
+WORDS = {
+    "postgresql": """by an index USING gin (to_tsvector('simple', coalesce("a", '') || ' ' || coalesce("b", '')))""",
+    "sqlite": "of a virtual table USING fts5",
+}
+BYTES = {"postgresql": "'xyy'", "sqlite": "x'787979'"}
 ORPHANS = {"sqlite": f"PRAGMA foreign_keys = ON; {ORPHAN}"}
 
 
@@ -144,28 +149,43 @@ def test_what_is_not_plain_is_named(pg_db: Database, sqlite_db: Database) -> Non
     )
     report = dbferry.migrate(pg_db.url, sqlite_db.url)
     assert sorted(n for n in report.notes if n.startswith("not moved")) == [
-        "not moved: index public.collated (operator class or collation of its own)",
-        "not moved: index public.hashed (hash)",
-        "not moved: index public.listed (gin)",
-        "not moved: index public.lowered (on an expression)",
-        "not moved: index public.partial (partial)",
-        "not moved: index public.pattern (operator class or collation of its own)",
-        "not moved: index public.wider (with included columns)",
+        "not moved: index listed of public.t (gin: sqlite has B-trees only)",
+        "not moved: index lowered of public.t (on an expression: lower(b))",
+        "not moved: index partial of public.t (partial: (a > 1))",
     ]
-    assert [i.name for i in catalog(sqlite_db)["t"].indexes] == ["plain"]
+    [table] = dbferry.plan(pg_db.url, sqlite_db.url, prepare="drop").tables
+    assert sorted(note for note in table.notes if note.startswith("index")) == [
+        "index `collated`: in the order of its column's collation",
+        "index `hashed`: a B-tree here, and hashed in the source",
+        "index `pattern`: without its operator class",
+        "index `wider`: without its columns (b)",
+    ]
+    found = {i.name: i.columns for i in catalog(sqlite_db)["t"].indexes}
+    assert found == {
+        "collated": ("b",), "hashed": ("a",), "pattern": ("b",), "plain": ("a",), "wider": ("a",)
+    }  # fmt: skip
 
 
-def test_prefixes_and_full_text_are_named(maria_db: Database, pg_db: Database) -> None:
+@pytest.mark.parametrize("target", ["postgresql", "sqlite"])
+def test_a_unique_prefix_stays_one_and_others_hold_what_they_can(
+    maria_db: Database, database: Make, target: str
+) -> None:
+    made = database(target)
     maria_db.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, a text, b varchar(50), "
-        "KEY part (a(20)), FULLTEXT KEY words (b), KEY plain (b))"
+        "CREATE TABLE t (id int PRIMARY KEY, a text, b varchar(50), c blob, "
+        "KEY part (a(20)), KEY short (b(5)), UNIQUE KEY few (b(3)), UNIQUE KEY bytes (c(2)), "
+        "FULLTEXT KEY words (a, b), KEY plain (b));"
+        "INSERT INTO t VALUES (1, 'a', 'abcd', 'xyz'), (2, 'a', 'abd', 'yyz')"
     )
-    report = dbferry.migrate(maria_db.url, pg_db.url)
+    report = dbferry.migrate(maria_db.url, made.url)
     left_out = [note for note in report.notes if note.startswith("not moved")]
     assert left_out == [
-        f"not moved: index words of {maria_db.name}.t (fulltext)",
-        f"not moved: index part of {maria_db.name}.t (on a prefix)",
+        f"not moved: index words of {maria_db.name}.t (full text: queries ask otherwise here, {WORDS[target]})"
     ]
+    for row in ("(3, '', 'abcx', NULL)", f"(3, '', '', {BYTES[target]})"):
+        with pytest.raises(Exception, match=r"(?i)unique"):
+            made.sql(f"INSERT INTO t VALUES {row}")
+    made.sql("INSERT INTO t VALUES (3, 'a', 'abx', NULL)")
 
 
 def test_a_prefix_stays_between_mysqls(database: Make) -> None:
@@ -217,6 +237,38 @@ def test_tables_that_refer_to_each_other_arrive(database: Make, target: str) -> 
     assert made.rows("SELECT id, b FROM a") == [(1, 1)]
 
 
+@pytest.mark.parametrize("target", ["mysql", "mariadb", "sqlite"])
+def test_foreign_keys_keep_what_the_target_has_of_them(
+    pg_db: Database, database: Make, target: str
+) -> None:
+    made = database(target)
+    pg_db.sql(
+        "CREATE TABLE p (x int, y int, PRIMARY KEY (x, y)); CREATE TABLE q (id int PRIMARY KEY);"
+        "CREATE TABLE c (id int PRIMARY KEY, x int, y int, q int,"
+        " CONSTRAINT sets_one FOREIGN KEY (x, y) REFERENCES p ON DELETE SET NULL (y));"
+        "INSERT INTO p VALUES (1, 1); INSERT INTO q VALUES (1); INSERT INTO c VALUES (1, 1, 1, 1), (2, 1, 1, 7);"
+        "SET CONSTRAINTS ALL IMMEDIATE;"
+        "ALTER TABLE c ADD CONSTRAINT unproved FOREIGN KEY (q) REFERENCES q ON DELETE SET DEFAULT NOT VALID"
+    )
+    report = dbferry.migrate(pg_db.url, made.url)
+    assert not [note for note in report.notes if note.startswith("not moved")]
+    keys = {key.columns: key for key in catalog(made)["c"].foreign_keys}
+    assert keys["x", "y"].on_delete == "NO ACTION"
+    assert keys[("q",)].on_delete == ("SET DEFAULT" if target == "sqlite" else "NO ACTION")
+    assert made.rows("SELECT q FROM c ORDER BY id") == [(1,), (7,)]
+    plan = dbferry.plan(pg_db.url, made.url, prepare="drop")
+    notes = [note for table in plan.tables for note in table.notes if note.startswith("foreign")]
+    assert (
+        "foreign key `sets_one` refuses deletes, where the source does SET NULL of some columns (y)"
+        in notes
+    )
+    assert "foreign key `unproved` is not proved by the rows, as it isn't in the source" in notes
+    on = "PRAGMA foreign_keys = ON; " if target == "sqlite" else ""
+    for statement in ("INSERT INTO c VALUES (3, 1, 1, 8)", "DELETE FROM p"):
+        with pytest.raises(Exception, match=r"(?i)foreign key"):
+            made.sql(on + statement)
+
+
 @pytest.mark.parametrize("target", ["postgresql", "sqlite"])
 def test_references_to_large_identities_have_their_type(
     maria_db: Database, database: Make, target: str
@@ -245,9 +297,10 @@ def test_keys_of_text_are_held_by_what_refers_to_them(
     report = dbferry.migrate(pg_db.url, made.url)
     assert [key.columns for key in catalog(made)["c"].foreign_keys] == [("code",)]
     assert [index.columns for index in catalog(made)["p"].indexes] == [("other",)]
+    [index] = [index for index in catalog(made)["c"].indexes if index.name == "n"]
+    assert (index.parts[0].column, index.parts[0].prefix) == ("note", 255)
     left_out = [note for note in report.notes if note.startswith("not moved")]
     assert left_out == [
-        "not moved: index n of public.c (an index holds no whole longtext)",
         "not moved: index p_long_key of public.p (an index holds no whole longtext)",
     ]
 

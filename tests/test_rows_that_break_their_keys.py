@@ -13,7 +13,8 @@ from servers.server import wait_until
 Make = Callable[[str], Database]
 SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
 BROKEN = {
-    "postgresql": "ALTER TABLE c ADD CONSTRAINT to_p FOREIGN KEY (p) REFERENCES p NOT VALID",
+    "postgresql": "INSERT INTO p VALUES (7), (8); ALTER TABLE c ADD CONSTRAINT to_p FOREIGN KEY (p) REFERENCES p;"
+    "SET session_replication_role = replica; DELETE FROM p WHERE id > 2",
     "mysql": "SET SESSION foreign_key_checks = 0; "
     "ALTER TABLE c ADD CONSTRAINT to_p FOREIGN KEY (p) REFERENCES p (id)",
 }

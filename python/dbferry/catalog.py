@@ -109,19 +109,27 @@ class Column:
 
 @dataclass(frozen=True, kw_only=True)
 class Part:
-    """One column of an index."""
+    """One column, or one expression, of an index."""
 
-    column: str
+    column: str | None = None
+    expression: str | None = None
+    """In its engine's words, where it is no column."""
     descending: bool = False
     nulls_first: bool | None = None
     """Where NULLs lie, if not where the engine puts them by itself; PostgreSQL only."""
     prefix: int | None = None
     """So many characters or bytes of it count; MySQL and MariaDB only."""
+    collation: str | None = None
+    """One that isn't its column's."""
+    exact: bool = True
+    """False when that collation takes different values for the same."""
+    operators: str | None = None
+    """An operator class that isn't its type's; PostgreSQL only."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Index:
-    """A plain index or the unique constraint that one stands for; what isn't plain is in `left_out`."""
+    """An index or the constraint that one stands for."""
 
     name: str | None
     """Absent where the engine made up a name of its own."""
@@ -129,13 +137,43 @@ class Index:
     unique: bool = False
     constraint: bool = False
     """True when it was declared as a constraint of the table."""
+    exclusion: bool = False
+    """True for a constraint by operators and not by equality; only its own definition tells it."""
     deferrable: bool = False
     deferred: bool = False
     """Checked at the end of a transaction unless it asks otherwise."""
+    method: str = "btree"
+    """Such as `hash`, `gin`, `fulltext` or `spatial`."""
+    parser: str | None = None
+    """What parts text into words, if not what does by itself; MySQL and MariaDB only."""
+    include: tuple[str, ...] = ()
+    """Columns that it holds and isn't ordered by."""
+    predicate: str | None = None
+    """Which rows are in it, in its engine's words."""
+    nulls_distinct: bool = True
+    hidden: bool = False
+    """Kept up to date and not used by queries."""
+    comment: str | None = None
+    constraint_comment: str | None = None
+    own: str | None = None
+    """Its definition as its own server prints it, for another of that kind; without its name and its table
+    where that can be said without them."""
+    alterations: tuple[str, ...] = ()
+    """What is altered about it once it is there, in its own server's words."""
+    clustered: bool = False
+    identifies: bool = False
+    """True when it tells rows apart in the replication of changes."""
 
     @property
     def columns(self) -> tuple[str, ...]:
-        return tuple(part.column for part in self.parts)
+        """Its columns, without what is an expression."""
+        return tuple(part.column for part in self.parts if part.column is not None)
+
+    @property
+    def is_key(self) -> bool:
+        """True when no two rows have the same in these columns, and a foreign key may refer to them."""
+        plain = all(part.column is not None and part.prefix is None for part in self.parts)
+        return self.unique and plain and self.predicate is None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -148,10 +186,27 @@ class ForeignKey:
     """The columns of the other table, one for each; empty when they are its primary key."""
     on_update: str = "NO ACTION"
     on_delete: str = "NO ACTION"
+    set_columns: tuple[str, ...] = ()
+    """Those that a delete sets, where it isn't all of them; PostgreSQL only."""
     full: bool = False
     """MATCH FULL: all columns are NULL or none."""
     deferrable: bool = False
     deferred: bool = False
+    valid: bool = True
+    """False when the rows that were there before it may break it."""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Statistics:
+    """What a server gathers about columns together; PostgreSQL only."""
+
+    schema: str
+    name: str
+    own: str
+    """Its definition between its name and its table."""
+    target: int | None = None
+    comment: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -176,8 +231,6 @@ class Table:
     columns: tuple[Column, ...]
     primary_key: tuple[str, ...] = ()
     primary_key_name: str | None = None
-    key_prefixes: Mapping[str, int] = field(default_factory=dict)
-    """Key columns of which only so many characters or bytes count; MySQL and MariaDB only."""
     kind: str = "table"
     """`table`, `partitioned`, `parent` (read without its children), `without_rowid`, `view` or `query`."""
     strict: bool = False
@@ -189,7 +242,12 @@ class Table:
     estimated_bytes: int = 0
     indexes: tuple[Index, ...] = ()
     """Unique ones and constraints among them; without the primary key's."""
+    primary_index: Index | None = None
+    """What stands behind the primary key, where its columns don't tell all."""
     foreign_keys: tuple[ForeignKey, ...] = ()
+    statistics: tuple[Statistics, ...] = ()
+    replica_identity: str | None = None
+    """`FULL` or `NOTHING`; absent when a key or an index tells rows apart."""
     checks: tuple[Check, ...] = ()
     comment: str | None = None
     charset: str | None = None

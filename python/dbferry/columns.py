@@ -13,7 +13,7 @@ from dbferry.catalog import Column, NativeType, Table, UserType
 from dbferry.items import ColumnItem
 from dbferry.keys import Roles
 from dbferry.pair import Pair
-from dbferry.selection import Destination, map_schema
+from dbferry.selection import Destination
 from dbferry.types import (
     CHECK_CODES,
     Context,
@@ -143,14 +143,10 @@ class Columns:
         self._refuse(table, item)
         return replace(item, never_null_integer=self._is_integer_key(table, column, facts))
 
-    def _schema(self, schema: str) -> str:
-        pair = self.pair
-        return map_schema(schema, pair.source, pair.target, pair.ends, pair.options) or schema
-
     def _user_type(self, native: NativeType) -> NativeType:
         """Its name in the target's schema; a type that isn't there is created."""
         old, bare = native.schema or "", native.element or native.name
-        new = self._schema(old)
+        new = self.pair.schema(old)
         quote = self.pair.ends[1].quote
         prefix = f"{quote(old)}."
         text = f"{quote(new)}.{native.text.removeprefix(prefix)}"
@@ -175,7 +171,7 @@ class Columns:
         if wanted is None:
             return native, None
         self._want_whole(wanted)
-        schema = self._schema(wanted.schema)
+        schema = self.pair.schema(wanted.schema)
         return replace(native, domain=relation(schema, wanted.name)), wanted
 
     def _want_whole(self, wanted: UserType) -> None:
@@ -198,14 +194,16 @@ class Columns:
         """The type in the target's schemas, and those that it is made of."""
         relation, names = self.pair.ends[1].relation, {}
         for schema, name, printed in wanted.needs:
-            new = self._schema(schema)
+            new = self.pair.schema(schema)
             if new != schema:
                 names[printed] = relation(new, name)
         base, attributes = wanted.base, wanted.attributes
         for old, renamed in names.items():
             base = base.replace(old, renamed) if base else base
             attributes = tuple(replace(a, type=a.type.replace(old, renamed)) for a in attributes)
-        return replace(wanted, schema=self._schema(wanted.schema), base=base, attributes=attributes)
+        return replace(
+            wanted, schema=self.pair.schema(wanted.schema), base=base, attributes=attributes
+        )
 
     def _want_type(self, wanted: UserType) -> None:
         key = (wanted.schema, wanted.name)

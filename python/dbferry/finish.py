@@ -117,8 +117,7 @@ class Finish:
             self._done += 1
             last = building.left == 0
         for made in building.built if last else ():
-            if made.then:
-                self._try(session, building.item, made.what, made.then)
+            self._complete(session, building.item, made)
 
     def _make(self, session: OpenSession, item: TableItem, step: Step) -> bool:
         if not step.singly:
@@ -131,6 +130,11 @@ class Finish:
             made = [self._make(session, item, single) for single in step.singly]
             return all(made)
         return True
+
+    def _complete(self, session: OpenSession, item: TableItem, step: Step) -> None:
+        for statement in step.then:
+            if not self._try(session, item, step.what, statement):
+                return
 
     def _try(self, session: OpenSession, item: TableItem, what: str, statement: str) -> bool:
         try:
@@ -160,8 +164,7 @@ class Finish:
         for step in item.references if self._refer else ():
             if step.sql in failed:
                 continue
-            if step.then:
-                self._try(session, item, step.what, step.then)
+            self._complete(session, item, step)
             if step.proof:
                 self._prove(session, item, step)
         for statement in item.next_values:

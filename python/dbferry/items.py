@@ -238,5 +238,5 @@ class Plan:
 def _statements(steps: Sequence[Step]) -> list[str]:
     return [
         *(step.sql for step in steps if step.sql),
-        *(statement for step in steps for statement in (step.then, step.proof) if statement),
+        *(statement for step in steps for statement in (*step.then, step.proof) if statement),
     ]

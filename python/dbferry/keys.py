@@ -13,9 +13,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
-from dbferry.catalog import ForeignKey, Index, NativeType, Table
+from dbferry.catalog import ForeignKey, Index, NativeType, Session, Statistics, Table
+from dbferry.engines import NewColumn, NewTable
+from dbferry.indexes import doubtful, fit, translation
 from dbferry.items import ColumnItem
 from dbferry.pair import Pair
+from dbferry.schema.expressions import Translation
 from dbferry.selection import Destination
 
 Place = tuple[str, str]
@@ -48,7 +51,9 @@ class Carried:
     """What a table gets besides its columns, in the target's names."""
 
     primary_key_name: str | None = None
+    primary_index: Index | None = None
     indexes: list[Index] = field(default_factory=list)
+    statistics: list[Statistics] = field(default_factory=list)
     foreign_keys: list[ForeignKey] = field(default_factory=list)
     put_back: list[ForeignKey] = field(default_factory=list)
     """Foreign keys of a standing table that are away while rows are loaded."""
@@ -99,7 +104,8 @@ class Roles:
 class Keys:
     """Decides for all tables at once: names and references reach over them."""
 
-    def __init__(self, pair: Pair, drafts: Sequence[Draft]) -> None:
+    def __init__(self, pair: Pair, drafts: Sequence[Draft], objects: Sequence[str]) -> None:
+        """`objects` are the statements for what is made before tables."""
         self.pair = pair
         self.drafts = {(d.table.schema, d.table.name): d for d in drafts}
         self.left_out = [what for draft in drafts for what in draft.table.left_out]
@@ -112,6 +118,7 @@ class Keys:
             self._take_away(draft)
         for draft in drafts:
             self._add_indexes(draft)
+        self._try_indexes(drafts, objects)
         for draft in drafts:
             self._add_foreign_keys(draft)
 
@@ -175,47 +182,84 @@ class Keys:
         table, standing, carried = draft.table, draft.standing, self.of(draft)
         if draft.action == "append":
             return
+        columns = {column.name: column for column in draft.columns}
+        words = translation(self.pair, table, draft.columns)
         if table.primary_key and not (standing and standing.primary_key):
             wanted = table.primary_key_name or f"{draft.name}_pkey"
             carried.primary_key_name = self._named(draft, "index", wanted)
+            self._add_primary_index(draft, columns, words)
         for index in table.indexes:
-            renamed = self._renamed(draft, index)
-            if standing is not None and _has(standing, renamed, self._fold):
-                continue
-            why = self._index_fault(draft, index, renamed)
             called = f"index {index.name or _listed(index.columns)} of {table.label}"
-            if why:
-                self.left_out.append(f"{called} ({why})")
+            fitted = fit(self.pair, columns, index, words)
+            if fitted.index is None:
+                self.left_out.append(f"{called} ({'; '.join(fitted.notes)})")
+                continue
+            if standing is not None and _has(standing, fitted.index, self._fold):
                 continue
             ending = "key" if index.unique else "idx"
             wanted = index.name or "_".join((table.name, *index.columns, ending))
-            what = "index" if index.name else None
-            carried.indexes.append(replace(renamed, name=self._named(draft, "index", wanted, what)))
+            name = self._named(draft, "index", wanted, "index" if index.name else None)
+            carried.indexes.append(replace(fitted.index, name=name))
+            carried.notes += [f"index `{name}`: {note}" for note in fitted.notes]
+        carried.statistics = self._statistics(draft)
 
-    def _renamed(self, draft: Draft, index: Index) -> Index:
-        targets = {column.name: column.target for column in draft.columns}
+    def _add_primary_index(
+        self, draft: Draft, columns: Mapping[str, ColumnItem], words: Translation
+    ) -> None:
+        index, carried = draft.table.primary_index, self.of(draft)
+        if index is None:
+            return
         one, other = self.pair.ends
-        same = one.family == other.family
-        return replace(
-            index,
-            parts=tuple(
-                replace(
-                    part,
-                    column=targets[part.column],
-                    nulls_first=part.nulls_first if same else None,
-                )
-                for part in index.parts
+        if one.family == other.family:
+            carried.primary_index = fit(self.pair, columns, index, words).index
+            return
+        if index.include:
+            carried.notes.append(f"primary key: without its columns {_listed(index.include)}")
+        if index.deferrable:
+            carried.notes.append("primary key: checked at once")
+
+    def _statistics(self, draft: Draft) -> list[Statistics]:
+        pair, table = self.pair, draft.table
+        one, other = pair.ends
+        if one.name != other.name:
+            self.left_out += [
+                f"statistics {s.name} of {table.label} ({other.name} has none)"
+                for s in table.statistics
+            ]
+            return []
+        known = {s.name for s in draft.standing.statistics} if draft.standing else set()
+        schemas = {table.schema: draft.place.schema or ""}
+        return [
+            replace(s, schema=schemas.get(s.schema) or pair.schema(s.schema))
+            for s in table.statistics
+            if s.name not in known
+        ]
+
+    def _try_indexes(self, drafts: Sequence[Draft], objects: Sequence[str]) -> None:
+        """Leaves out what the target itself says no to."""
+        tried = [(d, i) for d in drafts for i in self.of(d).indexes if doubtful(i)]
+        if not tried or self.pair.faults:
+            return
+        with self.pair.trying(objects) as session:
+            for draft, index in tried:
+                why = self._refusal(session, draft, index) if session is not None else None
+                if why is not None:
+                    self.of(draft).indexes.remove(index)
+                    self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
+
+    def _refusal(self, session: Session, draft: Draft, index: Index) -> str | None:
+        table = NewTable(
+            schema=draft.place.schema,
+            name=draft.name,
+            columns=tuple(
+                NewColumn(name=c.target, native=c.target_type, nullable=c.nullable)
+                for c in draft.columns
             ),
         )
-
-    def _index_fault(self, draft: Draft, index: Index, renamed: Index) -> str | None:
-        one, other = self.pair.ends
-        if one.family != other.family:
-            if any(part.prefix for part in index.parts):
-                return "on a prefix"
-            if index.deferrable:
-                self.of(draft).notes.append(f"index `{index.name}` is checked at once")
-        return other.index_fault(renamed, _types(draft, index.columns))
+        # A table that can't be made either tells nothing about its indexes.
+        if self.pair.refusal(session, table) is not None:
+            return None
+        return self.pair.refusal(session, table, index)
 
     # Foreign keys
 
@@ -248,7 +292,7 @@ class Keys:
             if why:
                 self.left_out.append(f"{called} ({why})")
                 continue
-            renamed = self._pointed(draft, parent, key)
+            renamed, notes = self._acting(self._pointed(draft, parent, key))
             if standing is not None and _refers(standing, renamed, self._fold):
                 continue
             if standing is not None and not self.pair.ends[1].drop_foreign_key(None, "", ""):
@@ -258,8 +302,24 @@ class Keys:
             what = "foreign key" if key.name else None
             name = self._named(draft, "key", wanted, what)
             carried.foreign_keys.append(replace(renamed, name=name))
-            if key.deferrable and not self.pair.ends[1].defers:
-                carried.notes.append(f"foreign key `{name}` is checked at once")
+            carried.notes += [f"foreign key `{name}` {note}" for note in notes]
+
+    def _acting(self, key: ForeignKey) -> tuple[ForeignKey, list[str]]:
+        """With the actions that the target has: without one it refuses what would have set something off."""
+        one, other = self.pair.ends
+        notes = []
+        if key.deferrable and not other.defers:
+            notes.append("is checked at once")
+        if key.on_update not in other.actions:
+            notes.append(f"refuses updates, where the source does {key.on_update}")
+            key = replace(key, on_update="NO ACTION")
+        if key.on_delete not in other.actions or (key.set_columns and one.name != other.name):
+            some = f" of some columns ({', '.join(key.set_columns)})" if key.set_columns else ""
+            notes.append(f"refuses deletes, where the source does {key.on_delete}{some}")
+            key = replace(key, on_delete="NO ACTION", set_columns=())
+        if not key.valid:
+            notes.append("is not proved by the rows, as it isn't in the source")
+        return key, notes
 
     def _reference_fault(self, draft: Draft, parent: Draft, key: ForeignKey) -> str | None:
         one, other = self.pair.ends
@@ -279,9 +339,9 @@ class Keys:
         targets = {column.name: column.target for column in parent.columns}
         wanted = {self._fold(targets[name]) for name in columns}
         standing = parent.standing
-        keys = [i.columns for i in self.of(parent).indexes if i.unique]
+        keys = [i.columns for i in self.of(parent).indexes if i.is_key]
         if standing is not None:
-            keys += [standing.primary_key, *(i.columns for i in standing.indexes if i.unique)]
+            keys += [standing.primary_key, *(i.columns for i in standing.indexes if i.is_key)]
         else:
             keys.append(tuple(targets[name] for name in parent.table.primary_key))
         return any({self._fold(name) for name in key} == wanted for key in keys)
@@ -296,6 +356,7 @@ class Keys:
             table=parent.name,
             columns=tuple(ours[name] for name in key.columns),
             references=tuple(theirs[name] for name in key.references),
+            set_columns=tuple(ours[name] for name in key.set_columns),
         )
 
 
@@ -315,13 +376,23 @@ def _types(draft: Draft, columns: Sequence[str]) -> list[NativeType]:
 def _has(standing: Table, index: Index, fold: Callable[[str], str]) -> bool:
     """True when a table has this index, or a key of the same columns."""
     wanted = [fold(name) for name in index.columns]
-    if index.unique and [fold(name) for name in standing.primary_key] == wanted:
+    if index.is_key and [fold(name) for name in standing.primary_key] == wanted:
         return True
     return any(
         theirs.name == index.name
-        or ([fold(n) for n in theirs.columns] == wanted and theirs.unique >= index.unique)
+        or (
+            _plain(theirs)
+            and _plain(index)
+            and [fold(n) for n in theirs.columns] == wanted
+            and theirs.unique >= index.unique
+        )
         for theirs in standing.indexes
     )
+
+
+def _plain(index: Index) -> bool:
+    """True when its columns tell all that matters about it."""
+    return not doubtful(index) and all(part.prefix is None for part in index.parts)
 
 
 def _refers(standing: Table, key: ForeignKey, fold: Callable[[str], str]) -> bool:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dbferry.catalog import Catalog, Session
-from dbferry.engines import Engine, engine
+from dbferry.catalog import Catalog, Index, Session
+from dbferry.engines import Engine, NewTable, engine
 from dbferry.errors import DbferryError, RequestError
-from dbferry.selection import Options, Rules
+from dbferry.selection import Options, Rules, map_schema
 
 
 @dataclass
@@ -27,6 +29,58 @@ class Pair:
     @cached_property
     def ends(self) -> tuple[Engine, Engine]:
         return engine(self.source.engine), engine(self.target.engine)
+
+    @contextmanager
+    def trying(self, objects: Sequence[str]) -> Iterator[Session | None]:
+        """A session on the target for trials of which nothing stays; `objects` make what tables need.
+
+        Nothing when there is none, or when the objects can't be made; that is a fault.
+        """
+        session = self.target_session
+        begin, end = self.ends[1].trial_frame
+        if session is None or not begin:
+            yield session
+            return
+        session.query(begin)
+        try:
+            yield session if all(self._makes(session, statement) for statement in objects) else None
+        finally:
+            session.query(end)
+
+    def _makes(self, session: Session, statement: str) -> bool:
+        try:
+            session.query(statement)
+        except DbferryError as error:
+            if error.fatal:
+                raise
+            self.fault(
+                f"the target can't make what tables need: {error.message}, in: {statement}",
+                code=error.code,
+                hint="make in the target what it lacks, or exclude the tables that need it",
+            )
+            return False
+        return True
+
+    def refusal(self, session: Session, table: NewTable, index: Index | None = None) -> str | None:
+        """The target's words, when it can't make a table, or an index on it."""
+        other = self.ends[1]
+        trial = other.try_table(other.fit_rows(table)[0], self.target.numbers)
+        then = other.try_index(table, index) if index is not None else None
+        try:
+            for statement in (trial.begin, trial.make, then):
+                if statement:
+                    session.query(statement)
+        except DbferryError as error:
+            if error.fatal:
+                raise
+            return error.message
+        finally:
+            session.query(trial.end)
+        return None
+
+    def schema(self, schema: str) -> str:
+        """The target's schema for a source's."""
+        return map_schema(schema, self.source, self.target, self.ends, self.options) or schema
 
     def fault(self, message: str, **place: Any) -> None:
         """A fault of the target's side unless `place` says otherwise."""

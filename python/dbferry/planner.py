@@ -54,6 +54,8 @@ class _Planner:
         pair.faults += [*faults, *more]
         if not tables and not pair.faults:
             pair.source_fault("the source has no tables to move")
+        if pair.ends[0].family == pair.ends[1].family:
+            tables = [pair.ends[0].complete(pair.source_session, table) for table in tables]
         places = {
             table.label: destination(table, pair.source, pair.target, pair.ends, pair.options)
             for table in tables
@@ -72,7 +74,7 @@ class _Planner:
         objects = [*self._objects(schemas), *sequences.objects]
         try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
-        keys = Keys(pair, drafts)
+        keys = Keys(pair, drafts, objects)
         items = [self._item(d, keys.of(d), made) for d, made in zip(drafts, clauses, strict=True)]
         items = [
             replace(item, next_values=(*item.next_values, *sequences.next_values[item.name]))

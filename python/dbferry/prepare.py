@@ -99,9 +99,6 @@ def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
         kind=table.kind,
         strict=table.strict,
         primary_key=tuple(targets[name] for name in table.primary_key),
-        key_prefixes={targets[name]: size for name, size in table.key_prefixes.items()}
-        if one.family == other.family
-        else {},
         exact_text=one.family != other.family,
         columns=tuple(
             clauses.column(c.name).on(
@@ -136,13 +133,16 @@ def _declaration(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -
 
 
 def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Preparation:
-    other, place, columns = pair.ends[1], draft.place, draft.columns
+    (one, other), place, columns = pair.ends, draft.place, draft.columns
     new = replace(
         new_table(pair, draft, clauses),
         primary_key_name=carried.primary_key_name,
+        primary_index=carried.primary_index,
         indexes=tuple(carried.indexes),
         foreign_keys=tuple(carried.foreign_keys),
         declaration=_declaration(pair, draft, carried, clauses),
+        statistics=tuple(carried.statistics),
+        replica_identity=draft.table.replica_identity if one.name == other.name else None,
     )
     new, notes = other.fit_rows(new)
     columns = [
@@ -181,8 +181,10 @@ def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Pr
         if carried.primary_key_name
         else (),
         primary_key_name=carried.primary_key_name,
+        primary_index=carried.primary_index,
         indexes=tuple(carried.indexes),
         foreign_keys=tuple(carried.foreign_keys),
+        statistics=tuple(carried.statistics),
     )
     away = replace(lacking, foreign_keys=tuple(carried.put_back))
     return Preparation(

@@ -268,7 +268,7 @@ class _Write:
         ddl = self.planned.ddl()
         statements = [*ddl.indexes, *ddl.foreign_keys] if self.made else []
         for step in item.put_back:
-            statements += [step.sql, *([step.then] if step.then else [])]
+            statements += [step.sql, *step.then]
         if self.mode == "replace" and self.standing is not None:
             statements += self._other.swap_table(
                 item.destination.schema, item.destination.name, self.standing.name

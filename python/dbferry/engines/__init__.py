@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Literal, Protocol
 
 from dbferry.catalog import (
@@ -16,6 +16,7 @@ from dbferry.catalog import (
     NativeType,
     NumberSequence,
     Session,
+    Statistics,
     Table,
     UserType,
     View,
@@ -49,13 +50,13 @@ class NewTable:
     name: str
     columns: tuple[NewColumn, ...]
     primary_key: tuple[str, ...] = ()
-    key_prefixes: Mapping[str, int] = field(default_factory=dict)
-    """As `Table.key_prefixes`, between two of one family."""
     exact_text: bool = False
     """True when the source compares text byte by byte, and so must the target's keys."""
     kind: str = "table"
     strict: bool = False
     primary_key_name: str | None = None
+    primary_index: Index | None = None
+    """What stands behind the key, between two of one family."""
     indexes: tuple[Index, ...] = ()
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
@@ -65,6 +66,8 @@ class NewTable:
     """As `Table.collation`, between two of one engine."""
     declaration: str | None = None
     """The statement that makes it as it was in the source, where it may stay so."""
+    statistics: tuple[Statistics, ...] = ()
+    replica_identity: str | None = None
 
 
 @dataclass(frozen=True)
@@ -76,6 +79,16 @@ class Trial:
     end: str = ""
 
 
+@dataclass(frozen=True)
+class FittedIndex:
+    """An index as an engine can have it."""
+
+    index: Index | None
+    """Nothing when there can't be such an index."""
+    notes: tuple[str, ...] = ()
+    """What is different about it; why there is none."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Step:
     """An object that is made once the rows are in."""
@@ -83,8 +96,8 @@ class Step:
     what: str
     """What messages call it, such as "index `by_date`"."""
     sql: str
-    then: str | None = None
-    """What completes it: a key from its finished index, the proof of a foreign key's rows."""
+    then: tuple[str, ...] = ()
+    """What completes it: a key from its finished index, its comment, the proof of a foreign key's rows."""
     proof: str | None = None
     """A query that finds rows which break it."""
     undo: str | None = None
@@ -93,6 +106,7 @@ class Step:
     """The same objects one by one, where `sql` makes several at once and fails as a whole."""
 
 
+ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
 Scope = Literal["database", "schema", "table"]
 """Within what a name is given once."""
 
@@ -127,6 +141,12 @@ class Engine(Protocol):
     @property
     def foreign_key_scope(self) -> Scope: ...
     @property
+    def has_partial_indexes(self) -> bool: ...
+    @property
+    def actions(self) -> Collection[str]:
+        """What a foreign key may do when the row that it refers to changes or goes."""
+
+    @property
     def defers(self) -> bool:
         """True when a constraint may wait for the end of a transaction."""
 
@@ -139,6 +159,9 @@ class Engine(Protocol):
         """Settings of the sessions that build indexes."""
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...
+    def complete(self, session: Session, table: Table) -> Table:
+        """With what only one question per table tells, and only another of this family asks for."""
+
     def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
         """The tables and views of this name, in one schema or in all, without a look at any other."""
 
@@ -228,8 +251,11 @@ class Engine(Protocol):
     def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
         """Nothing where a foreign key can't be dropped, and doesn't hinder a load."""
 
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
-        """Why there can't be such an index on columns of these types."""
+    def fit_index(self, index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
+        """What this engine makes of another's index, whose expressions are in its own words already."""
+
+    def try_index(self, table: NewTable, index: Index) -> str | None:
+        """The statement that makes it on the table of a trial; nothing where that can't have such a one."""
 
     def reference_fault(
         self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from dbferry.catalog import ForeignKey, Identity, Index, NativeType, View
-from dbferry.engines import NewTable, Scope, Step, Trial
+from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Session, Table, View
+from dbferry.engines import ACTIONS, FittedIndex, NewTable, Scope, Step, Trial
 from dbferry.engines.unnumbered import Unnumbered
 
 
@@ -21,9 +21,14 @@ class Keyless(Unnumbered):
     has_steps = False
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "table"
+    has_partial_indexes = False
+    actions = ACTIONS
     defers = False
     builds_beside = False
     finishing = ()
+
+    def complete(self, session: Session, table: Table) -> Table:
+        return table
 
     def kept_identities(
         self, columns: Sequence[str], primary_key: tuple[str, ...]
@@ -60,8 +65,11 @@ class Keyless(Unnumbered):
     def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
         return None
 
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
-        return self.no_keys
+    def fit_index(self, index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
+        return FittedIndex(None, (self.no_keys,))
+
+    def try_index(self, table: NewTable, index: Index) -> str | None:
+        return None
 
     def reference_fault(
         self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]

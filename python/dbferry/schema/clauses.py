@@ -13,6 +13,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from itertools import count
 
+from dbferry import indexes
 from dbferry.catalog import Check, Column
 from dbferry.engines import NewColumn
 from dbferry.items import ColumnItem
@@ -75,7 +76,7 @@ class ClauseWriter:
         made = Clauses()
         if draft.standing is not None:
             return made
-        translation = self._translation(draft)
+        translation = indexes.translation(self.pair, draft.table, draft.columns)
         for item in draft.columns:
             column = draft.table.column(item.name)
             if column is not None:
@@ -83,17 +84,6 @@ class ClauseWriter:
         self._checks(draft, translation, made)
         self._comments(draft, made)
         return made
-
-    def _translation(self, draft: Draft) -> Translation:
-        one, other = self.pair.ends
-        operands: dict[str, Operand] = {}
-        for item in draft.columns:
-            column = draft.table.column(item.name)
-            if column is not None and one.dialect and other.dialect:
-                operands[item.name] = Operand.of(
-                    self.pair.ends, column, item.canonical, item.target, item.target_type
-                )
-        return Translation(one, other, operands)
 
     def _clause(
         self,

@@ -6,13 +6,11 @@ refuses are left out with its words. A table that can't be made without them eit
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbferry.catalog import Check, Session
 from dbferry.engines import NewTable
-from dbferry.errors import DbferryError
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
@@ -40,37 +38,9 @@ def try_clauses(
     if session is None or pair.faults or not (risky or objects):
         return
     beside = [statement for _, made, _ in risky for statement in made.before]
-    with _frame(pair, session, [*objects, *beside]) as ready:
+    with pair.trying([*objects, *beside]) as ready:
         for draft, made, parts in risky if ready else ():
             _try(pair, session, draft, made, parts)
-
-
-@contextmanager
-def _frame(pair: Pair, session: Session, objects: Sequence[str]) -> Iterator[bool]:
-    """True when the objects can be made; else there is a fault."""
-    begin, end = pair.ends[1].trial_frame
-    if begin:
-        session.query(begin)
-    try:
-        yield all(_makes(pair, session, statement) for statement in objects) if begin else True
-    finally:
-        if end:
-            session.query(end)
-
-
-def _makes(pair: Pair, session: Session, statement: str) -> bool:
-    try:
-        session.query(statement)
-    except DbferryError as error:
-        if error.fatal:
-            raise
-        pair.fault(
-            f"the target can't make what tables need: {error.message}, in: {statement}",
-            code=error.code,
-            hint="make in the target what it lacks, or exclude the tables that need it",
-        )
-        return False
-    return True
 
 
 def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:
@@ -118,26 +88,14 @@ def _with(made: Clauses, parts: Sequence[Part], wanted: Sequence[Part]) -> Claus
 
 def _refusal(pair: Pair, session: Session, table: NewTable) -> str | None:
     """The target's words, when it can't make a table."""
-    other = pair.ends[1]
     bare = replace(
         table,
         kind="table",
         primary_key=(),
-        key_prefixes={},
+        primary_index=None,
         columns=tuple(replace(column, identity=None) for column in table.columns),
     )
-    trial = other.try_table(other.fit_rows(bare)[0], pair.target.numbers)
-    try:
-        for statement in (trial.begin, trial.make):
-            if statement:
-                session.query(statement)
-    except DbferryError as error:
-        if error.fatal:
-            raise
-        return error.message
-    finally:
-        session.query(trial.end)
-    return None
+    return pair.refusal(session, bare)
 
 
 def _named(draft: Draft, part: Part, why: str) -> str:

@@ -14,7 +14,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope
+from dbferry.engines import FittedIndex, NewTable, Scope
 from dbferry.engines.duckdb import catalog, ddl, types
 from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError, RequestError
@@ -120,8 +120,12 @@ class Duckdb(Keyless):
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
 
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
+    def fit_index(self, index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
         if not index.unique:
-            return "duckdb scans without them"
-        wrong = next((c for c in columns if c.name in types.NO_KEY), None)
-        return f"duckdb has no key of {wrong.text}" if wrong else None
+            return FittedIndex(None, ("duckdb scans without them",))
+        if not index.is_key:
+            return FittedIndex(None, ("duckdb has keys of whole columns only",))
+        wrong = next((columns[n] for n in index.columns if columns[n].name in types.NO_KEY), None)
+        if wrong:
+            return FittedIndex(None, (f"duckdb has no key of {wrong.text}",))
+        return FittedIndex(index)

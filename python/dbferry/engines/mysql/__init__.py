@@ -15,9 +15,8 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope, Trial
-from dbferry.engines.mysql import catalog, ddl, describe, dialect, probe, twin, types
-from dbferry.engines.mysql.types import GEOMETRIES
+from dbferry.engines import ACTIONS, FittedIndex, NewTable, Scope, Trial
+from dbferry.engines.mysql import catalog, ddl, describe, dialect, indexes, keys, probe, twin, types
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
@@ -25,13 +24,7 @@ from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, W
 NAME_CHARACTERS = 64
 ROW_BYTES = 65_535
 BYTES_PER_CHARACTER = 4
-INDEX_BYTES = 3072
-NO_WHOLE = frozenset(
-    f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")
-)
-NO_INDEX = frozenset({"json", "vector", *GEOMETRIES})
 TEXTS = frozenset({"char", "varchar"})
-CHARACTER_BYTES = {"ascii": 1, "latin1": 1, "utf8mb3": 3, "utf8": 3}
 
 
 class Mysql(Unnumbered):
@@ -45,6 +38,9 @@ class Mysql(Unnumbered):
     columns_limit = 1017
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "schema"
+    has_partial_indexes = False
+    # InnoDB has no SET DEFAULT.
+    actions = ACTIONS[:4]
     defers = False
     builds_beside = True
     finishing = ()
@@ -58,6 +54,7 @@ class Mysql(Unnumbered):
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)
+    try_index = staticmethod(ddl.try_index)
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
     create_view = staticmethod(ddl.create_view)
@@ -72,6 +69,9 @@ class Mysql(Unnumbered):
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
+
+    def complete(self, session: Session, table: Table) -> Table:
+        return keys.complete(session, table)
 
     def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
         return catalog.read(session, [schema] if schema else [], name)
@@ -183,12 +183,6 @@ class Mysql(Unnumbered):
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table, self._exact(version))
 
-    def _exact(self, version: tuple[int, ...]) -> str:
-        """The only collations under which 'a', 'A' and 'a ' are three keys."""
-        if self.name == "mariadb":
-            return "utf8mb4_nopad_bin"
-        return "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
-
     def describe_table(self, table: NewTable) -> Sequence[str]:
         return ()
 
@@ -198,22 +192,18 @@ class Mysql(Unnumbered):
     def generates(self, version: tuple[int, ...]) -> Collection[str]:
         return ("stored", "virtual")
 
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
-        size = 0
-        for part, native in zip(index.parts, columns, strict=True):
-            if native.name in NO_INDEX:
-                return f"{native.text} can't be in an index"
-            if part.prefix is None and native.name in NO_WHOLE:
-                return f"an index holds no whole {native.text}"
-            length = native.length if part.prefix is None else part.prefix
-            size += _characters(native) * length if length is not None else 8
-        return f"an index holds {INDEX_BYTES} bytes" if size > INDEX_BYTES else None
+    def _exact(self, version: tuple[int, ...]) -> str:
+        """The only collations under which 'a', 'A' and 'a ' are three keys."""
+        if self.name == "mariadb":
+            return "utf8mb4_nopad_bin"
+        return "utf8mb4_0900_bin" if version >= (8, 0, 17) else "utf8mb4_bin"
+
+    def fit_index(self, index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
+        return indexes.fit(index, columns, self.name)
 
     def reference_fault(
         self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]
     ) -> str | None:
-        if "SET DEFAULT" in (key.on_update, key.on_delete):
-            return f"{self.name} sets no defaults"
         for one, other in zip(columns, others, strict=True):
             same = (one.name, one.unsigned, one.charset) == (
                 other.name, other.unsigned, other.charset,
@@ -222,13 +212,6 @@ class Mysql(Unnumbered):
             if not (same or texts):
                 return f"{one.text} can't refer to {other.text}"
         return None
-
-
-def _characters(native: NativeType) -> int:
-    """Bytes of a character at most; of a byte 1."""
-    if "binary" in native.name or "blob" in native.name:
-        return 1
-    return CHARACTER_BYTES.get(native.charset or "", BYTES_PER_CHARACTER)
 
 
 def _declared_bytes(native: NativeType) -> int:

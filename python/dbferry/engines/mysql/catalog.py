@@ -33,10 +33,6 @@ SELECT table_schema, table_name, column_name, ordinal_position, column_default, 
 FROM information_schema.columns WHERE {where}
 ORDER BY table_schema, table_name, ordinal_position"""
 
-KEYS = """
-SELECT table_schema, table_name, column_name, sub_part FROM information_schema.statistics
-WHERE index_name = 'PRIMARY' AND {where} ORDER BY table_schema, table_name, seq_in_index"""
-
 # MariaDB's JSON is LONGTEXT with this check; nothing else tells it apart.
 JSON_CHECKS = """
 SELECT constraint_schema, table_name, check_clause FROM information_schema.check_constraints
@@ -57,12 +53,6 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     names = ", ".join(ddl.literal(name) for name in (wanted or SYSTEM))
     where = f"table_schema {'IN' if wanted else 'NOT IN'} ({names})"
     where += f" AND table_name = {ddl.literal(only)}" if only else ""
-    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
-    prefixes: dict[tuple[str, str], dict[str, int]] = defaultdict(dict)
-    for schema, table, column, size in session.query(KEYS.format(where=where)):
-        keys[schema or "", table or ""].append(column or "")
-        if size is not None:
-            prefixes[schema or "", table or ""][column or ""] = int(size)
     json = json_columns(session, where) if mariadb else set()
     columns = read_columns(session, where, mariadb=mariadb, json=json)
     checks = clauses.read_checks(session, where, json)
@@ -77,6 +67,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
             if kind != "VIEW":
                 skipped.append(f"{kind.lower()} {schema}.{name}")
             continue
+        primary = others.primary.get((schema, name))
         found = [_with_next(column, row[5]) for column in columns[schema, name]]
         tables.append(
             Table(
@@ -84,8 +75,8 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 name=name,
                 kind="view" if view else "table",
                 columns=tuple(found),
-                primary_key=tuple(keys[schema, name]),
-                key_prefixes=prefixes[schema, name],
+                primary_key=primary.columns if primary else (),
+                primary_index=primary,
                 estimated_rows=int(row[3] or 0),
                 estimated_bytes=int(row[4] or 0),
                 comment=row[6] or None,
@@ -94,7 +85,6 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 checks=tuple(checks[schema, name]),
                 indexes=tuple(others.indexes[schema, name]),
                 foreign_keys=tuple(others.foreign_keys[schema, name]),
-                left_out=tuple(others.left_out[schema, name]),
             )
         )
     databases = session.query(

@@ -14,6 +14,8 @@ NO_PLAIN_DEFAULT = frozenset(
     | {f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")}
 )
 
+SEARCHES = ("fulltext", "spatial", "vector")
+
 
 def quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
@@ -93,6 +95,11 @@ def try_table(table: NewTable, exact_collation: str) -> Trial:
     return Trial(made, end=f"DROP TEMPORARY TABLE IF EXISTS {TRIAL}")
 
 
+def try_index(table: NewTable, made: Index) -> str | None:
+    """A temporary table takes no full-text index."""
+    return f"ALTER TABLE {TRIAL} {index(made)}" if made.method != "fulltext" else None
+
+
 def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[str]) -> str:
     collation = exact_collation if table.exact_text else None
     inline = {check.column: check.expression for check in table.checks if check.column}
@@ -102,9 +109,10 @@ def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[s
         for column in table.columns
     ]
     if table.primary_key:
-        sizes = table.key_prefixes
-        parts = [quote(n) + (f"({sizes[n]})" if n in sizes else "") for n in table.primary_key]
-        lines.append(f"PRIMARY KEY ({', '.join(parts)})")
+        parts = tuple(Part(column=name) for name in table.primary_key)
+        lines.append(
+            f"PRIMARY KEY {_definition(table.primary_index or Index(name=None, parts=parts))}"
+        )
     # The one AUTO_INCREMENT column must lead a key.
     lead = table.primary_key[:1]
     lines += [f"KEY ({quote(c.name)})" for c in table.columns if c.identity and (c.name,) != lead]
@@ -131,24 +139,37 @@ def finish_checks(table: NewTable) -> Sequence[Step]:
 
 def _part(part: Part) -> str:
     size = f"({part.prefix})" if part.prefix else ""
-    return quote(part.column) + size + (" DESC" if part.descending else "")
+    whole = quote(part.column) + size if part.column is not None else f"({part.expression})"
+    return whole + (" DESC" if part.descending else "")
 
 
-def _index(index: Index) -> str:
-    unique = "UNIQUE " if index.unique else ""
-    return f"ADD {unique}KEY {quote(index.name or '')} ({', '.join(map(_part, index.parts))})"
+def _definition(index: Index) -> str:
+    if index.own is not None:
+        return index.own
+    words = [f"({', '.join(map(_part, index.parts))})"]
+    words += [f"WITH PARSER {quote(index.parser)}"] if index.parser else []
+    words += [f"COMMENT {literal(index.comment)}"] if index.comment else []
+    # Each server reads its own word, and passes over the other's.
+    words += ["/*!80000 INVISIBLE */ /*M!100600 IGNORED */"] if index.hidden else []
+    return " ".join(words)
+
+
+def index(made: Index) -> str:
+    """What ALTER TABLE is told."""
+    kind = (
+        "UNIQUE " if made.unique else f"{made.method.upper()} " if made.method in SEARCHES else ""
+    )
+    return f"ADD {kind}KEY {quote(made.name or '')} {_definition(made)}"
 
 
 def finish_table(table: NewTable) -> Sequence[Step]:
     """All in one statement: the table is read once, and each index is sorted on its own."""
     alter = f"ALTER TABLE {relation(table.schema, table.name)} "
-    single = [
-        Step(what=f"index `{index.name}`", sql=alter + _index(index)) for index in table.indexes
-    ]
+    single = [Step(what=f"index `{made.name}`", sql=alter + index(made)) for made in table.indexes]
     if len(single) < 2:
         return single
-    names = ", ".join(f"`{index.name}`" for index in table.indexes)
-    together = alter + ", ".join(map(_index, table.indexes))
+    names = ", ".join(f"`{made.name}`" for made in table.indexes)
+    together = alter + ", ".join(map(index, table.indexes))
     return [Step(what=f"indexes {names}", sql=together, singly=tuple(single))]
 
 
@@ -173,7 +194,9 @@ def _reference(table: NewTable, key: ForeignKey) -> Step:
         sql="SET SESSION foreign_key_checks = 0; "
         f"ALTER TABLE {place} ADD CONSTRAINT {quote(key.name or '')} FOREIGN KEY ({columns}) "
         f"REFERENCES {other} ({others}){actions}; SET SESSION foreign_key_checks = 1",
-        proof=f"SELECT concat(count(*), {literal(f' rows refer to no row of `{key.table}`')}) "
+        proof=None
+        if not key.valid
+        else f"SELECT concat(count(*), {literal(f' rows refer to no row of `{key.table}`')}) "
         f"FROM {place} AS c LEFT JOIN {other} AS p ON {equal} "
         f"WHERE {given} AND p.{pairs[0][1]} IS NULL HAVING count(*) > 0",
         undo=drop_foreign_key(table.schema, table.name, key.name or ""),

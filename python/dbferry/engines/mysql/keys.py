@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import groupby
 
-from dbferry.catalog import ForeignKey, Index, Part, Session
+from dbferry.catalog import ForeignKey, Index, Part, Session, Table
+from dbferry.engines.mysql import ddl
 
 INDEXES = """
 SELECT table_schema, table_name, index_name, non_unique, column_name, collation, sub_part, index_type,
-       {expression}, {hidden}
+       {expression}, {hidden}, index_comment
 FROM information_schema.statistics
-WHERE index_name <> 'PRIMARY' AND {where}
+WHERE {where}
 ORDER BY table_schema, table_name, index_name, seq_in_index"""
 
 USAGE = """
@@ -26,14 +28,24 @@ RULES = """
 SELECT constraint_schema, table_name, constraint_name, update_rule, delete_rule
 FROM information_schema.referential_constraints WHERE {where}"""
 
+# Lines of SHOW CREATE TABLE: text in it is escaped, and never holds a line's end.
+INDEX_LINE = re.compile(
+    r"  (?:PRIMARY KEY|(?:\w+ )?KEY `(?P<name>(?:[^`]|``)+)`) (?P<own>.*?) ?,?", re.DOTALL
+)
+KEY_LINE = re.compile(
+    r"  CONSTRAINT `(?P<name>(?:[^`]|``)+)` FOREIGN KEY .*?"
+    r"(?: ON DELETE (?P<delete>[A-Z ]+?))?(?: ON UPDATE (?P<update>[A-Z ]+?))?,?",
+    re.DOTALL,
+)
+PARSER = re.compile(r"WITH PARSER `((?:[^`]|``)+)`")
 Place = tuple[str, str]
 
 
 @dataclass
 class Keys:
     indexes: dict[Place, list[Index]] = field(default_factory=lambda: defaultdict(list))
+    primary: dict[Place, Index] = field(default_factory=dict)
     foreign_keys: dict[Place, list[ForeignKey]] = field(default_factory=lambda: defaultdict(list))
-    left_out: dict[Place, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read(session: Session, where: str, *, mariadb: bool) -> Keys:
@@ -45,44 +57,44 @@ def read(session: Session, where: str, *, mariadb: bool) -> Keys:
         hidden="ignored = 'YES'" if mariadb else "is_visible = 'NO'",
     )
     for (schema, table, name), parts in groupby(session.query(query), lambda row: row[:3]):
-        rows = list(parts)
-        place = (schema or "", table or "")
-        why = _not_plain(rows[0], [row[8] for row in rows])
-        if why:
-            keys.left_out[place].append(f"index {name} of {schema}.{table} ({why})")
-            continue
-        unique = rows[0][3] == "0"
-        keys.indexes[place].append(
-            Index(
-                name=name,
-                parts=tuple(
-                    Part(
-                        column=row[4] or "",
-                        descending=row[5] == "D",
-                        prefix=int(row[6]) if row[6] else None,
-                    )
-                    for row in rows
-                ),
-                unique=unique,
-                constraint=unique,
-            )
-        )
-    _foreign_keys(session, where, keys)
+        place, index = (schema or "", table or ""), _index(list(parts))
+        if name == "PRIMARY":
+            keys.primary[place] = index
+        else:
+            keys.indexes[place].append(index)
+    _foreign_keys(session, where, keys, mariadb=mariadb)
     return keys
 
 
-def _not_plain(row: tuple[str | None, ...], expressions: list[str | None]) -> str | None:
-    kind, hidden = (row[7] or "").lower(), row[9]
-    if any(expressions):
-        return "on an expression"
-    if kind != "btree":
-        return kind
-    return "not used by the server" if hidden == "1" else None
+def _index(rows: list[tuple[str | None, ...]]) -> Index:
+    _, _, name, non_unique, *_, hidden, comment = rows[0]
+    method, unique = (rows[0][7] or "").lower(), non_unique == "0"
+    return Index(
+        name=name,
+        parts=tuple(_part(row, method) for row in rows),
+        unique=unique,
+        constraint=unique,
+        # MariaDB keeps long values apart by a hash of its own.
+        method="btree" if unique else method,
+        hidden=hidden == "1",
+        comment=comment or None,
+    )
 
 
-def _foreign_keys(session: Session, where: str, keys: Keys) -> None:
+def _part(row: tuple[str | None, ...], method: str) -> Part:
+    _, _, _, _, column, order, size, _, expression = row[:9]
+    return Part(
+        column=column,
+        # It is told as it would be written inside a string.
+        expression=re.sub(r"\\(.)", r"\1", expression, flags=re.DOTALL) if expression else None,
+        descending=order == "D",
+        prefix=int(size) if size and method != "spatial" else None,
+    )
+
+
+def _foreign_keys(session: Session, where: str, keys: Keys, *, mariadb: bool) -> None:
     rules = {
-        row[:3]: (_action(row[3]), _action(row[4]))
+        row[:3]: (_action(row[3], mariadb=mariadb), _action(row[4], mariadb=mariadb))
         for row in session.query(
             RULES.format(where=where.replace("table_schema", "constraint_schema"))
         )
@@ -104,6 +116,46 @@ def _foreign_keys(session: Session, where: str, keys: Keys) -> None:
         )
 
 
-def _action(rule: str | None) -> str:
-    """Both wait for nothing here, and MariaDB says RESTRICT where nothing was said."""
-    return "NO ACTION" if rule in (None, "RESTRICT") else str(rule)
+def _action(rule: str | None, *, mariadb: bool) -> str:
+    """MariaDB says RESTRICT where nothing was said; the two are one here."""
+    return "NO ACTION" if rule is None or (mariadb and rule == "RESTRICT") else rule
+
+
+def complete(session: Session, table: Table) -> Table:
+    """Indexes with their own definitions and in their order; foreign keys with their actions as declared."""
+    if not (table.primary_key or table.indexes or table.foreign_keys):
+        return table
+    [(_, text)] = session.query(f"SHOW CREATE TABLE {ddl.relation(table.schema, table.name)}")
+    lines = (text or "").split("\n")
+    told = [match for line in lines if (match := INDEX_LINE.fullmatch(line))]
+    own = {_unquoted(match["name"] or "PRIMARY"): match["own"] for match in told}
+    indexes = [_with_own(index, own.get(index.name or "")) for index in table.indexes]
+    places = {name: place for place, name in enumerate(own)}
+    rules = {
+        _unquoted(match["name"]): (match["update"] or "NO ACTION", match["delete"] or "NO ACTION")
+        for line in lines
+        if (match := KEY_LINE.fullmatch(line))
+    }
+    return replace(
+        table,
+        primary_index=_with_own(table.primary_index, own.get("PRIMARY"))
+        if table.primary_index
+        else None,
+        indexes=tuple(sorted(indexes, key=lambda index: places.get(index.name or "", 0))),
+        foreign_keys=tuple(
+            _with_rules(key, rules.get(key.name or "")) for key in table.foreign_keys
+        ),
+    )
+
+
+def _with_own(index: Index, own: str | None) -> Index:
+    parser = PARSER.search(own or "") if index.method == "fulltext" else None
+    return replace(index, own=own, parser=_unquoted(parser[1]) if parser else None)
+
+
+def _with_rules(key: ForeignKey, rules: tuple[str, str] | None) -> ForeignKey:
+    return replace(key, on_update=rules[0], on_delete=rules[1]) if rules else key
+
+
+def _unquoted(name: str) -> str:
+    return name.replace("``", "`")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Catalog, Column, ForeignKey, Index, NativeType, Session, Table
-from dbferry.engines import NewTable, Scope, Trial
-from dbferry.engines.postgresql import catalog, ddl, describe, dialect, probe, types
+from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
+from dbferry.engines import ACTIONS, NewTable, Scope, Trial
+from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -17,10 +17,6 @@ FINISHING = (
     "SELECT set_config('maintenance_work_mem', '512MB', false) FROM pg_catalog.pg_settings "
     "WHERE name = 'maintenance_work_mem' AND setting::bigint < 524288",
 )
-NO_INDEX = frozenset(
-    {"json", "xml", "point", "line", "lseg", "box", "path", "polygon", "circle", "geometry"}
-)
-"""Types without an order."""
 NUMBERS = ("int2", "int4", "int8", "numeric")
 TEXTS = frozenset({"text", "varchar", "bpchar"})
 
@@ -39,6 +35,8 @@ class Postgresql:
     columns_limit = 1600
     index_scope: Scope = "schema"
     foreign_key_scope: Scope = "table"
+    has_partial_indexes = True
+    actions = ACTIONS
     defers = True
     builds_beside = True
     finishing = FINISHING
@@ -52,6 +50,8 @@ class Postgresql:
     draw = staticmethod(ddl.draw)
     set_sequence = staticmethod(ddl.set_sequence)
     finish_table = staticmethod(ddl.finish_table)
+    fit_index = staticmethod(indexes.fit)
+    try_index = staticmethod(ddl.try_index)
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
     create_view = staticmethod(ddl.create_view)
@@ -71,6 +71,9 @@ class Postgresql:
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
+
+    def complete(self, session: Session, table: Table) -> Table:
+        return table
 
     def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
         return describe.find(session, schema, name)
@@ -175,10 +178,6 @@ class Postgresql:
 
     def generates(self, version: tuple[int, ...]) -> Collection[str]:
         return ("stored", "virtual") if version >= (18,) else ("stored",)
-
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
-        wrong = next((c for c in columns if c.name in NO_INDEX), None)
-        return f"{wrong.text} has no order" if wrong else None
 
     def reference_fault(
         self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]

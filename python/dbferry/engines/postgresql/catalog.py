@@ -159,7 +159,10 @@ def _read(session: Session) -> Catalog:
                 estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
                 comment=comment,
                 indexes=tuple(others.indexes[oid or ""]),
+                primary_index=others.primary.get(oid or ""),
                 foreign_keys=tuple(others.foreign_keys[oid or ""]),
+                statistics=tuple(others.statistics[oid or ""]),
+                replica_identity=others.replica_identities.get(oid or ""),
                 left_out=tuple(others.left_out[oid or ""]),
                 checks=tuple(checks[oid or ""]),
             )

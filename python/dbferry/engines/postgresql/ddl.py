@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from dbferry.catalog import (
     ForeignKey,
@@ -11,6 +12,7 @@ from dbferry.catalog import (
     Index,
     NumberSequence,
     Part,
+    Statistics,
     UserType,
     View,
 )
@@ -184,6 +186,10 @@ def try_table(table: NewTable) -> Trial:
     )
 
 
+def try_index(table: NewTable, index: Index) -> str:
+    return _index(replace(table, schema=None, name=TRIAL), index, "", "").sql
+
+
 def finish_checks(table: NewTable) -> Sequence[Step]:
     """As foreign keys: added without a look at the rows, and then proved."""
     place = relation(table.schema, table.name)
@@ -192,19 +198,32 @@ def finish_checks(table: NewTable) -> Sequence[Step]:
             what=f"check `{check.name}`",
             sql=f"ALTER TABLE {place} ADD CONSTRAINT {quote(check.name or '')} "
             f"CHECK ({check.expression}){'' if check.inherited else ' NO INHERIT'} NOT VALID",
-            then=f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(check.name or '')}"
+            then=(f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(check.name or '')}",)
             if check.valid
-            else None,
+            else (),
         )
         for check in table.checks
     ]
 
 
 def _part(part: Part) -> str:
-    words = [quote(part.column), "DESC" if part.descending else ""]
+    words = [quote(part.column) if part.column is not None else f"({part.expression})"]
+    words += [f"COLLATE {part.collation}"] if part.collation else []
+    words += [part.operators] if part.operators else []
+    words += ["DESC"] if part.descending else []
     if part.nulls_first is not None:
         words.append(f"NULLS {'FIRST' if part.nulls_first else 'LAST'}")
-    return " ".join(word for word in words if word)
+    return " ".join(words)
+
+
+def _definition(index: Index) -> str:
+    if index.own is not None:
+        return index.own
+    words = [f"USING {index.method} ({', '.join(map(_part, index.parts))})"]
+    words += [f"INCLUDE ({', '.join(map(quote, index.include))})"] if index.include else []
+    words += [] if index.nulls_distinct else ["NULLS NOT DISTINCT"]
+    words += [f"WHERE {index.predicate}"] if index.predicate else []
+    return " ".join(words)
 
 
 def _waiting(thing: Index | ForeignKey) -> str:
@@ -215,45 +234,75 @@ def _waiting(thing: Index | ForeignKey) -> str:
 
 def finish_table(table: NewTable) -> Sequence[Step]:
     """Keys are attached from finished indexes: unlike ALTER TABLE, several are built side by side."""
-    place = relation(table.schema, table.name)
     steps = []
     if table.primary_key:
-        name = quote(table.primary_key_name or "")
-        columns = ", ".join(map(quote, table.primary_key))
-        steps.append(
-            Step(
-                what="primary key",
-                sql=f"CREATE UNIQUE INDEX {name} ON {place} ({columns})",
-                then=f"ALTER TABLE {place} ADD CONSTRAINT {name} PRIMARY KEY USING INDEX {name}",
-            )
+        key = table.primary_index or Index(
+            name=None,
+            parts=tuple(Part(column=name) for name in table.primary_key),
+            unique=True,
+            constraint=True,
         )
-    for index in table.indexes:
-        name = quote(index.name or "")
-        unique = "UNIQUE " if index.unique else ""
-        attach = f"ALTER TABLE {place} ADD CONSTRAINT {name} UNIQUE USING INDEX {name}"
-        # A constraint can only stand on an index in the order that is the default.
-        plain = all(not p.descending and p.nulls_first is None for p in index.parts)
-        steps.append(
-            Step(
-                what=f"index `{index.name}`",
-                sql=f"CREATE {unique}INDEX {name} ON {place} ({', '.join(map(_part, index.parts))})",
-                then=attach + _waiting(index) if index.constraint and plain else None,
-            )
-        )
+        key = replace(key, name=table.primary_key_name)
+        steps.append(_index(table, key, "PRIMARY KEY", "primary key"))
+    steps += [_index(table, index, "UNIQUE", f"index `{index.name}`") for index in table.indexes]
+    steps += [_statistics(table, wanted) for wanted in table.statistics]
+    if table.replica_identity:
+        place = relation(table.schema, table.name)
+        identity = f"ALTER TABLE {place} REPLICA IDENTITY {table.replica_identity}"
+        steps.append(Step(what="replica identity", sql=identity))
     return steps
+
+
+def _index(table: NewTable, index: Index, kind: str, what: str) -> Step:
+    place, name = relation(table.schema, table.name), quote(index.name or "")
+    add = f"ALTER TABLE {place} ADD CONSTRAINT {name}"
+    # A key can only stand on an index in the order that is the default.
+    plain = all(p.column and not p.descending and p.nulls_first is None for p in index.parts)
+    attached = index.constraint and plain and not index.exclusion
+    then = [f"{add} {kind} USING INDEX {name}{_waiting(index)}"] if attached else []
+    if index.constraint_comment and (attached or index.exclusion):
+        text = literal(index.constraint_comment)
+        then.append(f"COMMENT ON CONSTRAINT {name} ON {place} IS {text}")
+    own_name = relation(table.schema, index.name or "")
+    then += [f"COMMENT ON INDEX {own_name} IS {literal(index.comment)}"] if index.comment else []
+    then += [f"ALTER INDEX {own_name} {change}" for change in index.alterations]
+    then += [f"ALTER TABLE {place} CLUSTER ON {name}"] if index.clustered else []
+    then += [f"ALTER TABLE {place} REPLICA IDENTITY USING INDEX {name}"] if index.identifies else []
+    unique = "UNIQUE " if index.unique else ""
+    sql = f"CREATE {unique}INDEX {name} ON {place} {_definition(index)}"
+    if index.exclusion:
+        sql = f"{add} {_definition(index)}"
+    return Step(what=what, sql=sql, then=tuple(then))
+
+
+def _statistics(table: NewTable, wanted: Statistics) -> Step:
+    name = relation(wanted.schema, wanted.name)
+    then = (
+        [f"ALTER STATISTICS {name} SET STATISTICS {wanted.target}"]
+        if wanted.target is not None
+        else []
+    )
+    if wanted.comment:
+        then.append(f"COMMENT ON STATISTICS {name} IS {literal(wanted.comment)}")
+    return Step(
+        what=f"statistics `{wanted.name}`",
+        sql=f"CREATE STATISTICS {name}{wanted.own} FROM {relation(table.schema, table.name)}",
+        then=tuple(then),
+    )
 
 
 def finish_references(table: NewTable) -> Sequence[Step]:
     """Added without a look at the rows, for which tables are locked, and then proved beside others."""
     place = relation(table.schema, table.name)
-    return [
-        Step(
-            what=f"foreign key `{key.name}`",
-            sql=f"ALTER TABLE {place} ADD CONSTRAINT {quote(key.name or '')} {_reference(key)} NOT VALID",
-            then=f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(key.name or '')}",
-        )
-        for key in table.foreign_keys
-    ]
+    steps = []
+    for key in table.foreign_keys:
+        name = quote(key.name or "")
+        then = [f"ALTER TABLE {place} VALIDATE CONSTRAINT {name}"] if key.valid else []
+        if key.comment:
+            then.append(f"COMMENT ON CONSTRAINT {name} ON {place} IS {literal(key.comment)}")
+        sql = f"ALTER TABLE {place} ADD CONSTRAINT {name} {_reference(key)} NOT VALID"
+        steps.append(Step(what=f"foreign key `{key.name}`", sql=sql, then=tuple(then)))
+    return steps
 
 
 def _reference(key: ForeignKey) -> str:
@@ -262,6 +311,7 @@ def _reference(key: ForeignKey) -> str:
     parts += ["MATCH FULL"] if key.full else []
     parts += [f"ON UPDATE {key.on_update}"] if key.on_update != "NO ACTION" else []
     parts += [f"ON DELETE {key.on_delete}"] if key.on_delete != "NO ACTION" else []
+    parts += [f"({', '.join(map(quote, key.set_columns))})"] if key.set_columns else []
     return " ".join(parts) + _waiting(key)
 
 

@@ -1,38 +1,70 @@
-"""Reads the indexes and foreign keys of PostgreSQL's tables; a partition has those of its root."""
+"""Reads the indexes, keys and extended statistics of PostgreSQL's tables; a partition has those of its root."""
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
-from dbferry.catalog import ForeignKey, Index, Part, Session
+from dbferry.catalog import ForeignKey, Index, Part, Session, Statistics
+from dbferry.engines.postgresql import ddl
 
-# The rows are read as JSON where a column is younger than the oldest server.
+# Rows are read as JSON where a column is younger than the oldest server. A definition is parted where the
+# server's own quoting says that the table's name ends.
 INDEXES = """
-SELECT x.indexrelid, x.indrelid, n.nspname, i.relname, x.indisunique, m.amname, k.contype,
-       k.condeferrable, k.condeferred, x.indisvalid, x.indpred IS NOT NULL,
-       x.indnatts > x.indnkeyatts, pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct',
-       a.attname, x.indoption[p.place - 1]::int,
-       o.opcdefault AND x.indcollation[p.place - 1] = a.attcollation
+SELECT x.indexrelid, x.indrelid, n.nspname, i.relname, x.indisprimary, x.indisunique, x.indisexclusion,
+       x.indisvalid, m.amname, k.contype, k.condeferrable, k.condeferred,
+       pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct', pg_catalog.pg_get_expr(x.indpred, x.indrelid),
+       CASE WHEN x.indisexclusion THEN pg_catalog.pg_get_constraintdef(k.oid)
+            WHEN starts_with(t.text, t.head) THEN substr(t.text, length(t.head) + 1) END,
+       pg_catalog.obj_description(x.indexrelid, 'pg_class'),
+       pg_catalog.obj_description(k.oid, 'pg_constraint'), x.indisclustered, x.indisreplident, s.spcname,
+       (SELECT json_agg(json_build_array(w.attnum, w.attstattarget) ORDER BY w.attnum)
+        FROM pg_catalog.pg_attribute w WHERE w.attrelid = x.indexrelid AND w.attstattarget >= 0),
+       p.place > x.indnkeyatts, a.attname,
+       CASE WHEN p.attnum = 0 THEN pg_catalog.pg_get_indexdef(x.indexrelid, p.place::int, false) END,
+       x.indoption[p.place - 1]::int,
+       CASE WHEN x.indcollation[p.place - 1] <> a.attcollation
+            THEN pg_catalog.quote_ident(ln.nspname) || '.' || pg_catalog.quote_ident(l.collname) END,
+       pg_catalog.to_jsonb(l) ->> 'collisdeterministic',
+       CASE WHEN NOT o.opcdefault
+            THEN pg_catalog.quote_ident(onn.nspname) || '.' || pg_catalog.quote_ident(o.opcname) END
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_class c ON c.oid = x.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_am m ON m.oid = i.relam
+LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = i.reltablespace
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.pg_get_indexdef(x.indexrelid),
+           'CREATE ' || CASE WHEN x.indisunique THEN 'UNIQUE ' ELSE '' END
+           || 'INDEX ' || pg_catalog.quote_ident(i.relname)
+           || ' ON ' || CASE WHEN i.relkind = 'I' THEN 'ONLY ' ELSE '' END
+           || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) || ' '
+) AS t (text, head)
 CROSS JOIN LATERAL unnest(x.indkey::int2[]) WITH ORDINALITY AS p (attnum, place)
 LEFT JOIN pg_catalog.pg_constraint k ON k.conindid = x.indexrelid AND k.conrelid = x.indrelid
-      AND k.contype IN ('u', 'x')
+      AND k.contype IN ('p', 'u', 'x')
 LEFT JOIN pg_catalog.pg_attribute a ON a.attrelid = x.indrelid AND a.attnum = p.attnum
 LEFT JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[p.place - 1]
-WHERE NOT x.indisprimary AND c.relkind IN ('r', 'p') AND NOT c.relispartition
-  AND c.relpersistence <> 't' AND {where}
+LEFT JOIN pg_catalog.pg_namespace onn ON onn.oid = o.opcnamespace
+LEFT JOIN pg_catalog.pg_collation l ON l.oid = x.indcollation[p.place - 1]
+LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
 ORDER BY x.indrelid, i.relname, x.indexrelid, p.place"""
 
 FOREIGN_KEYS = """
 SELECT k.oid, k.conrelid, n.nspname, k.conname, fn.nspname, fc.relname, k.confupdtype, k.confdeltype,
-       k.confmatchtype, k.condeferrable, k.condeferred,
-       pg_catalog.to_jsonb(k) ->> 'confdelsetcols', pg_catalog.to_jsonb(k) ->> 'conenforced',
+       k.confmatchtype, k.condeferrable, k.condeferred, k.convalidated,
+       pg_catalog.obj_description(k.oid, 'pg_constraint'),
+       (SELECT json_agg(s.attname ORDER BY d.place)
+        FROM json_array_elements_text(pg_catalog.to_json(k) -> 'confdelsetcols') WITH ORDINALITY AS d (attnum, place)
+        JOIN pg_catalog.pg_attribute s ON s.attrelid = k.conrelid AND s.attnum = d.attnum::int2
+        WHERE json_typeof(pg_catalog.to_json(k) -> 'confdelsetcols') = 'array'),
+       pg_catalog.to_jsonb(k) ->> 'conenforced',
        pg_catalog.to_jsonb(k) ->> 'conperiod', a.attname, fa.attname
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid
@@ -46,37 +78,52 @@ WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relkind IN ('r', 'p') AND NOT 
   AND {where}
 ORDER BY k.conrelid, k.conname, k.oid, p.place"""
 
+STATISTICS = """
+SELECT s.stxrelid, sn.nspname, s.stxname,
+       CASE WHEN starts_with(t.text, t.head) AND right(t.text, length(t.tail)) = t.tail
+            THEN substr(t.text, length(t.head) + 1, length(t.text) - length(t.head) - length(t.tail)) END,
+       pg_catalog.to_jsonb(s) ->> 'stxstattarget',
+       pg_catalog.obj_description(s.oid, 'pg_statistic_ext')
+FROM pg_catalog.pg_statistic_ext s
+JOIN pg_catalog.pg_namespace sn ON sn.oid = s.stxnamespace
+JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+CROSS JOIN LATERAL (
+    SELECT pg_catalog.pg_get_statisticsobjdef(s.oid),
+           'CREATE STATISTICS ' || pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.stxname),
+           ' FROM ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
+) AS t (text, head, tail)
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {where}
+ORDER BY s.stxrelid, s.stxname"""
+
+IDENTITIES = """
+SELECT c.oid, c.relreplident FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relreplident IN ('f', 'n') AND {where}"""
+
 ACTIONS = {"a": "NO ACTION", "r": "RESTRICT", "c": "CASCADE", "n": "SET NULL", "d": "SET DEFAULT"}
+REPLICA_IDENTITIES = {"f": "FULL", "n": "NOTHING"}
 Row = tuple[str | None, ...]
 
 
 @dataclass
 class Keys:
     indexes: dict[str, list[Index]] = field(default_factory=lambda: defaultdict(list))
+    primary: dict[str, Index] = field(default_factory=dict)
     foreign_keys: dict[str, list[ForeignKey]] = field(default_factory=lambda: defaultdict(list))
+    statistics: dict[str, list[Statistics]] = field(default_factory=lambda: defaultdict(list))
+    replica_identities: dict[str, str] = field(default_factory=dict)
     left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read(session: Session, where: str) -> Keys:
     """By the oid of their table."""
     keys = Keys()
-    for _, parts in groupby(session.query(INDEXES.format(where=where)), lambda row: row[0]):
-        rows = list(parts)
-        _, table, schema, name, unique, _, kind, deferrable, deferred = rows[0][:9]
-        why = _not_plain(rows)
-        if why:
-            keys.left_out[table or ""].append(f"index {schema}.{name} ({why})")
-            continue
-        keys.indexes[table or ""].append(
-            Index(
-                name=name,
-                parts=tuple(_part(row) for row in rows),
-                unique=unique == "t",
-                constraint=kind == "u",
-                deferrable=deferrable == "t",
-                deferred=deferred == "t",
-            )
-        )
+    with _qualified(session):
+        for _, parts in groupby(session.query(INDEXES.format(where=where)), lambda row: row[0]):
+            _add_index(keys, list(parts))
+        for row in session.query(STATISTICS.format(where=where)):
+            _add_statistics(keys, row)
     for _, pairs in groupby(session.query(FOREIGN_KEYS.format(where=where)), lambda row: row[0]):
         rows = list(pairs)
         _, table, schema, name = rows[0][:4]
@@ -85,45 +132,96 @@ def read(session: Session, where: str) -> Keys:
             keys.left_out[table or ""].append(f"foreign key {schema}.{name} ({why})")
         else:
             keys.foreign_keys[table or ""].append(_foreign_key(rows))
+    for table, kind in session.query(IDENTITIES.format(where=where)):
+        keys.replica_identities[table or ""] = REPLICA_IDENTITIES[kind or ""]
     return keys
 
 
-def _not_plain(rows: list[Row]) -> str | None:
-    method, kind = rows[0][5], rows[0][6]
-    valid, partial, wider, nulls_equal = rows[0][9:13]
-    if kind == "x":
-        return "exclusion constraint"
-    if method != "btree":
-        return method
+@contextmanager
+def _qualified(session: Session) -> Iterator[None]:
+    """Definitions name everything with its schema while nothing is on the search path."""
+    [(path,)] = session.query("SHOW search_path")
+    session.query("SELECT pg_catalog.set_config('search_path', '', false)")
+    try:
+        yield
+    finally:
+        session.query(
+            f"SELECT pg_catalog.set_config('search_path', {ddl.literal(path or '')}, false)"
+        )
+
+
+def _add_index(keys: Keys, rows: list[Row]) -> None:
+    _, table, schema, name, primary, unique, exclusion, valid, method, kind = rows[0][:10]
+    deferrable, deferred, nulls_equal, predicate, own, comment, other_comment = rows[0][10:17]
+    clustered, identifies, tablespace, targets = rows[0][17:21]
+    called = f"index {schema}.{name}"
     if valid != "t":
-        return "not valid"
-    if partial == "t":
-        return "partial"
-    if wider == "t":
-        return "with included columns"
-    if nulls_equal == "true":
-        return "NULLs are not distinct"
-    if any(row[13] is None for row in rows):
-        return "on an expression"
-    if any(row[15] != "t" for row in rows):
-        return "operator class or collation of its own"
-    return None
+        keys.left_out[table or ""].append(f"{called} (not valid)")
+        return
+    if tablespace:
+        keys.left_out[table or ""].append(f"tablespace {tablespace} of {called}")
+    index = Index(
+        name=name,
+        parts=tuple(_part(row) for row in rows if row[21] == "f"),
+        include=tuple(row[22] or "" for row in rows if row[21] == "t"),
+        unique=unique == "t",
+        constraint=kind is not None,
+        exclusion=exclusion == "t",
+        deferrable=deferrable == "t",
+        deferred=deferred == "t",
+        method=method or "",
+        predicate=predicate,
+        nulls_distinct=nulls_equal != "true",
+        comment=comment,
+        constraint_comment=other_comment,
+        own=own,
+        alterations=tuple(
+            f"ALTER COLUMN {place} SET STATISTICS {target}"
+            for place, target in json.loads(targets or "[]")
+        ),
+        clustered=clustered == "t",
+        identifies=identifies == "t",
+    )
+    if primary == "t":
+        keys.primary[table or ""] = index
+    else:
+        keys.indexes[table or ""].append(index)
 
 
 def _part(row: Row) -> Part:
-    options = int(row[14] or 0)
-    descending, first = bool(options & 1), bool(options & 2)
+    column, expression, options, collation, deterministic, operators = row[22:]
+    descending, first = bool(int(options or 0) & 1), bool(int(options or 0) & 2)
     return Part(
-        column=row[13] or "",
+        column=column,
+        expression=expression,
         descending=descending,
         nulls_first=first if first != descending else None,
+        collation=collation,
+        exact=collation is None or deterministic != "false",
+        operators=operators,
+    )
+
+
+def _add_statistics(keys: Keys, row: Row) -> None:
+    table, schema, name, own, target, comment = row
+    if own is None:
+        keys.left_out[table or ""].append(
+            f"statistics {schema}.{name} (its definition isn't known)"
+        )
+        return
+    keys.statistics[table or ""].append(
+        Statistics(
+            schema=schema or "",
+            name=name or "",
+            own=own,
+            target=int(target) if target not in (None, "-1") else None,
+            comment=comment,
+        )
     )
 
 
 def _unusual(row: Row) -> str | None:
-    columns, enforced, period = row[11:14]
-    if columns is not None:
-        return "sets some of its columns only"
+    enforced, period = row[14:16]
     if enforced == "false":
         return "not enforced"
     return "of periods" if period == "true" else None
@@ -131,15 +229,19 @@ def _unusual(row: Row) -> str | None:
 
 def _foreign_key(rows: list[Row]) -> ForeignKey:
     _, _, _, name, schema, table, on_update, on_delete, match, deferrable, deferred = rows[0][:11]
+    valid, comment, set_columns = rows[0][11:14]
     return ForeignKey(
         name=name,
-        columns=tuple(row[14] or "" for row in rows),
+        columns=tuple(row[16] or "" for row in rows),
         schema=schema or "",
         table=table or "",
-        references=tuple(row[15] or "" for row in rows),
+        references=tuple(row[17] or "" for row in rows),
         on_update=ACTIONS[on_update or "a"],
         on_delete=ACTIONS[on_delete or "a"],
+        set_columns=tuple(json.loads(set_columns or "[]")),
         full=match == "f",
         deferrable=deferrable == "t",
         deferred=deferred == "t",
+        valid=valid == "t",
+        comment=comment,
     )

@@ -8,14 +8,13 @@ from dbferry.catalog import (
     Catalog,
     Column,
     ForeignKey,
-    Index,
     NativeType,
     Session,
     Table,
     UserType,
 )
-from dbferry.engines import NewTable, Scope, Step, Trial
-from dbferry.engines.sqlite import catalog, ddl, describe, dialect, probe, types
+from dbferry.engines import ACTIONS, NewTable, Scope, Step, Trial
+from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
@@ -36,6 +35,8 @@ class Sqlite(Unnumbered):
     columns_limit = 2000
     index_scope: Scope = "database"
     foreign_key_scope: Scope = "table"
+    has_partial_indexes = True
+    actions = ACTIONS
     defers = True
     # A file has one writer at a time.
     builds_beside = False
@@ -49,6 +50,8 @@ class Sqlite(Unnumbered):
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)
+    fit_index = staticmethod(indexes.fit)
+    try_index = staticmethod(ddl.try_index)
     finish_references = staticmethod(ddl.finish_references)
     create_view = staticmethod(ddl.create_view)
     drop_view = staticmethod(ddl.drop_view)
@@ -60,6 +63,9 @@ class Sqlite(Unnumbered):
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
+
+    def complete(self, session: Session, table: Table) -> Table:
+        return table
 
     def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
         return catalog.read(session, (), name)
@@ -145,9 +151,6 @@ class Sqlite(Unnumbered):
         return ()
 
     def drop_foreign_key(self, schema: str | None, table: str, name: str) -> str | None:
-        return None
-
-    def index_fault(self, index: Index, columns: Sequence[NativeType]) -> str | None:
         return None
 
     def reference_fault(

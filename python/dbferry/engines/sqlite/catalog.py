@@ -81,7 +81,6 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 strict=strict == "1",
                 indexes=tuple(others.indexes[name or ""]),
                 foreign_keys=tuple(others.foreign_keys[name or ""]),
-                left_out=tuple(others.left_out[name or ""]),
                 checks=tuple(clauses.checks),
                 declaration=sql if kind == "table" else None,
                 kind="view" if view else "without_rowid" if without_rowid == "1" else "table",

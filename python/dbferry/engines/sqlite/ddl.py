@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbferry.catalog import Check, ForeignKey, Identity, IdentityKind, Part, View
+from dbferry.catalog import Check, ForeignKey, Identity, IdentityKind, Index, Part, View
 from dbferry.engines import NewColumn, NewTable, Step, Trial
+from dbferry.engines.sqlite.definition import Definition
 
 TRIAL = "dbferry_trial"
 SAVEPOINT = "SAVEPOINT dbferry_trial"
@@ -88,6 +89,10 @@ def try_table(table: NewTable) -> Trial:
     return Trial(create_table(replace(table, name=TRIAL)), SAVEPOINT, f"ROLLBACK TO {SAVEPOINT}")
 
 
+def try_index(table: NewTable, index: Index) -> str:
+    return create_index(TRIAL, replace(index, name=f"{TRIAL}_index"))
+
+
 def _reference(key: ForeignKey) -> str:
     columns, others = (", ".join(map(quote, names)) for names in (key.columns, key.references))
     parts = [f"CONSTRAINT {quote(key.name)}"] if key.name else []
@@ -99,34 +104,45 @@ def _reference(key: ForeignKey) -> str:
 
 
 def _part(part: Part) -> str:
-    return quote(part.column) + (" DESC" if part.descending else "")
+    whole = quote(part.column) if part.column is not None else f"({part.expression})"
+    words = [whole, *([f"COLLATE {quote(part.collation)}"] if part.collation else [])]
+    return " ".join([*words, *(["DESC"] if part.descending else [])])
 
 
 def finish_table(table: NewTable) -> Sequence[Step]:
     """A declaration of its own has its constraints already."""
     indexes = [i for i in table.indexes if not (i.constraint and table.declaration)]
     return [
-        Step(
-            what=f"index `{index.name}`",
-            sql=f"CREATE {'UNIQUE ' if index.unique else ''}INDEX {quote(index.name or '')} "
-            f"ON {quote(table.name)} ({', '.join(map(_part, index.parts))})",
-        )
-        for index in indexes
+        Step(what=f"index `{index.name}`", sql=create_index(table.name, index)) for index in indexes
     ]
+
+
+def create_index(table: str, index: Index) -> str:
+    told = Definition.of(index.own) if index.own is not None else None
+    if told is not None and (told.name, told.table) == (index.name, table):
+        return index.own or ""
+    where = f" WHERE {index.predicate}" if index.predicate else ""
+    rest = told.rest if told else f"({', '.join(map(_part, index.parts))}){where}"
+    unique = "UNIQUE " if index.unique else ""
+    return f"CREATE {unique}INDEX {quote(index.name or '')} ON {quote(table)} {rest}"
 
 
 def finish_references(table: NewTable) -> Sequence[Step]:
     """They are declared with the table, and this file's sessions don't enforce them: rows are proved."""
-    if not table.foreign_keys:
+    proved = [key for key in table.foreign_keys if key.valid]
+    if not proved:
         return ()
-    what = " and ".join(f"`{key.table}`" for key in table.foreign_keys)
+    what = " and ".join(f"`{key.table}`" for key in proved)
+    # The pragma counts them backwards.
+    unproved = [n for n, key in enumerate(reversed(table.foreign_keys)) if not key.valid]
+    but = f"WHERE fkid NOT IN ({', '.join(map(str, unproved))}) " if unproved else ""
     return (
         Step(
             what=f"foreign keys to {what}",
             sql="",
             proof="SELECT count(*) || ' rows refer to no row of `' || parent || '`' || "
             "coalesce(', such as the row with rowid ' || min(rowid), '') "
-            f"FROM pragma_foreign_key_check({literal(table.name)}) GROUP BY parent",
+            f"FROM pragma_foreign_key_check({literal(table.name)}) {but}GROUP BY parent",
         ),
     )
 

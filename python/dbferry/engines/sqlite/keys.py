@@ -9,9 +9,11 @@ from itertools import groupby
 
 from dbferry.catalog import ForeignKey, Index, Part, Session
 from dbferry.engines.sqlite import declaration
+from dbferry.engines.sqlite.definition import Definition
 
 INDEXES = """
-SELECT l.name, i.name, i."unique", i.origin, i.partial, x.cid, x.name, x."desc", x.coll
+SELECT l.name, i.name, i."unique", i.origin, x.cid, x.name, x."desc", x.coll,
+       (SELECT s.sql FROM sqlite_schema AS s WHERE s.type = 'index' AND s.name = i.name)
 FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i JOIN pragma_index_xinfo(i.name) AS x
 WHERE l.schema = 'main' AND l.type = 'table' AND i.origin <> 'pk' AND x.key = 1 AND {where}
 ORDER BY l.name, i.seq DESC, x.seqno"""
@@ -27,38 +29,16 @@ ORDER BY l.name, f.id DESC, f.seq"""
 class Keys:
     indexes: dict[str, list[Index]] = field(default_factory=lambda: defaultdict(list))
     foreign_keys: dict[str, list[ForeignKey]] = field(default_factory=lambda: defaultdict(list))
-    left_out: dict[str, list[str]] = field(default_factory=lambda: defaultdict(list))
 
 
 def read(session: Session, where: str, declarations: Mapping[str, str]) -> Keys:
     """By the name of their table; `declarations` are the texts of CREATE TABLE."""
     keys = Keys()
     collations = {name: declaration.collations(sql) for name, sql in declarations.items()}
-    for (table, name), parts in groupby(
+    for (table, _), parts in groupby(
         session.query(INDEXES.format(where=where)), lambda row: row[:2]
     ):
-        rows = list(parts)
-        _, _, unique, origin, partial = rows[0][:5]
-        why = None
-        if partial == "1":
-            why = "partial"
-        elif any(row[5] == "-2" for row in rows):
-            why = "on an expression"
-        elif any(
-            row[8] != collations.get(table or "", {}).get(row[6] or "", "BINARY") for row in rows
-        ):
-            why = "collation of its own"
-        if why:
-            keys.left_out[table or ""].append(f"index {name} ({why})")
-            continue
-        keys.indexes[table or ""].append(
-            Index(
-                name=name if origin == "c" else None,
-                parts=tuple(Part(column=row[6] or "", descending=row[7] == "1") for row in rows),
-                unique=unique == "1",
-                constraint=origin == "u",
-            )
-        )
+        keys.indexes[table or ""].append(_index(list(parts), collations.get(table or "", {})))
     names = {name.lower(): name for name in declarations}
     found = session.query(FOREIGN_KEYS.format(where=where))
     for table, rows_of_table in groupby(found, lambda row: row[0]):
@@ -83,3 +63,32 @@ def read(session: Session, where: str, declarations: Mapping[str, str]) -> Keys:
                 )
             )
     return keys
+
+
+def _index(rows: list[tuple[str | None, ...]], collations: Mapping[str, str]) -> Index:
+    _, name, unique, origin = rows[0][:4]
+    own = rows[0][8]
+    definition = Definition.of(own) if own is not None else None
+    return Index(
+        name=name if origin == "c" else None,
+        parts=tuple(
+            _part(row, collations, definition.parts[place] if definition else "")
+            for place, row in enumerate(rows)
+        ),
+        unique=unique == "1",
+        constraint=origin == "u",
+        predicate=definition.predicate if definition else None,
+        own=own,
+    )
+
+
+def _part(row: tuple[str | None, ...], collations: Mapping[str, str], text: str) -> Part:
+    cid, column, descending, collation = row[4:8]
+    usual = collations.get(column or "", "BINARY")
+    return Part(
+        column=None if cid == "-2" else column,
+        expression=text if cid == "-2" else None,
+        descending=descending == "1",
+        collation=collation if collation != usual else None,
+        exact=collation in (usual, "BINARY"),
+    )

@@ -16,7 +16,7 @@ from dbferry import _native
 from dbferry.errors import DbferryError
 from dbferry.progress import Progress
 from dbferry.report import Report
-from dbferry.task import Prepare, Task
+from dbferry.task import Partitions, Prepare, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -70,6 +70,7 @@ def migrate(
     schemas: Mapping[str, str] | None = None,
     prepare: Prepare = "create",
     on_loss: Sequence[str] | None = None,
+    partitions: Partitions | None = None,
     workers: int | None = None,
     batch_rows: int | None = None,
     range_mb: int | None = None,
@@ -85,7 +86,7 @@ def migrate(
     """
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb,
     )  # fmt: skip
     return task.run(progress=progress)
@@ -100,11 +101,12 @@ def plan(
     schemas: Mapping[str, str] | None = None,
     prepare: Prepare = "create",
     on_loss: Sequence[str] | None = None,
+    partitions: Partitions | None = None,
 ) -> Plan:
     """What `migrate` would do with the same arguments; moves nothing."""
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss,
+        on_loss=on_loss, partitions=partitions,
     ).plan()  # fmt: skip
 
 

@@ -163,6 +163,8 @@ class Index:
     clustered: bool = False
     identifies: bool = False
     """True when it tells rows apart in the replication of changes."""
+    parent: tuple[str, str] | None = None
+    """Schema and name of the index of a whole table that this one of a partition belongs to."""
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -238,6 +240,14 @@ class Table:
     """The query whose result it is; nothing for what stands in the database."""
     leaves: tuple[tuple[str, str], ...] = ()
     """Schema and name of every leaf of a partitioned table."""
+    partitioning: str | None = None
+    """What its rows are parted by, as its own server prints it; absent where it can't be made so again."""
+    partitions: tuple[Table, ...] = ()
+    """Those of all levels, parents first; PostgreSQL only. They have no columns of their own."""
+    parent: tuple[str, str] | None = None
+    """Schema and name of the table that this is a partition of."""
+    bound: str | None = None
+    """Which rows of it a partition holds."""
     estimated_rows: int = 0
     estimated_bytes: int = 0
     indexes: tuple[Index, ...] = ()

@@ -79,6 +79,13 @@ OnLoss = Annotated[
         "POLICY is error, null, clamp, replace:VALUE or text",
     ),
 ]
+PartitionsOption = Annotated[
+    str | None,
+    typer.Option(
+        "--partitions",
+        help="keep partitioned tables so (default between two of one engine) or flatten them",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(help="Sessions on each side at most")]
 BatchRows = Annotated[int | None, typer.Option(help="Rows in a batch at most")]
 RangeMb = Annotated[int | None, typer.Option(help="Megabytes of source data per transaction")]
@@ -116,6 +123,7 @@ def migrate(
     schema: Schemas = None,
     prepare: PrepareOption = None,
     on_loss: OnLoss = None,
+    partitions: PartitionsOption = None,
     workers: Workers = None,
     batch_rows: BatchRows = None,
     range_mb: RangeMb = None,
@@ -127,7 +135,7 @@ def migrate(
     """Move the tables of SOURCE to TARGET and compare the counts."""
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
-        on_loss=on_loss, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb,
     )  # fmt: skip
     move(task, as_json=as_json, quiet=quiet)
@@ -142,6 +150,7 @@ def plan(
     schema: Schemas = None,
     prepare: PrepareOption = None,
     on_loss: OnLoss = None,
+    partitions: PartitionsOption = None,
     workers: Workers = None,
     batch_rows: BatchRows = None,
     range_mb: RangeMb = None,
@@ -152,7 +161,7 @@ def plan(
     """Print what a migration would do, table by table and column by column; move nothing."""
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
-        on_loss=on_loss, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb,
     )  # fmt: skip
     made = task.plan()

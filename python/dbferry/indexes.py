@@ -36,7 +36,7 @@ def fit(
     missing = [n for n in (*index.columns, *index.include) if n not in columns]
     if missing:
         return FittedIndex(None, (f"column {missing[0]} is not moved",))
-    own = index.own if one.name == other.name and not _renamed(columns, index.own) else None
+    own = index.own if one.name == other.name and not renamed(columns, index.own) else None
     made = replace(
         index,
         own=own,
@@ -66,7 +66,7 @@ def fit(
     return replace(fitted, notes=(*notes, *fitted.notes) if fitted.index else fitted.notes)
 
 
-def _renamed(columns: Mapping[str, ColumnItem], own: str | None) -> bool:
+def renamed(columns: Mapping[str, ColumnItem], own: str | None) -> bool:
     """True when a definition may name a column that is called otherwise in the target."""
     return any(item.name in (own or "") for item in columns.values() if item.target != item.name)
 

@@ -35,6 +35,10 @@ class Draft:
     columns: Sequence[ColumnItem]
     transfer: str
     sampled: int = 0
+    parted: bool = False
+    """True when its partitions are kept."""
+    partitions: tuple[Draft, ...] = ()
+    """Those that are made with it, parents first."""
 
     @property
     def standing(self) -> Table | None:
@@ -55,8 +59,9 @@ class Carried:
     indexes: list[Index] = field(default_factory=list)
     statistics: list[Statistics] = field(default_factory=list)
     foreign_keys: list[ForeignKey] = field(default_factory=list)
-    put_back: list[ForeignKey] = field(default_factory=list)
-    """Foreign keys of a standing table that are away while rows are loaded."""
+    put_back: dict[Place, list[ForeignKey]] = field(default_factory=lambda: defaultdict(list))
+    """Foreign keys of a standing table and its partitions that are away while rows are loaded."""
+    partitions: list[tuple[Draft, Carried]] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
 
@@ -107,9 +112,14 @@ class Keys:
     def __init__(self, pair: Pair, drafts: Sequence[Draft], objects: Sequence[str]) -> None:
         """`objects` are the statements for what is made before tables."""
         self.pair = pair
+        roots = drafts
+        drafts = [d for root in roots for d in (root, *root.partitions)]
         self.drafts = {(d.table.schema, d.table.name): d for d in drafts}
         self.left_out = [what for draft in drafts for what in draft.table.left_out]
+        self.left_out += [what for root in roots for what in _of_lost_partitions(root)]
         self.carried: dict[str, Carried] = {d.table.label: Carried() for d in drafts}
+        self._made: dict[Place, Place] = {}
+        """Indexes of the source and what they became, by schema and name."""
         self.drops: list[str] = []
         self._met = {(d.existing.schema, d.existing.name) for d in drafts if d.existing}
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -121,9 +131,17 @@ class Keys:
         self._try_indexes(drafts, objects)
         for draft in drafts:
             self._add_foreign_keys(draft)
+        for root in roots:
+            self._gather(root)
 
     def of(self, draft: Draft) -> Carried:
         return self.carried[draft.table.label]
+
+    def _gather(self, root: Draft) -> None:
+        carried = self.of(root)
+        carried.partitions = [(part, self.of(part)) for part in root.partitions]
+        for part, its in carried.partitions:
+            carried.notes += [f"partition {part.table.label}: {note}" for note in its.notes]
 
     # Names
 
@@ -187,6 +205,7 @@ class Keys:
         if table.primary_key and not (standing and standing.primary_key):
             wanted = table.primary_key_name or f"{draft.name}_pkey"
             carried.primary_key_name = self._named(draft, "index", wanted)
+            self._note_made(draft, table.primary_key_name, carried.primary_key_name)
             self._add_primary_index(draft, columns, words)
         for index in table.indexes:
             called = f"index {index.name or _listed(index.columns)} of {table.label}"
@@ -199,9 +218,18 @@ class Keys:
             ending = "key" if index.unique else "idx"
             wanted = index.name or "_".join((table.name, *index.columns, ending))
             name = self._named(draft, "index", wanted, "index" if index.name else None)
-            carried.indexes.append(replace(fitted.index, name=name))
+            self._note_made(draft, index.name, name)
+            carried.indexes.append(self._of_parent(replace(fitted.index, name=name)))
             carried.notes += [f"index `{name}`: {note}" for note in fitted.notes]
         carried.statistics = self._statistics(draft)
+
+    def _note_made(self, draft: Draft, old: str | None, new: str) -> None:
+        if old is not None:
+            self._made[draft.table.schema, old] = (draft.place.schema or "", new)
+
+    def _of_parent(self, index: Index) -> Index:
+        """With the target's name of the whole table's index that it belongs to."""
+        return replace(index, parent=self._made.get(index.parent) if index.parent else None)
 
     def _add_primary_index(
         self, draft: Draft, columns: Mapping[str, ColumnItem], words: Translation
@@ -211,7 +239,8 @@ class Keys:
             return
         one, other = self.pair.ends
         if one.family == other.family:
-            carried.primary_index = fit(self.pair, columns, index, words).index
+            made = fit(self.pair, columns, index, words).index
+            carried.primary_index = self._of_parent(made) if made else None
             return
         if index.include:
             carried.notes.append(f"primary key: without its columns {_listed(index.include)}")
@@ -268,14 +297,15 @@ class Keys:
         existing = draft.existing
         if existing is None:
             return
-        other = self.pair.ends[1]
-        for key in existing.foreign_keys:
-            drop = other.drop_foreign_key(existing.schema, existing.name, key.name or "")
-            if drop is None or (key.schema, key.table) not in self._met:
-                continue
-            self.drops.append(drop)
-            if draft.standing is not None:
-                self.of(draft).put_back.append(key)
+        other, away = self.pair.ends[1], self.of(draft).put_back
+        for table in (existing, *existing.partitions):
+            for key in table.foreign_keys:
+                drop = other.drop_foreign_key(table.schema, table.name, key.name or "")
+                if drop is None or (key.schema, key.table) not in self._met:
+                    continue
+                self.drops.append(drop)
+                if draft.standing is not None:
+                    away[table.schema, table.name].append(key)
 
     def _add_foreign_keys(self, draft: Draft) -> None:
         standing, carried = draft.standing, self.of(draft)
@@ -358,6 +388,23 @@ class Keys:
             references=tuple(theirs[name] for name in key.references),
             set_columns=tuple(ours[name] for name in key.set_columns),
         )
+
+
+def _of_lost_partitions(draft: Draft) -> list[str]:
+    """What only single partitions have, where they become one plain table."""
+    if draft.parted or draft.standing is not None:
+        return []
+    return [
+        f"{what} {thing.name} of partition {part.label} (partitions become one plain table)"
+        for part in draft.table.partitions
+        for what, things in (
+            ("index", [i for i in part.indexes if i.parent is None]),
+            ("primary key", [i for i in (part.primary_index,) if i and i.parent is None]),
+            ("foreign key", part.foreign_keys),
+            ("statistics", part.statistics),
+        )
+        for thing in things
+    ]
 
 
 def _names(indexes: Sequence[Index]) -> list[str]:

@@ -11,6 +11,7 @@ from dataclasses import replace
 from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
 from dbferry.errors import DbferryError
+from dbferry.indexes import renamed
 from dbferry.items import ColumnItem, Ddl, Plan, TableItem
 from dbferry.keys import Carried, Draft, Keys, Roles
 from dbferry.names import check_columns, check_tables
@@ -70,7 +71,8 @@ class _Planner:
         clauses = [writer.of(draft) for draft in drafts]
         sequences = SequenceWriter(pair, drafts, clauses)
         views = ViewWriter(pair, drafts)
-        schemas = [*(draft.place.schema for draft in drafts), *sequences.schemas, *views.schemas]
+        made = [d for draft in drafts for d in (draft, *draft.partitions)]
+        schemas = [*(draft.place.schema for draft in made), *sequences.schemas, *views.schemas]
         objects = [*self._objects(schemas), *sequences.objects]
         try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
@@ -125,7 +127,7 @@ class _Planner:
         standing = None if chosen in ("create", "drop") else existing
         check_columns(self.pair, table, standing)
         columns, transfer, sampled = self._transfer(table, place, standing)
-        return Draft(
+        draft = Draft(
             table=table,
             place=place,
             action=chosen,
@@ -134,14 +136,51 @@ class _Planner:
             transfer=transfer,
             sampled=sampled,
         )
+        if not self._keeps_partitions(draft):
+            return draft
+        return replace(draft, parted=True, partitions=self._partitions(draft))
+
+    def _keeps_partitions(self, draft: Draft) -> bool:
+        pair, table = self.pair, draft.table
+        one, other = pair.ends
+        asked = pair.options.partitions
+        if table.kind != "partitioned" or draft.standing is not None or asked == "flatten":
+            return False
+        columns = {column.name: column for column in draft.columns}
+        can = one.name == other.name and table.partitioning is not None
+        if can and not renamed(columns, table.partitioning):
+            return True
+        if asked == "keep":
+            pair.fault(
+                f"the partitions can't be kept in {other.name}",
+                table=table.label,
+                hint="choose --partitions flatten, or say nothing of partitions",
+            )
+        return False
+
+    def _partitions(self, draft: Draft) -> tuple[Draft, ...]:
+        """The partitions as tables that are made with the whole one, and get their rows through it."""
+        parts = []
+        for table in draft.table.partitions:
+            place = Destination(self.pair.schema(table.schema), table.name)
+            if self.pair.target.table(place.schema or "", place.name):
+                self.pair.fault(
+                    f"a table of the target has the name of the partition {table.label}",
+                    table=draft.table.label,
+                    hint="rename that table, or choose --partitions flatten",
+                )
+            parts.append(replace(draft, table=table, place=place, existing=None))
+        return tuple(parts)
 
     def _item(self, draft: Draft, carried: Carried, clauses: Clauses) -> TableItem:
         one, other = self.pair.ends
         table, place, existing = draft.table, draft.place, draft.existing
         prepared = Preparation.of(self.pair, draft, carried, clauses)
         notes = [*place.notes, *carried.notes]
-        if table.kind == "partitioned":
-            notes.append("partitions become one plain table")
+        if table.kind == "partitioned" and draft.standing is None:
+            notes.append(
+                "partitions are kept" if draft.parted else "partitions become one plain table"
+            )
         if not table.primary_key:
             notes.append("no primary key")
         if draft.sampled:

@@ -143,6 +143,8 @@ def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Pr
         declaration=_declaration(pair, draft, carried, clauses),
         statistics=tuple(carried.statistics),
         replica_identity=draft.table.replica_identity if one.name == other.name else None,
+        partitioning=draft.table.partitioning if draft.parted else None,
+        partitions=_partitions(draft, carried),
     )
     new, notes = other.fit_rows(new)
     columns = [
@@ -160,6 +162,30 @@ def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Pr
         builds=other.finish_table(new),
         checks=other.finish_checks(new),
         references=other.finish_references(new),
+    )
+
+
+def _partitions(root: Draft, carried: Carried) -> tuple[NewTable, ...]:
+    drafts = (root, *(part for part, _ in carried.partitions))
+    places = {(d.table.schema, d.table.name): (d.place.schema, d.name) for d in drafts}
+    targets = {column.name: column.target for column in root.columns}
+    return tuple(
+        NewTable(
+            schema=part.place.schema,
+            name=part.name,
+            columns=(),
+            primary_key=tuple(targets[name] for name in part.table.primary_key),
+            primary_key_name=its.primary_key_name,
+            primary_index=its.primary_index,
+            indexes=tuple(its.indexes),
+            foreign_keys=tuple(its.foreign_keys),
+            statistics=tuple(its.statistics),
+            replica_identity=part.table.replica_identity,
+            partitioning=part.table.partitioning,
+            parent=places.get(part.table.parent or ("", "")),
+            bound=part.table.bound,
+        )
+        for part, its in carried.partitions
     )
 
 
@@ -185,14 +211,18 @@ def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Pr
         indexes=tuple(carried.indexes),
         foreign_keys=tuple(carried.foreign_keys),
         statistics=tuple(carried.statistics),
+        partitioning=standing.partitioning,
     )
-    away = replace(lacking, foreign_keys=tuple(carried.put_back))
+    away = [
+        replace(lacking, schema=schema, name=name, foreign_keys=tuple(keys))
+        for (schema, name), keys in carried.put_back.items()
+    ]
     return Preparation(
         columns,
         before,
         builds=other.finish_table(lacking),
         references=other.finish_references(lacking),
-        put_back=other.finish_references(away),
+        put_back=[step for table in away for step in other.finish_references(table)],
     )
 
 

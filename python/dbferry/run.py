@@ -97,7 +97,8 @@ class _Run:
         writing = stack.enter_context(open_session(target, side="target"))
         options = Options(
             tables=task.tables, exclude=task.exclude, schemas=task.schemas,
-            prepare=Prepare(task.prepare), on_loss=task.on_loss, sample=sample,
+            prepare=Prepare(task.prepare), on_loss=task.on_loss, partitions=task.partitions,
+            sample=sample,
         )  # fmt: skip
         one = _read_catalog(source, reading, "source", list(task.schemas))
         other = _read_catalog(target, writing, "target", list(task.schemas.values()))

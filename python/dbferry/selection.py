@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any
+from typing import Any, Literal
 
 from dbferry.catalog import Catalog, Table
 from dbferry.engines import Engine
@@ -35,6 +35,8 @@ class Options:
     prepare: Prepare = Prepare.CREATE
     on_loss: Sequence[str] = ()
     """`[table.]column:CODE=policy`, with wildcards; later rules win."""
+    partitions: Literal["keep", "flatten"] | None = None
+    """What becomes of partitioned tables; nothing said: they are kept where the target is of the same engine."""
     sample: bool = False
     """True when a part of a large table's rows may stand for all in the plan."""
 

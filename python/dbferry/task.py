@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from dbferry.report import Report
 
 Prepare = Literal["create", "truncate", "drop", "append"]
+Partitions = Literal["keep", "flatten"]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\$")
 
@@ -72,6 +73,13 @@ class Task(BaseModel):
             "* and ?; POLICY is error, null, clamp, replace:VALUE or text"
         ),
     ] = []
+    partitions: Annotated[
+        Partitions | None,
+        Field(
+            description="Partitioned tables: keep them so, or flatten each into one plain table; by default they "
+            "are kept between two of one engine and flattened elsewhere"
+        ),
+    ] = None
     workers: Annotated[int, Field(ge=1, le=256, description="Sessions on each side at most")] = (
         Field(default_factory=lambda: min(8, max(2, os.cpu_count() or 2)))
     )

@@ -68,6 +68,12 @@ class NewTable:
     """The statement that makes it as it was in the source, where it may stay so."""
     statistics: tuple[Statistics, ...] = ()
     replica_identity: str | None = None
+    partitioning: str | None = None
+    """What its rows are parted by, where partitions are kept."""
+    partitions: tuple[NewTable, ...] = ()
+    """Of all levels, parents first, as new as the table itself."""
+    parent: tuple[str | None, str] | None = None
+    bound: str | None = None
 
 
 @dataclass(frozen=True)

@@ -23,7 +23,7 @@ SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
 
 TABLES = """
 SELECT table_schema, table_name, table_type, table_rows, coalesce(data_length, 0), auto_increment,
-       table_comment, table_collation
+       table_comment, table_collation, create_options LIKE '%partitioned%'
 FROM information_schema.tables WHERE {where} ORDER BY table_schema, table_name"""
 
 COLUMNS = """
@@ -73,7 +73,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
             Table(
                 schema=schema,
                 name=name,
-                kind="view" if view else "table",
+                kind="view" if view else "partitioned" if row[8] == "1" else "table",
                 columns=tuple(found),
                 primary_key=primary.columns if primary else (),
                 primary_index=primary,

@@ -121,7 +121,8 @@ def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[s
     suffix += f" COMMENT={literal(table.comment)}" if table.comment else ""
     body = ",\n    ".join([*lines, *checks])
     charset = table.charset or "utf8mb4"
-    return f"CREATE {what} (\n    {body}\n) ENGINE=InnoDB DEFAULT CHARSET={charset}{suffix}"
+    parted = f"\n{table.partitioning}" if table.partitioning else ""
+    return f"CREATE {what} (\n    {body}\n) ENGINE=InnoDB DEFAULT CHARSET={charset}{suffix}{parted}"
 
 
 def finish_checks(table: NewTable) -> Sequence[Step]:

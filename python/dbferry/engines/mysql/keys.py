@@ -123,7 +123,8 @@ def _action(rule: str | None, *, mariadb: bool) -> str:
 
 def complete(session: Session, table: Table) -> Table:
     """Indexes with their own definitions and in their order; foreign keys with their actions as declared."""
-    if not (table.primary_key or table.indexes or table.foreign_keys):
+    parted = table.kind == "partitioned"
+    if not (table.primary_key or table.indexes or table.foreign_keys or parted):
         return table
     [(_, text)] = session.query(f"SHOW CREATE TABLE {ddl.relation(table.schema, table.name)}")
     lines = (text or "").split("\n")
@@ -138,6 +139,7 @@ def complete(session: Session, table: Table) -> Table:
     }
     return replace(
         table,
+        partitioning=_partitioning(lines) if parted else None,
         primary_index=_with_own(table.primary_index, own.get("PRIMARY"))
         if table.primary_index
         else None,
@@ -146,6 +148,14 @@ def complete(session: Session, table: Table) -> Table:
             _with_rules(key, rules.get(key.name or "")) for key in table.foreign_keys
         ),
     )
+
+
+def _partitioning(lines: list[str]) -> str | None:
+    """All that follows the line of the table's options."""
+    end = next(place for place, line in enumerate(lines) if line.startswith(")"))
+    text = "\n".join(lines[end + 1 :])
+    # The rows of the past in such a table are written by nobody but the server.
+    return text if text and "SYSTEM_TIME" not in text else None
 
 
 def _with_own(index: Index, own: str | None) -> Index:

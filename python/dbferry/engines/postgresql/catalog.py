@@ -19,7 +19,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines.postgresql import ddl, objects
+from dbferry.engines.postgresql import ddl, objects, partitions
 from dbferry.engines.postgresql import keys as keys_of_tables
 
 USER_SCHEMAS = (
@@ -135,6 +135,7 @@ def _read(session: Session) -> Catalog:
     columns = _columns(session, where, types, sequences)
     others = keys_of_tables.read(session, where)
     checks = _checks(session)
+    parted = partitions.read(session, others)
     tables: list[Table] = []
     skipped: list[str] = []
     for row in listed:
@@ -165,6 +166,9 @@ def _read(session: Session) -> Catalog:
                 replica_identity=others.replica_identities.get(oid or ""),
                 left_out=tuple(others.left_out[oid or ""]),
                 checks=tuple(checks[oid or ""]),
+                # A foreign leaf would have to be made of another server.
+                partitioning=parted.keys.get(oid or "") if oid not in foreign else None,
+                partitions=tuple(parted.partitions[oid or ""]),
             )
         )
     namespaces = session.query(

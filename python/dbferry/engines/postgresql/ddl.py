@@ -148,7 +148,18 @@ def _column(column: NewColumn, table: str) -> str:
 
 def create_table(table: NewTable) -> str:
     columns = ",\n    ".join(_column(column, table.name) for column in table.columns)
-    return f"CREATE TABLE {relation(table.schema, table.name)} (\n    {columns}\n)"
+    made = f"CREATE TABLE {relation(table.schema, table.name)} (\n    {columns}\n){_parted(table)}"
+    # Statements that are sent as one are one transaction.
+    return ";\n".join([made, *map(_partition, table.partitions)])
+
+
+def _parted(table: NewTable) -> str:
+    return f" PARTITION BY {table.partitioning}" if table.partitioning else ""
+
+
+def _partition(part: NewTable) -> str:
+    place, parent = relation(part.schema, part.name), relation(*(part.parent or (None, "")))
+    return f"CREATE TABLE {place} PARTITION OF {parent} {part.bound}{_parted(part)}"
 
 
 def describe_table(table: NewTable) -> Sequence[str]:
@@ -250,17 +261,20 @@ def finish_table(table: NewTable) -> Sequence[Step]:
         place = relation(table.schema, table.name)
         identity = f"ALTER TABLE {place} REPLICA IDENTITY {table.replica_identity}"
         steps.append(Step(what="replica identity", sql=identity))
-    return steps
+    return [*steps, *(step for part in table.partitions for step in finish_table(part))]
 
 
 def _index(table: NewTable, index: Index, kind: str, what: str) -> Step:
     place, name = relation(table.schema, table.name), quote(index.name or "")
-    add = f"ALTER TABLE {place} ADD CONSTRAINT {name}"
+    # An index of a whole partitioned table is made of those of its partitions, which are built side by side.
+    only = "ONLY " if table.partitioning and (table.partitions or table.parent) else ""
+    add = f"ALTER TABLE {only}{place} ADD CONSTRAINT {name}"
     # A key can only stand on an index in the order that is the default.
     plain = all(p.column and not p.descending and p.nulls_first is None for p in index.parts)
-    attached = index.constraint and plain and not index.exclusion
+    declared = index.exclusion or (index.constraint and table.partitioning is not None)
+    attached = index.constraint and plain and not declared
     then = [f"{add} {kind} USING INDEX {name}{_waiting(index)}"] if attached else []
-    if index.constraint_comment and (attached or index.exclusion):
+    if index.constraint_comment and (attached or declared):
         text = literal(index.constraint_comment)
         then.append(f"COMMENT ON CONSTRAINT {name} ON {place} IS {text}")
     own_name = relation(table.schema, index.name or "")
@@ -268,11 +282,20 @@ def _index(table: NewTable, index: Index, kind: str, what: str) -> Step:
     then += [f"ALTER INDEX {own_name} {change}" for change in index.alterations]
     then += [f"ALTER TABLE {place} CLUSTER ON {name}"] if index.clustered else []
     then += [f"ALTER TABLE {place} REPLICA IDENTITY USING INDEX {name}"] if index.identifies else []
+    if index.parent is not None:
+        then.append(f"ALTER INDEX {relation(*index.parent)} ATTACH PARTITION {own_name}")
     unique = "UNIQUE " if index.unique else ""
-    sql = f"CREATE {unique}INDEX {name} ON {place} {_definition(index)}"
-    if index.exclusion:
-        sql = f"{add} {_definition(index)}"
+    sql = f"CREATE {unique}INDEX {name} ON {only}{place} {_definition(index)}"
+    if declared:
+        sql = f"{add} {index.own if index.exclusion else _constraint(index, kind)}"
     return Step(what=what, sql=sql, then=tuple(then))
+
+
+def _constraint(index: Index, kind: str) -> str:
+    words = [kind, *([] if index.nulls_distinct else ["NULLS NOT DISTINCT"])]
+    words.append(f"({', '.join(map(quote, index.columns))})")
+    words += [f"INCLUDE ({', '.join(map(quote, index.include))})"] if index.include else []
+    return " ".join(words) + _waiting(index)
 
 
 def _statistics(table: NewTable, wanted: Statistics) -> Step:
@@ -297,12 +320,14 @@ def finish_references(table: NewTable) -> Sequence[Step]:
     steps = []
     for key in table.foreign_keys:
         name = quote(key.name or "")
-        then = [f"ALTER TABLE {place} VALIDATE CONSTRAINT {name}"] if key.valid else []
+        # One of a partitioned table looks at the rows at once.
+        late = table.partitioning is None
+        then = [f"ALTER TABLE {place} VALIDATE CONSTRAINT {name}"] if key.valid and late else []
         if key.comment:
             then.append(f"COMMENT ON CONSTRAINT {name} ON {place} IS {literal(key.comment)}")
-        sql = f"ALTER TABLE {place} ADD CONSTRAINT {name} {_reference(key)} NOT VALID"
+        sql = f"ALTER TABLE {place} ADD CONSTRAINT {name} {_reference(key)}{' NOT VALID' if late else ''}"
         steps.append(Step(what=f"foreign key `{key.name}`", sql=sql, then=tuple(then)))
-    return steps
+    return [*steps, *(step for part in table.partitions for step in finish_references(part))]
 
 
 def _reference(key: ForeignKey) -> str:

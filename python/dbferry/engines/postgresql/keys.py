@@ -1,16 +1,13 @@
-"""Reads the indexes, keys and extended statistics of PostgreSQL's tables; a partition has those of its root."""
+"""Reads the indexes, keys and extended statistics of PostgreSQL's tables, partitions among them."""
 
 from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import groupby
 
 from dbferry.catalog import ForeignKey, Index, Part, Session, Statistics
-from dbferry.engines.postgresql import ddl
 
 # Rows are read as JSON where a column is younger than the oldest server. A definition is parted where the
 # server's own quoting says that the table's name ends.
@@ -24,7 +21,7 @@ SELECT x.indexrelid, x.indrelid, n.nspname, i.relname, x.indisprimary, x.indisun
        pg_catalog.obj_description(k.oid, 'pg_constraint'), x.indisclustered, x.indisreplident, s.spcname,
        (SELECT json_agg(json_build_array(w.attnum, w.attstattarget) ORDER BY w.attnum)
         FROM pg_catalog.pg_attribute w WHERE w.attrelid = x.indexrelid AND w.attstattarget >= 0),
-       p.place > x.indnkeyatts, a.attname,
+       rn.nspname, r.relname, p.place > x.indnkeyatts, a.attname,
        CASE WHEN p.attnum = 0 THEN pg_catalog.pg_get_indexdef(x.indexrelid, p.place::int, false) END,
        x.indoption[p.place - 1]::int,
        CASE WHEN x.indcollation[p.place - 1] <> a.attcollation
@@ -37,6 +34,9 @@ JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_class c ON c.oid = x.indrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_am m ON m.oid = i.relam
+LEFT JOIN pg_catalog.pg_inherits h ON h.inhrelid = x.indexrelid
+LEFT JOIN pg_catalog.pg_class r ON r.oid = h.inhparent
+LEFT JOIN pg_catalog.pg_namespace rn ON rn.oid = r.relnamespace
 LEFT JOIN pg_catalog.pg_tablespace s ON s.oid = i.reltablespace
 CROSS JOIN LATERAL (
     SELECT pg_catalog.pg_get_indexdef(x.indexrelid),
@@ -53,7 +53,7 @@ LEFT JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[p.place - 1]
 LEFT JOIN pg_catalog.pg_namespace onn ON onn.oid = o.opcnamespace
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = x.indcollation[p.place - 1]
 LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
+WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND {where}
 ORDER BY x.indrelid, i.relname, x.indexrelid, p.place"""
 
 FOREIGN_KEYS = """
@@ -74,7 +74,7 @@ JOIN pg_catalog.pg_namespace fn ON fn.oid = fc.relnamespace
 CROSS JOIN LATERAL unnest(k.conkey, k.confkey) WITH ORDINALITY AS p (attnum, other, place)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.attnum
 JOIN pg_catalog.pg_attribute fa ON fa.attrelid = k.confrelid AND fa.attnum = p.other
-WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relkind IN ('r', 'p') AND NOT c.relispartition
+WHERE k.contype = 'f' AND k.conparentid = 0 AND c.relkind IN ('r', 'p')
   AND {where}
 ORDER BY k.conrelid, k.conname, k.oid, p.place"""
 
@@ -93,7 +93,7 @@ CROSS JOIN LATERAL (
            'CREATE STATISTICS ' || pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.stxname),
            ' FROM ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
 ) AS t (text, head, tail)
-WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND {where}
+WHERE c.relkind IN ('r', 'p') AND {where}
 ORDER BY s.stxrelid, s.stxname"""
 
 IDENTITIES = """
@@ -117,13 +117,12 @@ class Keys:
 
 
 def read(session: Session, where: str) -> Keys:
-    """By the oid of their table."""
+    """By the oid of their table; definitions are read with nothing on the search path."""
     keys = Keys()
-    with _qualified(session):
-        for _, parts in groupby(session.query(INDEXES.format(where=where)), lambda row: row[0]):
-            _add_index(keys, list(parts))
-        for row in session.query(STATISTICS.format(where=where)):
-            _add_statistics(keys, row)
+    for _, parts in groupby(session.query(INDEXES.format(where=where)), lambda row: row[0]):
+        _add_index(keys, list(parts))
+    for row in session.query(STATISTICS.format(where=where)):
+        _add_statistics(keys, row)
     for _, pairs in groupby(session.query(FOREIGN_KEYS.format(where=where)), lambda row: row[0]):
         rows = list(pairs)
         _, table, schema, name = rows[0][:4]
@@ -137,23 +136,10 @@ def read(session: Session, where: str) -> Keys:
     return keys
 
 
-@contextmanager
-def _qualified(session: Session) -> Iterator[None]:
-    """Definitions name everything with its schema while nothing is on the search path."""
-    [(path,)] = session.query("SHOW search_path")
-    session.query("SELECT pg_catalog.set_config('search_path', '', false)")
-    try:
-        yield
-    finally:
-        session.query(
-            f"SELECT pg_catalog.set_config('search_path', {ddl.literal(path or '')}, false)"
-        )
-
-
 def _add_index(keys: Keys, rows: list[Row]) -> None:
     _, table, schema, name, primary, unique, exclusion, valid, method, kind = rows[0][:10]
     deferrable, deferred, nulls_equal, predicate, own, comment, other_comment = rows[0][10:17]
-    clustered, identifies, tablespace, targets = rows[0][17:21]
+    clustered, identifies, tablespace, targets, parent_schema, parent = rows[0][17:23]
     called = f"index {schema}.{name}"
     if valid != "t":
         keys.left_out[table or ""].append(f"{called} (not valid)")
@@ -162,8 +148,8 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
         keys.left_out[table or ""].append(f"tablespace {tablespace} of {called}")
     index = Index(
         name=name,
-        parts=tuple(_part(row) for row in rows if row[21] == "f"),
-        include=tuple(row[22] or "" for row in rows if row[21] == "t"),
+        parts=tuple(_part(row) for row in rows if row[23] == "f"),
+        include=tuple(row[24] or "" for row in rows if row[23] == "t"),
         unique=unique == "t",
         constraint=kind is not None,
         exclusion=exclusion == "t",
@@ -181,6 +167,7 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
         ),
         clustered=clustered == "t",
         identifies=identifies == "t",
+        parent=(parent_schema or "", parent) if parent else None,
     )
     if primary == "t":
         keys.primary[table or ""] = index
@@ -189,7 +176,7 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
 
 
 def _part(row: Row) -> Part:
-    column, expression, options, collation, deterministic, operators = row[22:]
+    column, expression, options, collation, deterministic, operators = row[24:]
     descending, first = bool(int(options or 0) & 1), bool(int(options or 0) & 2)
     return Part(
         column=column,

@@ -1,0 +1,87 @@
+"""Reads how PostgreSQL's tables are parted: keys of parting, and partitions of all levels with their bounds."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from dataclasses import dataclass, field
+
+from dbferry.catalog import Session, Table
+from dbferry.engines.postgresql.keys import Keys
+
+PARTITIONS = """
+SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
+       pg_catalog.pg_get_expr(c.relpartbound, c.oid), pg_catalog.pg_get_partkeydef(c.oid),
+       pg_catalog.obj_description(c.oid, 'pg_class'),
+       (SELECT string_agg(k.conname, ', ' ORDER BY k.conname) FROM pg_catalog.pg_constraint k
+        WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.coninhcount = 0),
+       (SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a
+        JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
+        LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+        LEFT JOIN pg_catalog.pg_attrdef rd ON rd.adrelid = r.oid AND rd.adnum = ra.attnum
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+          AND pg_catalog.pg_get_expr(d.adbin, d.adrelid)
+              IS DISTINCT FROM pg_catalog.pg_get_expr(rd.adbin, rd.adrelid))
+FROM pg_catalog.pg_class r
+CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.oid) t
+JOIN pg_catalog.pg_class c ON c.oid = t.relid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_class p ON p.oid = t.parentrelid
+LEFT JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+WHERE r.relkind = 'p' AND NOT r.relispartition
+ORDER BY r.oid, t.level, n.nspname, c.relname"""
+
+PRIMARY_KEYS = """
+SELECT k.conrelid, a.attname
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_class c ON c.oid = k.conrelid AND c.relispartition
+CROSS JOIN LATERAL unnest(k.conkey) WITH ORDINALITY AS p (attnum, place)
+JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.attnum
+WHERE k.contype = 'p' ORDER BY k.conrelid, p.place"""
+
+
+@dataclass
+class Parted:
+    keys: dict[str, str] = field(default_factory=dict)
+    """What a table is parted by; by its oid, as are its partitions."""
+    partitions: dict[str, list[Table]] = field(default_factory=lambda: defaultdict(list))
+
+
+def read(session: Session, keys: Keys) -> Parted:
+    parted = Parted()
+    primary: dict[str, list[str]] = defaultdict(list)
+    for oid, column in session.query(PRIMARY_KEYS):
+        primary[oid or ""].append(column or "")
+    for row in session.query(PARTITIONS):
+        root, oid, key = row[0] or "", row[1] or "", row[7]
+        if root == oid:
+            parted.keys[root] = key or ""
+        else:
+            parted.partitions[root].append(_partition(row, keys, tuple(primary[oid])))
+    return parted
+
+
+def _partition(row: tuple[str | None, ...], keys: Keys, primary_key: tuple[str, ...]) -> Table:
+    _, found, schema, name, parent_schema, parent, bound, key, comment, checks, defaults = row
+    oid, label = found or "", f"{schema}.{name}"
+    own = {"comment": comment, "checks": checks, "defaults of": defaults}
+    index = keys.primary.get(oid)
+    return Table(
+        schema=schema or "",
+        name=name or "",
+        columns=(),
+        primary_key=primary_key,
+        primary_key_name=index.name if index else None,
+        primary_index=index,
+        kind="partitioned" if key else "table",
+        partitioning=key,
+        parent=(parent_schema or "", parent or ""),
+        bound=bound,
+        indexes=tuple(keys.indexes[oid]),
+        foreign_keys=tuple(keys.foreign_keys[oid]),
+        statistics=tuple(keys.statistics[oid]),
+        replica_identity=keys.replica_identities.get(oid),
+        left_out=(
+            *keys.left_out[oid],
+            *(f"{what} {told}, of partition {label} alone" for what, told in own.items() if told),
+        ),
+    )

@@ -1,0 +1,165 @@
+"""Partitioned tables stay so between two of one engine, become plain ones elsewhere, and every row is moved once."""
+
+import subprocess
+from collections.abc import Callable
+
+import pytest
+
+import dbferry
+from dbferry.errors import RequestError
+from servers.database import Database
+from servers.postgres import PostgresServer
+
+Make = Callable[[str], Database]
+SCHEMA = """
+CREATE SCHEMA old;
+CREATE TABLE items (id int NOT NULL, CONSTRAINT items_key PRIMARY KEY (id));
+CREATE TABLE sales (id int NOT NULL, day date NOT NULL, town text, item int, n int) PARTITION BY RANGE (day, id);
+CREATE TABLE old.sales_2019 PARTITION OF sales FOR VALUES FROM (MINVALUE, MINVALUE) TO ('2020-01-01', 0);
+CREATE TABLE "sales 2020" PARTITION OF sales FOR VALUES FROM ('2020-01-01', 0) TO ('2021-01-01', 0)
+    PARTITION BY LIST (town);
+CREATE TABLE sales_north PARTITION OF "sales 2020" FOR VALUES IN ('oslo', 'it''s; "x"');
+CREATE TABLE sales_null PARTITION OF "sales 2020" FOR VALUES IN (NULL) PARTITION BY HASH (n, id);
+CREATE TABLE sales_null_0 PARTITION OF sales_null FOR VALUES WITH (modulus 2, remainder 0);
+CREATE TABLE sales_null_1 PARTITION OF sales_null FOR VALUES WITH (modulus 2, remainder 1);
+CREATE TABLE sales_south PARTITION OF "sales 2020" DEFAULT;
+CREATE TABLE sales_rest PARTITION OF sales DEFAULT;
+ALTER TABLE old.sales_2019 ADD CONSTRAINT its_own_key PRIMARY KEY (day, id) INCLUDE (n);
+CREATE INDEX by_town_2019 ON old.sales_2019 (lower(town)) WITH (fillfactor = 50);
+CREATE INDEX by_n ON old.sales_2019 (n);
+CREATE UNIQUE INDEX by_n_north ON sales_north (n);
+CREATE INDEX by_town ON sales (lower(town));
+ALTER TABLE sales ADD CONSTRAINT one_n UNIQUE NULLS NOT DISTINCT (n, day, id, town) DEFERRABLE;
+ALTER TABLE sales ADD CONSTRAINT of_item FOREIGN KEY (item) REFERENCES items (id) ON DELETE CASCADE;
+ALTER TABLE sales_rest ADD CONSTRAINT again_of_item FOREIGN KEY (n) REFERENCES items (id);
+COMMENT ON INDEX by_town IS 'of the whole'; COMMENT ON CONSTRAINT one_n ON sales IS 'all of it';
+COMMENT ON INDEX by_n_north IS 'of a part'; CREATE STATISTICS of_part ON n, item FROM sales_north;
+ALTER TABLE sales_rest REPLICA IDENTITY FULL; ALTER TABLE sales_south CLUSTER ON sales_south_lower_idx;
+CREATE TABLE words (word text) PARTITION BY HASH (lower(word) COLLATE "C" text_pattern_ops);
+CREATE TABLE words_0 PARTITION OF words FOR VALUES WITH (modulus 1, remainder 0);
+CREATE TABLE events (id int NOT NULL, kind text NOT NULL) PARTITION BY LIST (kind);
+CREATE TABLE events_a PARTITION OF events FOR VALUES IN ('a', 'b');
+ALTER TABLE events_a ADD CONSTRAINT kept_name PRIMARY KEY (id, kind) INCLUDE (kind) WITH (fillfactor = 60);
+ALTER TABLE events ADD CONSTRAINT events_key PRIMARY KEY (id, kind) INCLUDE (kind);
+CREATE TABLE events_rest PARTITION OF events DEFAULT;
+INSERT INTO events VALUES (1, 'a'), (1, 'b'), (1, 'z'); INSERT INTO words VALUES ('A'), ('b');
+CREATE TABLE of_events (id int, kind text, CONSTRAINT to_event FOREIGN KEY (id, kind) REFERENCES events (id, kind));
+CREATE TABLE parts (sale int, CONSTRAINT to_items FOREIGN KEY (sale) REFERENCES items (id));
+INSERT INTO items SELECT * FROM generate_series(1, 2000);
+INSERT INTO sales SELECT n, date '2018-06-01' + n, (array['Oslo', 'Rome', NULL])[n % 3 + 1], n, n
+    FROM generate_series(1, 1200) n;
+"""
+LEAVES = "SELECT tableoid::regclass::text, count(*), sum(n) FROM sales GROUP BY 1 ORDER BY 1"
+
+
+def dump(db: Database, server: PostgresServer) -> list[str]:
+    """The schema as pg_dump writes it, without what names its own run."""
+    command = [str(server.binary_folder / "pg_dump"), "--schema-only", "--no-owner", db.url]
+    text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    return [
+        line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))
+    ]
+
+
+@pytest.mark.parametrize("range_rows", [None, 50])
+def test_the_dumps_are_equal(
+    database: Make, postgres: PostgresServer, range_rows: int | None
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(SCHEMA)
+    for prepare in ("create", "truncate", "drop"):
+        report = dbferry.migrate(held.url, made.url, prepare=prepare, range_rows=range_rows)
+        assert not [note for note in report.notes if note.startswith("not moved")]
+        assert dump(made, postgres) == dump(held, postgres)
+        assert made.rows(LEAVES) == held.rows(LEAVES)
+        assert [(t.source, t.source_rows, t.target_rows) for t in report.tables] == [
+            ("public.events", 3, 3), ("public.items", 2000, 2000), ("public.of_events", 0, 0),
+            ("public.parts", 0, 0), ("public.sales", 1200, 1200), ("public.words", 2, 2),
+        ]  # fmt: skip
+    for statement in (
+        "INSERT INTO sales VALUES (1, '2018-06-02', 'Rome', 1, 1)",
+        "INSERT INTO sales VALUES (9999, '2030-01-01', 'Oslo', 99999, NULL)",
+        "INSERT INTO sales VALUES (9, '2020-02-01', 'oslo', 1, 1500), (8, '2020-02-01', 'oslo', 1, 1500)",
+    ):
+        with pytest.raises(Exception, match=r"unique|foreign key"):
+            made.sql(statement)
+
+
+def test_partitions_are_flattened_when_asked(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(SCHEMA)
+    report = dbferry.migrate(held.url, made.url, partitions="flatten")
+    assert made.rows("SELECT count(*), sum(n) FROM sales") == held.rows(
+        "SELECT count(*), sum(n) FROM sales"
+    )
+    assert made.rows("SELECT relname FROM pg_class WHERE relkind = 'p' OR relispartition") == []
+    assert made.rows("SELECT conname FROM pg_constraint WHERE contype = 'p' AND conrelid >= 16384 ORDER BY 1") == [
+        ("events_key",), ("items_key",),
+    ]  # fmt: skip
+    assert [note for note in report.notes if note.startswith("not moved")] == [
+        "not moved: index by_n of partition old.sales_2019 (partitions become one plain table)",
+        "not moved: primary key its_own_key of partition old.sales_2019 (partitions become one plain table)",
+        "not moved: foreign key again_of_item of partition public.sales_rest (partitions become one plain table)",
+        "not moved: index by_n_north of partition public.sales_north (partitions become one plain table)",
+        "not moved: statistics of_part of partition public.sales_north (partitions become one plain table)",
+    ]
+    with pytest.raises(Exception, match="one_n"):
+        made.sql("INSERT INTO sales VALUES (1, '2018-06-02', 'Rome', 1, 1)")
+
+
+@pytest.mark.parametrize("target", ["mysql", "sqlite"])
+def test_another_engine_gets_one_plain_table(database: Make, target: str) -> None:
+    held, made = database("postgresql"), database(target)
+    held.sql(SCHEMA)
+    report = dbferry.migrate(held.url, made.url, tables=["events"])
+    assert [(t.source_rows, t.target_rows) for t in report.tables] == [(3, 3)]
+    with pytest.raises(RequestError, match="partitions can't be kept in") as caught:
+        dbferry.migrate(held.url, made.url, tables=["events"], prepare="drop", partitions="keep")
+    assert caught.value.table == "public.events"
+    assert made.rows("SELECT count(*) FROM events") == [(3,)]
+
+
+def test_a_partition_whose_name_is_taken_is_told_before_anything_is_made(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(SCHEMA)
+    made.sql("CREATE TABLE events_rest (id int)")
+    with pytest.raises(RequestError, match=r"the name of the partition public\.events_rest"):
+        dbferry.migrate(held.url, made.url)
+    assert made.rows(
+        "SELECT relname FROM pg_class WHERE relkind IN ('r', 'p') AND relname !~ '^(pg|sql)_'"
+    ) == [("events_rest",)]
+
+
+PARTED = {
+    "mysql": "CREATE TABLE t (id int NOT NULL, day date NOT NULL, n int, PRIMARY KEY (id, day), KEY by_n (n))"
+    " PARTITION BY RANGE COLUMNS (day) SUBPARTITION BY HASH (id) SUBPARTITIONS 2 (PARTITION old VALUES LESS THAN"
+    " ('2020-01-01') COMMENT = 'it''s', PARTITION rest VALUES LESS THAN (MAXVALUE));"
+    "CREATE TABLE u (id int NOT NULL PRIMARY KEY) PARTITION BY KEY (id) PARTITIONS 3;"
+    "CREATE TABLE v (id int NOT NULL, k varchar(9)) PARTITION BY LIST COLUMNS (k)"
+    " (PARTITION a VALUES IN ('a', 'b'), PARTITION c VALUES IN ('c', NULL));",
+}
+PARTED["mariadb"] = PARTED["mysql"].replace("VALUES IN ('c', NULL)", "DEFAULT")
+FILL = (
+    "INSERT INTO t VALUES (1, '2019-01-01', 1), (2, '2021-01-01', 2); INSERT INTO u VALUES (1), (2), (3), (4);"
+    "INSERT INTO v VALUES (1, 'a'), (2, 'c')"
+)
+
+
+@pytest.mark.parametrize("engine_name", ["mysql", "mariadb"])
+def test_partitions_are_shown_alike(database: Make, engine_name: str) -> None:
+    held, made = database(engine_name), database(engine_name)
+    held.sql(PARTED[engine_name] + FILL)
+    for prepare in ("create", "truncate", "drop"):
+        report = dbferry.migrate(held.url, made.url, prepare=prepare)
+        assert [table.target_rows for table in report.tables] == [2, 4, 2]
+    for table in "tuv":
+        [(_, one)], [(_, other)] = (db.rows(f"SHOW CREATE TABLE {table}") for db in (held, made))
+        assert "PARTITION BY" in one
+        assert parted(other) == parted(one)
+    dbferry.migrate(held.url, made.url, prepare="drop", partitions="flatten")
+    assert "PARTITION BY" not in made.rows("SHOW CREATE TABLE t")[0][1]
+    assert made.rows("SELECT count(*) FROM t") == [(2,)]
+
+
+def parted(shown: str) -> str:
+    return shown[shown.index("PARTITION BY") :]

@@ -281,6 +281,13 @@ class Table:
             name for key in (*keys, *(f.columns for f in self.foreign_keys)) for name in key
         )
 
+    @cached_property
+    def indexed(self) -> frozenset[str]:
+        """The columns of which a B-tree holds whole values."""
+        trees = [index for index in self.indexes if index.method == "btree"]
+        parts = [part for index in trees for part in index.parts if part.prefix is None]
+        return frozenset((*self.primary_key, *(part.column for part in parts if part.column)))
+
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
 

@@ -141,7 +141,12 @@ class Columns:
             )
         item = _nullable(table, item, facts)
         self._refuse(table, item)
-        return replace(item, never_null_integer=self._is_integer_key(table, column, facts))
+        return replace(
+            item,
+            never_null_integer=self._is_integer_key(table, column, facts),
+            # A character has four bytes at most.
+            octets=max(facts.get("octets", 0), 4 * facts.get("characters", 0)),
+        )
 
     def _user_type(self, native: NativeType) -> NativeType:
         """Its name in the target's schema; a type that isn't there is created."""

@@ -43,6 +43,8 @@ class ColumnItem:
     never_null_integer: bool = False
     canonical: Canonical
     """What its values are, whatever the engine."""
+    octets: int = 0
+    """Bytes of its longest value at most, as far as anybody has looked."""
     generated: bool = False
     """True when the target computes its values, and none are moved."""
 

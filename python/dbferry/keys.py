@@ -200,12 +200,14 @@ class Keys:
         table, standing, carried = draft.table, draft.standing, self.of(draft)
         if draft.action == "append":
             return
+        one, other = self.pair.ends
         columns = {column.name: column for column in draft.columns}
         words = translation(self.pair, table, draft.columns)
         if table.primary_key and not (standing and standing.primary_key):
             wanted = table.primary_key_name or f"{draft.name}_pkey"
             carried.primary_key_name = self._named(draft, "index", wanted)
             self._note_made(draft, table.primary_key_name, carried.primary_key_name)
+            carried.notes += self._long(draft, "primary key", table.primary_key)
             self._add_primary_index(draft, columns, words)
         for index in table.indexes:
             called = f"index {index.name or _listed(index.columns)} of {table.label}"
@@ -221,7 +223,21 @@ class Keys:
             self._note_made(draft, index.name, name)
             carried.indexes.append(self._of_parent(replace(fitted.index, name=name)))
             carried.notes += [f"index `{name}`: {note}" for note in fitted.notes]
+            if fitted.index.method == "btree" and one.name != other.name:
+                carried.notes += self._long(draft, f"index `{name}`", fitted.index.columns)
         carried.statistics = self._statistics(draft)
+
+    def _long(self, draft: Draft, what: str, columns: Sequence[str]) -> list[str]:
+        """A warning of what is refused only when an index is built: longer entries than it holds."""
+        one, other = self.pair.ends
+        octets = {name: item.octets for item in draft.columns for name in (item.name, item.target)}
+        size = sum(octets[name] for name in columns)
+        if other.entry_bytes is None or size <= other.entry_bytes or one.name == other.name:
+            return []
+        return [
+            f"{what}: its longest entry may have up to {size} bytes, and one that is still longer than "
+            f"{other.entry_bytes} when {other.name} has compressed it is refused"
+        ]
 
     def _note_made(self, draft: Draft, old: str | None, new: str) -> None:
         if old is not None:

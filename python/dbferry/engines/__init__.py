@@ -147,6 +147,10 @@ class Engine(Protocol):
     @property
     def foreign_key_scope(self) -> Scope: ...
     @property
+    def entry_bytes(self) -> int | None:
+        """Of an index, where a longer one is refused only once its row is there."""
+
+    @property
     def has_partial_indexes(self) -> bool: ...
     @property
     def actions(self) -> Collection[str]:

@@ -21,6 +21,7 @@ class Keyless(Unnumbered):
     has_steps = False
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "table"
+    entry_bytes = None
     has_partial_indexes = False
     actions = ACTIONS
     defers = False

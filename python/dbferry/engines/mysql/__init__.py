@@ -38,6 +38,7 @@ class Mysql(Unnumbered):
     columns_limit = 1017
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "schema"
+    entry_bytes = None
     has_partial_indexes = False
     # InnoDB has no SET DEFAULT.
     actions = ACTIONS[:4]

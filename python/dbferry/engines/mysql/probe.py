@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbferry.catalog import Column, Session, Table
+from dbferry.catalog import Column, NativeType, Session, Table
 from dbferry.engines.mysql import ddl
 from dbferry.errors import AuthError, MissingError, PermissionError_, RequestError
 from dbferry.types import LARGE, SAMPLE, Facts
 
 FAMILY = ("mysql", "mariadb")
+LONG_CHARACTERS = 600
+"""As many may pass 2400 bytes."""
 
 
 def questions(column: Column, table: Table, target: str) -> dict[str, str]:
@@ -37,9 +39,17 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
             and (column.identity or column.name in table.keyed or target == "sqlite")
         ):
             wanted["maximum"] = f"max({name})"
+        case _ if target == "postgresql" and column.name in table.indexed and _long(native):
+            whole = name if native.charset is None else f"convert({name} USING utf8mb4)"
+            wanted["octets"] = f"max(octet_length({whole}))"
         case _:
             pass
     return wanted
+
+
+def _long(native: NativeType) -> bool:
+    """True when a value may be longer than a small index entry."""
+    return native.length is not None and native.length >= LONG_CHARACTERS
 
 
 def has_error_labels(session: Session, table: Table, relation: str) -> bool:
@@ -74,10 +84,12 @@ def run(
         for column in table.columns
         for fact, expression in questions(column, table, target).items()
     ]
+    sampled = sample and bool(table.primary_key) and table.estimated_rows > LARGE
+    # The longest value is not found in a part of the rows, and no type hangs on it.
+    asked = [one for one in asked if not (sampled and one[1] == "octets")]
     if not asked:
         return {}
     text = ", ".join(expression for _, _, expression in asked)
-    sampled = sample and bool(table.primary_key) and table.estimated_rows > LARGE
     looked_at = _ends(table, [name for name, _, _ in asked], relation) if sampled else relation
     (row,) = session.query(f"SELECT count(*), {text} FROM {looked_at}")
     rows = {"rows": int(row[0] or 0)}

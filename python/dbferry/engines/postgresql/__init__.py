@@ -35,6 +35,7 @@ class Postgresql:
     columns_limit = 1600
     index_scope: Scope = "schema"
     foreign_key_scope: Scope = "table"
+    entry_bytes = indexes.ENTRY_BYTES
     has_partial_indexes = True
     actions = ACTIONS
     defers = True

@@ -35,6 +35,7 @@ class Sqlite(Unnumbered):
     columns_limit = 2000
     index_scope: Scope = "database"
     foreign_key_scope: Scope = "table"
+    entry_bytes = None
     has_partial_indexes = True
     actions = ACTIONS
     defers = True

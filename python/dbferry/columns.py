@@ -169,6 +169,8 @@ class Columns:
 
     def _domain(self, native: NativeType) -> tuple[NativeType, UserType | None]:
         """The domain in the target's schema; it is created with what it is made of."""
+        if native.domain is None:
+            return native, None
         relation = self.pair.ends[1].relation
         wanted = next(
             (t for t in self.pair.source.types if relation(t.schema, t.name) == native.domain), None

@@ -89,15 +89,78 @@ def test_what_cannot_be_said_is_named_with_its_text(
     pg_db.sql(
         "CREATE TABLE t (id int PRIMARY KEY, a text, b varchar(9), n int);"
         "CREATE INDEX hashes ON t (md5(a)); CREATE UNIQUE INDEX early ON t (n) WHERE b < 'm';"
-        "CREATE UNIQUE INDEX equal ON t (n) NULLS NOT DISTINCT;"
+        "CREATE UNIQUE INDEX equal ON t (n) NULLS NOT DISTINCT; CREATE STATISTICS together ON b, n FROM t;"
+        "ALTER TABLE t ADD CONSTRAINT apart EXCLUDE (n WITH =) WHERE (n > 5);"
         "INSERT INTO t VALUES (1, 'a', 'b', 1)"
     )
     report = dbferry.migrate(pg_db.url, made.url)
     notes = left_out(report)
-    assert len(notes) == 3
-    assert notes[0].startswith(
+    assert len(notes) == 5
+    assert notes[0] == (
+        "not moved: index apart of public.t (an exclusion constraint: "
+        "EXCLUDE USING btree (n WITH =) WHERE ((n > 5)))"
+    )
+    assert notes[1].startswith(
         "not moved: index early of public.t (partial: ((b)::text < 'm'::text); "
     )
-    assert notes[1] == "not moved: index equal of public.t (NULLs are not distinct)"
-    assert notes[2].startswith("not moved: index hashes of public.t (on an expression: md5(a); ")
+    assert notes[2] == "not moved: index equal of public.t (NULLs are not distinct)"
+    assert notes[3].startswith("not moved: index hashes of public.t (on an expression: md5(a); ")
+    assert notes[4] == f"not moved: statistics together of public.t ({target} has none)"
     assert made.rows("SELECT id, a FROM t") == [(1, "a")]
+
+
+@pytest.mark.parametrize("target", ["postgresql", "sqlite"])
+def test_hidden_and_spatial_indexes_are_named_and_hidden_keys_bite(
+    maria_db: Database, database: Make, target: str
+) -> None:
+    made = database(target)
+    maria_db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, n int, m int, g geometry NOT NULL, KEY later (n) IGNORED,"
+        " UNIQUE KEY one (m) IGNORED COMMENT 'not yet', SPATIAL KEY places (g));"
+        "INSERT INTO t VALUES (1, 1, 1, ST_GeomFromText('POINT(1 2)'))"
+    )
+    spatial = {
+        "postgresql": "spatial: extensions such as PostGIS or pgvector bring types with such an index",
+        "sqlite": "spatial: sqlite has B-trees only",
+    }
+    assert left_out(dbferry.migrate(maria_db.url, made.url, on_loss=["*.g:*=text"])) == [
+        f"not moved: index later of {maria_db.name}.t (hidden from queries in the source, and guards nothing)",
+        f"not moved: index places of {maria_db.name}.t ({spatial[target]})",
+    ]
+    [table] = dbferry.plan(maria_db.url, made.url, prepare="drop", on_loss=["*.g:*=text"]).tables
+    notes = {note for note in table.notes if note.startswith("index `one`")}
+    assert "index `one`: used by queries here, and hidden from them in the source" in notes
+    assert ("index `one`: without its comment: not yet" in notes) == (target == "sqlite")
+    with pytest.raises(Exception, match=r"(?i)unique"):
+        made.sql("INSERT INTO t SELECT 2, n, m, g FROM t")
+
+
+def test_a_key_that_takes_letters_of_either_case_for_the_same_is_named(
+    sqlite_db: Database, pg_db: Database
+) -> None:
+    sqlite_db.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, a TEXT);"
+        "CREATE UNIQUE INDEX one ON t (a COLLATE NOCASE); CREATE INDEX folded ON t (a COLLATE NOCASE DESC)"
+    )
+    assert left_out(dbferry.migrate(sqlite_db.url, pg_db.url)) == [
+        "not moved: index one of main.t (its collation takes different values for the same)"
+    ]
+    [table] = dbferry.plan(sqlite_db.url, pg_db.url, prepare="drop").tables
+    assert "index `folded`: in the order of its column's collation" in table.notes
+    assert indexes(pg_db)["folded"].parts[0].descending
+
+
+@pytest.mark.parametrize("target", ["mysql", "mariadb", "sqlite"])
+def test_what_waits_for_the_end_of_a_transaction_is_checked_at_once(
+    pg_db: Database, database: Make, target: str
+) -> None:
+    made = database(target)
+    pg_db.sql(
+        "CREATE TABLE t (id int, a int, CONSTRAINT t_key PRIMARY KEY (id) INCLUDE (a) DEFERRABLE,"
+        " CONSTRAINT one_a UNIQUE (a) INCLUDE (id) DEFERRABLE)"
+    )
+    [table] = dbferry.plan(pg_db.url, made.url).tables
+    assert [note for note in table.notes if "`one_a`" in note or "primary key" in note] == [
+        "primary key: without its columns (a)", "primary key: checked at once",
+        "index `one_a`: checked at once", "index `one_a`: without its columns (id)",
+    ]  # fmt: skip

@@ -130,6 +130,48 @@ def test_a_partition_whose_name_is_taken_is_told_before_anything_is_made(databas
     ) == [("events_rest",)]
 
 
+def test_what_a_partition_alone_has_and_is_not_kept_is_named(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (id int, n int DEFAULT 1) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF t DEFAULT;"
+        "ALTER TABLE a ADD CONSTRAINT small CHECK (n < 9), ALTER n SET DEFAULT 2; COMMENT ON TABLE a IS 'mine'"
+    )
+    notes = dbferry.migrate(held.url, made.url).notes
+    assert [note for note in notes if note.startswith("not moved")] == [
+        "not moved: comment mine, of partition public.a alone",
+        "not moved: checks small, of partition public.a alone",
+        "not moved: defaults of n, of partition public.a alone",
+    ]
+
+
+def test_a_table_with_a_foreign_partition_becomes_a_plain_one(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE EXTENSION file_fdw; CREATE SERVER files FOREIGN DATA WRAPPER file_fdw;"
+        "CREATE TABLE t (id int) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF t FOR VALUES IN (1);"
+        "CREATE FOREIGN TABLE b PARTITION OF t FOR VALUES IN (2) SERVER files OPTIONS (program 'echo 2');"
+        "INSERT INTO a VALUES (1)"
+    )
+    report = dbferry.migrate(held.url, made.url)
+    assert [(table.source_rows, table.target_rows) for table in report.tables] == [(2, 2)]
+    assert made.rows("SELECT relkind::text FROM pg_class WHERE relname IN ('t', 'a', 'b')") == [
+        ("r",)
+    ]
+    with pytest.raises(RequestError, match="can't be kept"):
+        dbferry.migrate(held.url, made.url, prepare="drop", partitions="keep")
+
+
+def test_history_of_mariadb_becomes_a_plain_table(database: Make) -> None:
+    held, made = database("mariadb"), database("mariadb")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY) WITH SYSTEM VERSIONING PARTITION BY SYSTEM_TIME"
+        " (PARTITION old HISTORY, PARTITION now CURRENT); INSERT INTO t VALUES (1), (2); DELETE FROM t WHERE id = 2"
+    )
+    report = dbferry.migrate(held.url, made.url)
+    assert [(table.source_rows, table.target_rows) for table in report.tables] == [(1, 1)]
+    assert "PARTITION" not in made.rows("SHOW CREATE TABLE t")[0][1]
+
+
 PARTED = {
     "mysql": "CREATE TABLE t (id int NOT NULL, day date NOT NULL, n int, PRIMARY KEY (id, day), KEY by_n (n))"
     " PARTITION BY RANGE COLUMNS (day) SUBPARTITION BY HASH (id) SUBPARTITIONS 2 (PARTITION old VALUES LESS THAN"

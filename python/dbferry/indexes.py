@@ -48,7 +48,9 @@ def fit(
     if index.exclusion:
         return FittedIndex(None, (f"an exclusion constraint: {index.own}",))
     notes: tuple[str, ...] = ()
-    if one.family != other.family:
+    if index.own is not None and one.name == other.name:
+        notes = ("made of its parts, without its parameters: a column of it is called otherwise",)
+    elif one.family != other.family:
         if index.unique and not all(part.exact for part in index.parts):
             return FittedIndex(None, ("its collation takes different values for the same",))
         if index.unique and not index.nulls_distinct:

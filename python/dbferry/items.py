@@ -161,7 +161,13 @@ class TableItem:
             "notes": list(self.notes),
             "primary_key": list(self.source.primary_key),
             "indexes": [
-                {"name": i.name, "columns": list(i.columns), "unique": i.unique}
+                {
+                    "name": i.name,
+                    "columns": [part.column or part.expression for part in i.parts],
+                    "unique": i.unique,
+                    "method": i.method,
+                    "where": i.predicate,
+                }
                 for i in self.indexes
             ],
             "foreign_keys": [

@@ -289,8 +289,16 @@ class Keys:
             for draft, index in tried:
                 why = self._refusal(session, draft, index) if session is not None else None
                 if why is not None:
-                    self.of(draft).indexes.remove(index)
-                    self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
+                    self._leave_out(draft, index, why)
+
+    def _leave_out(self, draft: Draft, index: Index, why: str) -> None:
+        """Indexes of partitions that belong to it stand alone."""
+        self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
+        self.of(draft).indexes.remove(index)
+        place = (draft.place.schema or "", index.name or "")
+        for part in draft.partitions:
+            its = self.of(part)
+            its.indexes = [replace(i, parent=None) if i.parent == place else i for i in its.indexes]
 
     def _refusal(self, session: Session, draft: Draft, index: Index) -> str | None:
         table = NewTable(
@@ -371,6 +379,11 @@ class Keys:
         one, other = self.pair.ends
         if len(key.references) != len(key.columns):
             return f"{parent.table.label} has no such key"
+        for end, names in ((draft, key.columns), (parent, key.references)):
+            moved = {column.name for column in end.columns}
+            missing = next((name for name in names if name not in moved), None)
+            if missing is not None:
+                return f"column {missing} of {end.table.label} is not moved"
         if one.family != other.family:
             if key.full and len(key.columns) > 1:
                 return "MATCH FULL"

@@ -35,7 +35,9 @@ def fit(index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
 def _search(index: Index) -> str:
     """Queries have to change with such an index: what could be made is said, and not made."""
     if index.method != "fulltext":
-        return f"{index.method}: an extension's type has such an index, USING gist or another"
+        return (
+            f"{index.method}: extensions such as PostGIS or pgvector bring types with such an index"
+        )
     words = " || ' ' || ".join(f"coalesce({ddl.quote(name)}, '')" for name in index.columns)
     return f"full text: queries ask otherwise here, by an index USING gin (to_tsvector('simple', {words}))"
 

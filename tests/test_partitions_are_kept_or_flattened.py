@@ -203,5 +203,16 @@ def test_partitions_are_shown_alike(database: Make, engine_name: str) -> None:
     assert made.rows("SELECT count(*) FROM t") == [(2,)]
 
 
+@pytest.mark.parametrize(("source", "target"), [("mysql", "mariadb"), ("mariadb", "mysql")])
+def test_partitions_that_both_dialects_have_stay(database: Make, source: str, target: str) -> None:
+    held, made = database(source), database(target)
+    held.sql(PARTED[source] + FILL)
+    report = dbferry.migrate(held.url, made.url)
+    assert [table.target_rows for table in report.tables] == [2, 4, 2]
+    shown = [made.rows(f"SHOW CREATE TABLE {table}")[0][1] for table in "tuv"]
+    assert ["PARTITION BY" in text for text in shown] == [True, True, False]
+    assert "VALUES LESS THAN ('2020-01-01')" in shown[0]
+
+
 def parted(shown: str) -> str:
     return shown[shown.index("PARTITION BY") :]

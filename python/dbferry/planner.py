@@ -147,7 +147,7 @@ class _Planner:
         if table.kind != "partitioned" or draft.standing is not None or asked == "flatten":
             return False
         columns = {column.name: column for column in draft.columns}
-        can = one.name == other.name and table.partitioning is not None
+        can = table.partitioning is not None and other.takes_partitioning(table, one)
         if can and not renamed(columns, table.partitioning):
             return True
         if asked == "keep":

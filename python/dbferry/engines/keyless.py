@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Session, Table, View
-from dbferry.engines import ACTIONS, FittedIndex, NewTable, Scope, Step, Trial
+from dbferry.engines import ACTIONS, Engine, FittedIndex, NewTable, Scope, Step, Trial
 from dbferry.engines.unnumbered import Unnumbered
 
 
@@ -27,6 +27,9 @@ class Keyless(Unnumbered):
     defers = False
     builds_beside = False
     finishing = ()
+
+    def takes_partitioning(self, table: Table, source: Engine) -> bool:
+        return False
 
     def complete(self, session: Session, table: Table) -> Table:
         return table

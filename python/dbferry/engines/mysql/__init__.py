@@ -15,7 +15,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, FittedIndex, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Engine, FittedIndex, NewTable, Scope, Trial
 from dbferry.engines.mysql import catalog, ddl, describe, dialect, indexes, keys, probe, twin, types
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
@@ -180,6 +180,11 @@ class Mysql(Unnumbered):
 
     def create_type(self, wanted: UserType) -> str:
         raise InternalError("types of users don't exist here", engine=self.name)
+
+    def takes_partitioning(self, table: Table, source: Engine) -> bool:
+        if source.name == self.name:
+            return True
+        return source.family == self.family and twin.parts_alike(table)
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table, self._exact(version))

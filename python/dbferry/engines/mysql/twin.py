@@ -8,13 +8,15 @@ from __future__ import annotations
 import re
 from dataclasses import replace
 
-from dbferry.catalog import Catalog, NativeType
+from dbferry.catalog import Catalog, NativeType, Table
 from dbferry.engines.mysql import collations
 from dbferry.engines.mysql.types import BITS, BLOBS, GEOMETRIES, simple, words
 from dbferry.types import Declared, Verbatim, Verdict
 
 # The text protocol prints six digits of a FLOAT, and all of a DOUBLE.
 FLOAT = "({c} + 0e0)"
+ONE_SIDED = re.compile(r"\b(DEFAULT|ALGORITHM|DIRECTORY)\b")
+"""Words of partitions that one of the two reads otherwise, or that name places of its own server."""
 VECTORS = {"mariadb": (11, 7), "mysql": (9,)}
 VECTOR_TEXT = {"mariadb": "VECTOR_TO_STRING({c})", "mysql": "VEC_ToText({c})"}
 """By the target: the source is the other one."""
@@ -42,6 +44,13 @@ def other(native: NativeType, target: Catalog) -> Verbatim:
             )
         case _:
             return _loaded(_declared(native, target))
+
+
+def parts_alike(table: Table) -> bool:
+    """True when the words of its partitions are both servers' own; text is in another order in each."""
+    told = table.partitioning or ""
+    texts = any(c.native.charset is not None and c.name in told for c in table.columns)
+    return not texts and ONE_SIDED.search(told) is None
 
 
 def _loaded(declared: Declared) -> Verbatim:

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
-from dbferry.engines import ACTIONS, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Engine, NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
@@ -170,6 +170,9 @@ class Postgresql:
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
         return table, {}
+
+    def takes_partitioning(self, table: Table, source: Engine) -> bool:
+        return source.name == self.name
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)

@@ -13,7 +13,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, NewTable, Scope, Step, Trial
+from dbferry.engines import ACTIONS, Engine, NewTable, Scope, Step, Trial
 from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
@@ -128,6 +128,9 @@ class Sqlite(Unnumbered):
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
         return table, {}
+
+    def takes_partitioning(self, table: Table, source: Engine) -> bool:
+        return False
 
     def create_schema(self, schema: str) -> str:
         raise InternalError("schemas don't exist here", engine=self.name)

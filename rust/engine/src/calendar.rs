@@ -14,6 +14,8 @@ const DAYS_PER_ERA: i32 = 146_097;
 /// 0000-03-01 is so many days before 1970-01-01: four eras and a rest.
 const EPOCH_ERAS: i32 = 4;
 const EPOCH_REST: i32 = 135_080;
+/// Days from 0000-12-31 to 1970-01-01.
+const COMMON_EPOCH: i32 = 719_163;
 
 /// Why a text isn't a moment that can fly.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,7 +33,23 @@ pub fn days_from_civil(year: i32, month: u32, day: u32) -> Option<i32> {
     if day == 0 || day > days_in_month(year, month)? {
         return None;
     }
+    match u32::try_from(year) {
+        Ok(year @ 1..=9999) => {
+            i32::try_from(days_of_our_era(year, month, day)).ok().map(|days| days - COMMON_EPOCH)
+        }
+        Ok(_) | Err(_) => days_in_eras(year, month, day),
+    }
+}
+
+/// The way of most dates: days since 0000-12-31, without a sign to mind.
+fn days_of_our_era(year: u32, month: u32, day: u32) -> u32 {
     // Years are counted from March, so that the leap day comes last.
+    let early = u32::from(month <= 2);
+    let (year, month) = (year - early, month + 12 * early);
+    365 * year + year / 4 - year / 100 + year / 400 + (153 * month - 457) / 5 + day - 306
+}
+
+fn days_in_eras(year: i32, month: u32, day: u32) -> Option<i32> {
     let shifted = i64::from(year) - i64::from(month <= 2);
     let era = shifted.div_euclid(400);
     let year_of_era = shifted.rem_euclid(400);
@@ -62,13 +80,10 @@ pub fn civil_from_days(days: i32) -> (i32, u32, u32) {
 
 /// Days of a month; `None` when there is no such month.
 pub fn days_in_month(year: i32, month: u32) -> Option<u32> {
-    match month {
-        1 | 3 | 5 | 7 | 8 | 10 | 12 => Some(31),
-        4 | 6 | 9 | 11 => Some(30),
-        2 if year % 4 == 0 && (year % 100 != 0 || year % 400 == 0) => Some(29),
-        2 => Some(28),
-        _ => None,
-    }
+    const DAYS: [u32; 12] = [31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31];
+    let leap = month == 2 && year % 4 == 0 && (year % 100 != 0 || year % 400 == 0);
+    let days = DAYS.get(usize::try_from(month.wrapping_sub(1)).ok()?)?;
+    Some(days + u32::from(leap))
 }
 
 /// Days and the microseconds within the day of a timestamp.

@@ -37,6 +37,7 @@ pub mod postgres;
 pub mod session;
 pub mod source;
 pub mod sqlite;
+mod strings;
 pub mod target;
 pub mod testing;
 pub mod wire;

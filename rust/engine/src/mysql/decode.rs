@@ -169,9 +169,5 @@ fn settle<T>(
     })
 }
 
-fn too_large() -> Error {
-    Error::new(Kind::Unsupported, "the values of a batch take more than 2 gib")
-}
-
 #[cfg(test)]
 mod tests;

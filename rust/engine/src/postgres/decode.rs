@@ -14,8 +14,8 @@ use arrow_array::types::{
     Float64Type, Int16Type, Int32Type, Int64Type, IntervalMonthDayNano, IntervalMonthDayNanoType,
     Time64MicrosecondType, TimestampMicrosecondType, UInt32Type,
 };
-use arrow_array::{ArrayRef, BinaryArray, DictionaryArray, PrimitiveArray, StringArray};
-use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+use arrow_array::{ArrayRef, DictionaryArray, PrimitiveArray, StringArray};
+use arrow_buffer::{NullBufferBuilder, ScalarBuffer};
 use serde::Deserialize;
 
 use super::numeric::{Misfit, Number, Whole};
@@ -23,6 +23,7 @@ use super::{EPOCH_DAYS, EPOCH_MICROSECONDS};
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 use crate::plan::{ColumnPlan, Flight, named};
+use crate::strings::{Strings, texts};
 use crate::wire::WireRows;
 
 /// What a column's bytes are; the names are those of the server's types.
@@ -340,126 +341,12 @@ fn not_finite<T>(guard: &mut Guard<'_>, row: usize) -> Result<Option<T>> {
     }
 }
 
-/// Bytes of a whole column, one value after the other.
-struct Strings {
-    bytes: Vec<u8>,
-    offsets: Vec<i32>,
-    nulls: NullBufferBuilder,
-}
-
-impl Strings {
-    fn new(rows: usize, bytes: usize) -> Self {
-        let mut offsets = Vec::with_capacity(rows + 1);
-        offsets.push(0);
-        Self { bytes: Vec::with_capacity(bytes), offsets, nulls: NullBufferBuilder::new(rows) }
-    }
-
-    /// Ends a value (or a NULL) at what the bytes are now.
-    fn end(&mut self, valid: bool) -> Result<()> {
-        let end = i32::try_from(self.bytes.len())
-            .map_err(|_| Error::protocol("a column of one batch is larger than 2 GiB"))?;
-        self.offsets.push(end);
-        self.nulls.append(valid);
-        Ok(())
-    }
-
-    fn offsets(offsets: Vec<i32>) -> OffsetBuffer<i32> {
-        OffsetBuffer::new(ScalarBuffer::from(offsets))
-    }
-
-    /// As text that is ASCII or was checked to be UTF-8 value by value.
-    fn into_text(mut self) -> Result<ArrayRef> {
-        let nulls = self.nulls.finish();
-        let values = Buffer::from_vec(self.bytes);
-        let array = StringArray::try_new(Self::offsets(self.offsets), values, nulls)
-            .map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-        Ok(Arc::new(array))
-    }
-}
-
-/// Copies each field as `part` cuts it.
-fn strings(
-    rows: &WireRows<'_>,
-    index: usize,
-    part: impl Fn(&[u8], usize) -> Result<&[u8]>,
-) -> Result<Strings> {
-    let total = rows.column(index).map(|field| field.map_or(0, <[u8]>::len)).sum();
-    let mut strings = Strings::new(rows.len(), total);
-    for (row, field) in rows.column(index).enumerate() {
-        if let Some(bytes) = field {
-            strings.bytes.extend_from_slice(part(bytes, row)?);
-        }
-        strings.end(field.is_some())?;
-    }
-    Ok(strings)
-}
-
-/// Text of which the server has said that it is UTF-8; it doesn't know in a database of `SQL_ASCII`.
-fn texts(
-    rows: &WireRows<'_>,
-    index: usize,
-    guard: &mut Guard<'_>,
-    part: impl Fn(&[u8], usize) -> Result<&[u8]>,
-) -> Result<ArrayRef> {
-    let mut all = strings(rows, index, part)?;
-    let valid = simdutf8::basic::from_utf8(&all.bytes).is_ok_and(|text| {
-        // All of it may be UTF-8 although a character is cut by the border of two values.
-        text.is_ascii() || all.offsets.iter().all(|end| is_boundary(text, *end))
-    });
-    if !valid {
-        return mended(all, guard);
-    }
-    let nulls = all.nulls.finish();
-    let values = Buffer::from_vec(all.bytes);
-    // SAFETY: the bytes were checked to be UTF-8 and each offset to lie between two characters; the
-    // offsets start at 0, never fall and end at the length of the bytes.
-    let array = unsafe { StringArray::new_unchecked(Strings::offsets(all.offsets), values, nulls) };
-    Ok(Arc::new(array))
-}
-
-fn is_boundary(text: &str, end: i32) -> bool {
-    usize::try_from(end).is_ok_and(|end| text.is_char_boundary(end))
-}
-
-/// The slow road: finds the values that are not UTF-8 and does with them what the policy says.
-fn mended(mut all: Strings, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    let nulls = all.nulls.finish();
-    let mut out = Strings::new(all.offsets.len(), all.bytes.len());
-    for (row, ends) in all.offsets.windows(2).enumerate() {
-        let valid = nulls.as_ref().is_none_or(|nulls| nulls.is_valid(row));
-        let (Ok(start), Ok(end)) = (usize::try_from(ends[0]), usize::try_from(ends[1])) else {
-            return Err(malformed(guard, row));
-        };
-        let bytes = &all.bytes[start..end];
-        if std::str::from_utf8(bytes).is_ok() {
-            out.bytes.extend_from_slice(bytes);
-            out.end(valid)?;
-            continue;
-        }
-        let fact = "is not valid UTF-8";
-        match guard.judge(code::UTF8, row, fact)? {
-            Verdict::Null => out.end(false)?,
-            Verdict::Replace(with) => {
-                for chunk in bytes.utf8_chunks() {
-                    out.bytes.extend_from_slice(chunk.valid().as_bytes());
-                    if !chunk.invalid().is_empty() {
-                        out.bytes.extend_from_slice(with.as_bytes());
-                    }
-                }
-                out.end(true)?;
-            }
-            Verdict::Clamp => return Err(guard.refusal(code::UTF8, row, fact)),
-        }
-    }
-    out.into_text()
-}
-
 fn text(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    texts(rows, index, guard, |bytes, _| Ok(bytes))
+    texts(rows.column(index), guard)
 }
 
 fn bpchar(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    texts(rows, index, guard, |bytes, _| Ok(without_blanks(bytes)))
+    texts(rows.column(index).map(|field| field.map(without_blanks)), guard)
 }
 
 /// Without the blanks at its end, looked for eight at a time: a short text fills half of its column.
@@ -485,16 +372,11 @@ fn jsonb(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<Arr
             return Err(malformed(guard, row));
         }
     }
-    texts(rows, index, guard, |bytes, _| Ok(bytes.get(1..).unwrap_or_default()))
+    texts(rows.column(index).map(|field| field.and_then(|bytes| bytes.get(1..))), guard)
 }
 
 fn bytea(rows: &WireRows<'_>, index: usize, _: &mut Guard<'_>) -> Result<ArrayRef> {
-    let mut all = strings(rows, index, |bytes, _| Ok(bytes))?;
-    let nulls = all.nulls.finish();
-    let values = Buffer::from_vec(all.bytes);
-    let array = BinaryArray::try_new(Strings::offsets(all.offsets), values, nulls)
-        .map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-    Ok(Arc::new(array))
+    Strings::of(rows.column(index))?.into_binary()
 }
 
 fn numeric_text(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {

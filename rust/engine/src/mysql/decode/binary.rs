@@ -3,25 +3,21 @@
 use std::sync::Arc;
 
 use arrow_array::ArrayRef;
-use arrow_array::builder::{BinaryBuilder, FixedSizeBinaryBuilder};
+use arrow_array::builder::FixedSizeBinaryBuilder;
 
 use crate::convert::parse_uuid;
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, code};
+use crate::strings::Strings;
 
-use super::{Values, malformed, settle, too_large};
+use super::{Values, malformed, settle};
 
+/// Bytes without so many at their head.
 pub(super) fn binaries(values: Values<'_>, _: &mut Guard<'_>, skipped: usize) -> Result<ArrayRef> {
-    let total: usize = values.iter().flatten().map(<[u8]>::len).sum();
-    i32::try_from(total).map_err(|_| too_large())?;
-    let mut out = BinaryBuilder::with_capacity(values.len(), total);
-    for value in values.iter() {
-        match value {
-            None => out.append_null(),
-            Some(bytes) => out.append_value(bytes.get(skipped..).ok_or_else(malformed)?),
-        }
+    if values.iter().flatten().any(|bytes| bytes.len() < skipped) {
+        return Err(malformed());
     }
-    Ok(Arc::new(out.finish()))
+    Strings::of(values.iter().map(|value| value.map(|bytes| &bytes[skipped..])))?.into_binary()
 }
 
 pub(super) fn uuids(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {

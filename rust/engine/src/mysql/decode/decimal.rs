@@ -49,7 +49,8 @@ fn small(text: &[u8], precision: u8, scale: i8) -> Option<i64> {
     for (place, byte) in text.iter().enumerate() {
         let digit = byte.wrapping_sub(b'0');
         if digit < 10 {
-            value = value * 10 + i64::from(digit);
+            // A 19th digit may overflow; such a number is turned away below.
+            value = value.wrapping_mul(10).wrapping_add(i64::from(digit));
         } else if *byte == b'.' && after.is_none() {
             after = Some(text.len() - place - 1);
         } else {

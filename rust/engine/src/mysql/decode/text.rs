@@ -7,51 +7,24 @@ use std::sync::Arc;
 use arrow_array::builder::{ListBuilder, PrimitiveBuilder, StringBuilder};
 use arrow_array::types::Int32Type;
 use arrow_array::{ArrayRef, DictionaryArray, StringArray};
-use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, code};
+use crate::strings;
 
-use super::{Values, settle, too_large};
+use super::{Values, settle};
 
 pub(super) fn texts(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    let total: usize = values.iter().flatten().map(<[u8]>::len).sum();
-    i32::try_from(total).map_err(|_| too_large())?;
-    let mut bytes = Vec::with_capacity(total);
-    let mut nulls = NullBufferBuilder::new(values.len());
-    for value in values.iter() {
-        nulls.append(value.is_some());
-        bytes.extend_from_slice(value.unwrap_or_default());
-    }
-    let lengths = values.iter().map(|value| value.map_or(0, <[u8]>::len));
-    let offsets = OffsetBuffer::<i32>::from_lengths(lengths);
-    match StringArray::try_new(offsets, bytes.into(), nulls.finish()) {
-        Ok(array) => Ok(Arc::new(array)),
-        // Some value isn't UTF-8: each is now looked at on its own.
-        Err(_) => texts_one_by_one(values, guard),
-    }
-}
-
-fn texts_one_by_one(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    let mut out = StringBuilder::with_capacity(values.len(), 0);
-    for (row, value) in values.iter().enumerate() {
-        out.append_option(value.map(|bytes| utf8(bytes, row, guard)).transpose()?.flatten());
-    }
-    Ok(Arc::new(out.finish()))
+    strings::texts(values.iter(), guard)
 }
 
 fn utf8<'a>(bytes: &'a [u8], row: usize, guard: &mut Guard<'_>) -> Result<Option<Cow<'a, str>>> {
     if let Ok(text) = simdutf8::basic::from_utf8(bytes) {
         return Ok(Some(Cow::Borrowed(text)));
     }
-    let fact = (code::UTF8, row, "is not text in utf-8");
-    settle(guard, fact, None, |mark| {
-        let parts = bytes.utf8_chunks().map(|chunk| {
-            let mark = if chunk.invalid().is_empty() { "" } else { mark };
-            [chunk.valid(), mark]
-        });
-        Some(Cow::Owned(parts.flatten().collect()))
-    })
+    let mut mended = Vec::new();
+    let valid = strings::put_text(bytes, row, guard, &mut mended)?;
+    Ok(valid.then(|| Cow::Owned(String::from_utf8_lossy(&mended).into_owned())))
 }
 
 /// ENUM whose index 0, an old error, shows as an empty label.

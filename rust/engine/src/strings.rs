@@ -1,0 +1,137 @@
+//! Columns of text and bytes out of wire fields: copied end to end, checked once as a whole.
+
+use std::sync::Arc;
+
+use arrow_array::{ArrayRef, BinaryArray, StringArray};
+use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
+
+use crate::error::{Error, Kind, Result};
+use crate::loss::{Guard, Verdict, code};
+
+/// Bytes of a whole column, one value after the other.
+pub struct Strings {
+    pub bytes: Vec<u8>,
+    offsets: Vec<i32>,
+    nulls: NullBufferBuilder,
+}
+
+impl Strings {
+    pub fn new(rows: usize, bytes: usize) -> Self {
+        let mut offsets = Vec::with_capacity(rows + 1);
+        offsets.push(0);
+        Self { bytes: Vec::with_capacity(bytes), offsets, nulls: NullBufferBuilder::new(rows) }
+    }
+
+    /// All values of a column.
+    pub fn of<'a>(values: impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone) -> Result<Self> {
+        let total = values.clone().map(|value| value.map_or(0, <[u8]>::len)).sum();
+        let mut strings = Self::new(values.len(), total);
+        for value in values {
+            strings.bytes.extend_from_slice(value.unwrap_or_default());
+            strings.end(value.is_some())?;
+        }
+        Ok(strings)
+    }
+
+    /// Ends a value (or a NULL) at what the bytes are now.
+    pub fn end(&mut self, valid: bool) -> Result<()> {
+        let end = i32::try_from(self.bytes.len()).map_err(|_| {
+            Error::new(Kind::Unsupported, "a column of one batch is larger than 2 GiB")
+        })?;
+        self.offsets.push(end);
+        self.nulls.append(valid);
+        Ok(())
+    }
+
+    pub fn into_binary(mut self) -> Result<ArrayRef> {
+        let (nulls, values) = (self.nulls.finish(), Buffer::from_vec(self.bytes));
+        let array = BinaryArray::try_new(offsets(self.offsets), values, nulls).map_err(internal)?;
+        Ok(Arc::new(array))
+    }
+
+    /// As text that is ASCII or was checked to be UTF-8 value by value.
+    pub fn into_text(mut self) -> Result<ArrayRef> {
+        let (nulls, values) = (self.nulls.finish(), Buffer::from_vec(self.bytes));
+        let array = StringArray::try_new(offsets(self.offsets), values, nulls).map_err(internal)?;
+        Ok(Arc::new(array))
+    }
+
+    /// True when every value is UTF-8.
+    fn is_text(&self) -> bool {
+        simdutf8::basic::from_utf8(&self.bytes).is_ok_and(|text| {
+            // All of it may be UTF-8 although a character is cut by the border of two values.
+            text.is_ascii() || self.offsets.iter().all(|end| is_boundary(text, *end))
+        })
+    }
+}
+
+fn is_boundary(text: &str, end: i32) -> bool {
+    usize::try_from(end).is_ok_and(|end| text.is_char_boundary(end))
+}
+
+fn offsets(offsets: Vec<i32>) -> OffsetBuffer<i32> {
+    OffsetBuffer::new(ScalarBuffer::from(offsets))
+}
+
+fn internal(error: arrow_schema::ArrowError) -> Error {
+    Error::new(Kind::Internal, error.to_string())
+}
+
+/// Text of which the server has said that it is UTF-8; some don't know what they hold.
+pub fn texts<'a>(
+    values: impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone,
+    guard: &mut Guard<'_>,
+) -> Result<ArrayRef> {
+    let mut all = Strings::of(values.clone())?;
+    if !all.is_text() {
+        return mended(values, guard);
+    }
+    let (nulls, bytes) = (all.nulls.finish(), Buffer::from_vec(all.bytes));
+    // SAFETY: the bytes were checked to be UTF-8 and each offset to lie between two characters; the
+    // offsets start at 0, never fall and end at the length of the bytes.
+    let array = unsafe { StringArray::new_unchecked(offsets(all.offsets), bytes, nulls) };
+    Ok(Arc::new(array))
+}
+
+/// The slow road: finds the values that are not UTF-8 and does with them what the policy says.
+fn mended<'a>(
+    values: impl ExactSizeIterator<Item = Option<&'a [u8]>>,
+    guard: &mut Guard<'_>,
+) -> Result<ArrayRef> {
+    let mut out = Strings::new(values.len(), 0);
+    for (row, value) in values.enumerate() {
+        let valid = match value {
+            None => false,
+            Some(bytes) => put_text(bytes, row, guard, &mut out.bytes)?,
+        };
+        out.end(valid)?;
+    }
+    out.into_text()
+}
+
+/// Appends a value, or what stands for it when it isn't UTF-8; false when that is NULL.
+pub fn put_text(
+    bytes: &[u8],
+    row: usize,
+    guard: &mut Guard<'_>,
+    out: &mut Vec<u8>,
+) -> Result<bool> {
+    if simdutf8::basic::from_utf8(bytes).is_ok() {
+        out.extend_from_slice(bytes);
+        return Ok(true);
+    }
+    let fact = "is not valid UTF-8";
+    match guard.judge(code::UTF8, row, fact)? {
+        Verdict::Null => Ok(false),
+        Verdict::Replace(with) => {
+            for chunk in bytes.utf8_chunks() {
+                out.extend_from_slice(chunk.valid().as_bytes());
+                if !chunk.invalid().is_empty() {
+                    out.extend_from_slice(with.as_bytes());
+                }
+            }
+            Ok(true)
+        }
+        Verdict::Clamp => Err(guard.refusal(code::UTF8, row, fact)),
+    }
+}

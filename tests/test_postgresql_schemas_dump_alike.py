@@ -133,3 +133,17 @@ def test_a_type_that_the_target_cannot_make_is_a_fault(database: Make) -> None:
     ):
         dbferry.migrate(held.url, made.url)
     assert dump(made) == dump(database("postgresql"))
+
+
+def test_a_collation_that_the_target_lacks_is_said(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE COLLATION mine (provider = icu, locale = 'de'); "
+        'CREATE TABLE t (id int PRIMARY KEY, a text COLLATE mine, b text COLLATE "POSIX")'
+    )
+    plan = dbferry.plan(held.url, made.url)
+    [a, b] = plan.tables[0].columns[1:]
+    assert (a.codes, b.codes) == (("C-NAME",), ())
+    dbferry.migrate(held.url, made.url)
+    query = "SELECT attcollation::regcollation::text FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 1"
+    assert made.rows(query) == [('"default"',), ('"POSIX"',)]

@@ -355,7 +355,7 @@ class Catalog:
     """What was seen and is not carried, one phrase each."""
     extensions: frozenset[str] = frozenset()
     collations: frozenset[str] = frozenset()
-    """The names it knows; MySQL and MariaDB only."""
+    """The names it knows, as types tell them."""
     settings: Mapping[str, str] = field(default_factory=dict)
 
     def table(self, schema: str, name: str) -> Table | None:

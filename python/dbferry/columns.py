@@ -44,6 +44,11 @@ class Columns:
         self.pair = pair
         self.roles = roles
         self.types: dict[tuple[str, str], UserType] = {}
+        relation = pair.ends[0].relation
+        self._domains = {
+            relation(t.schema, t.name): t for t in pair.source.types if t.kind == "domain"
+        }
+        self._named = {(t.schema, t.name.lower()): t for t in pair.source.types}
         self.target = pair.target
         """The target with the types that it will be given."""
 
@@ -155,14 +160,7 @@ class Columns:
         quote = self.pair.ends[1].quote
         prefix = f"{quote(old)}."
         text = f"{quote(new)}.{native.text.removeprefix(prefix)}"
-        wanted = next(
-            (
-                t
-                for t in self.pair.source.types
-                if t.schema == old and t.name.lower() == bare.lower()
-            ),
-            None,
-        )
+        wanted = self._named.get((old, bare.lower()))
         if wanted is not None:
             self._want_whole(wanted)
         return replace(native, schema=new, text=text)
@@ -172,9 +170,7 @@ class Columns:
         if native.domain is None:
             return native, None
         relation = self.pair.ends[1].relation
-        wanted = next(
-            (t for t in self.pair.source.types if relation(t.schema, t.name) == native.domain), None
-        )
+        wanted = self._domains.get(native.domain) if native.domain else None
         if wanted is None:
             return native, None
         self._want_whole(wanted)

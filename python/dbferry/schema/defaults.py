@@ -10,8 +10,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from sqlglot import exp
+
 from dbferry.engines import Engine
+from dbferry.schema.dialect import Dialect
 from dbferry.schema.expressions import Translation, parse
+from dbferry.schema.nodes import Node, saying
 from dbferry.schema.terms import Operand, Untranslatable, family, stored
 from dbferry.types import Kind
 
@@ -37,6 +41,10 @@ CHOICES: Mapping[tuple[str, Kind, Kind], str] = {
     ("uuid", Kind.TEXT, Kind.TEXT): "uuid_text",
     ("random", Kind.FLOAT, Kind.FLOAT): "random",
 }
+# The most literals of all, known without a parser.
+PLAIN = re.compile(r"-?\d+(\.\d+)?|'[^'\\]*'(::[a-z ]+(\(\d+\))?)?")
+# Parts of nodes that are known by those.
+PARTS = (exp.Identifier, exp.Var, exp.DataTypeParam, exp.Any, exp.Array)
 CASTS = re.compile(r"::(text|charactervarying)")
 DIGITS = re.compile(r"\([0-6]\)$")
 
@@ -65,16 +73,26 @@ def default(translation: Translation, text: str, column: Operand | None) -> str:
     return f"({term.sql})"
 
 
-def is_plain(engine: Engine, text: str) -> bool:
-    """True for a literal and for what every server of this engine can give."""
-    if engine.dialect is None:
+def is_known(engine: Engine, text: str) -> bool:
+    """True for what every server of this engine can compute: nothing in it is the user's own."""
+    dialect = engine.dialect
+    if dialect is None:
         return False
-    if _plain(text) in engine.dialect.moments:
+    if PLAIN.fullmatch(text) or _plain(text) in dialect.moments:
         return True
     try:
-        return Translation(engine, engine, {}).only_values(parse(text, engine.dialect)).literal
+        return all(_is_known(node, dialect) for node in parse(text, dialect).walk())
     except Untranslatable:
         return False
+
+
+def _is_known(node: Node, dialect: Dialect) -> bool:
+    if isinstance(node, exp.Anonymous):
+        name, count = node.name.lower(), len(node.expressions)
+        return name == "all" or name in dialect.functions or f"{name}/{count}" in dialect.functions
+    if isinstance(node, exp.DataType):
+        return node.this is not exp.DType.USERDEFINED
+    return saying(node) is not None or isinstance(node, PARTS)
 
 
 def _plain(text: str) -> str:

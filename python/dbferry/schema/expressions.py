@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from functools import cache
+from functools import cache, lru_cache
 
 import sqlglot
 from sqlglot import exp
@@ -38,10 +38,16 @@ def _parser(name: str) -> type[sqlglot.Dialect]:
     return type(f"Plain{name}", (base,), {"Parser": parser, "parser_class": parser})
 
 
+@lru_cache(10_000)
+def _parse(text: str, parser: str) -> Node:
+    """Many columns have the same default; what is made of a node leaves it as it is."""
+    return sqlglot.parse_one(f"({text}\n)", dialect=_parser(parser), into=exp.Condition)
+
+
 def parse(text: str, dialect: Dialect) -> Node:
     """In parentheses: REPLACE and others begin a statement where nothing stands before them."""
     try:
-        node = sqlglot.parse_one(f"({text}\n)", dialect=_parser(dialect.parser), into=exp.Condition)
+        node = _parse(text, dialect.parser)
     except SqlglotError:
         raise Untranslatable("it can't be parsed") from None
     if not isinstance(node, exp.Paren):

@@ -15,7 +15,7 @@ from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
 from dbferry.schema.clauses import Clause, Clauses, said
-from dbferry.schema.defaults import is_plain
+from dbferry.schema.defaults import is_known
 from dbferry.schema.terms import Untranslatable
 
 
@@ -44,17 +44,18 @@ def try_clauses(
 
 
 def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:
-    """What may be refused: everything but plain values between two of one engine."""
+    """What may be refused: all but what every server of the engine knows, between two of one engine."""
     one, other = pair.ends
-    same = one.name == other.name
-    parts = []
-    for name, clause in made.columns.items():
-        plain = clause.generated is None and (
-            clause.default is None or (same and is_plain(one, clause.default))
-        )
-        if not plain:
-            parts.append(Part(column=name, clause=clause))
-    return parts + [Part(check=check) for check in made.checks]
+
+    def is_sure(text: str | None) -> bool:
+        return text is None or (one.name == other.name and is_known(one, text))
+
+    columns = [
+        Part(column=name, clause=clause)
+        for name, clause in made.columns.items()
+        if not (is_sure(clause.default) and is_sure(clause.generated))
+    ]
+    return columns + [Part(check=c) for c in made.checks if not is_sure(c.expression)]
 
 
 def _try(pair: Pair, session: Session, draft: Draft, made: Clauses, parts: Sequence[Part]) -> None:

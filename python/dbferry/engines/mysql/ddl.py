@@ -92,7 +92,8 @@ def try_table(table: NewTable, exact_collation: str) -> Trial:
     made = _create(
         f"TEMPORARY TABLE {TRIAL}", replace(table, comment=None), exact_collation, checks
     )
-    return Trial(made, end=f"DROP TEMPORARY TABLE IF EXISTS {TRIAL}")
+    drop = f"DROP TEMPORARY TABLE IF EXISTS {TRIAL}"
+    return Trial(made, end=drop)
 
 
 def try_index(table: NewTable, made: Index) -> str | None:

@@ -97,6 +97,13 @@ class Postgresql:
         )
 
     def _own(self, native: NativeType, target: Catalog) -> Declared:
+        if native.collation is not None and native.collation not in target.collations:
+            return Declared(
+                native=replace(native, collation=None),
+                verdict=Verdict.NOTE,
+                code="C-NAME",
+                note=f"collation {native.collation} is not in the target: its database's own",
+            )
         known = target.type_names
         if native.domain and not any(
             native.domain == ddl.relation(schema, name) for schema, name in known

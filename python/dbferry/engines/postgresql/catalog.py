@@ -94,6 +94,12 @@ CROSS JOIN LATERAL unnest(k.conkey) WITH ORDINALITY AS p (attnum, place)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.attnum
 WHERE k.contype = 'p' ORDER BY k.conrelid, p.place"""
 
+COLLATIONS = """
+SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
+FROM pg_catalog.pg_collation o JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
+WHERE o.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database
+                              WHERE datname = pg_catalog.current_database()))"""
+
 CHECKS = """
 SELECT k.conrelid, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.convalidated, k.connoinherit,
        pg_catalog.to_jsonb(k) ->> 'conenforced'
@@ -186,6 +192,7 @@ def _read(session: Session) -> Catalog:
             sequence for sequence in sequences.all if sequence not in _behind_identities(columns)
         ),
         skipped=tuple(skipped),
+        collations=frozenset(row[0] or "" for row in session.query(COLLATIONS)),
         settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
         extensions=frozenset(
             row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")

@@ -20,7 +20,6 @@ from dbferry.engines import NewColumn, NewTable, Step, Trial
 
 TRIAL = "dbferry_trial"
 BOUNDS = {"smallint": (1 << 15) - 1, "integer": (1 << 31) - 1, "bigint": (1 << 63) - 1}
-SAVEPOINT = "SAVEPOINT dbferry_trial"
 
 
 def quote(name: str) -> str:
@@ -192,9 +191,8 @@ def try_table(table: NewTable) -> Trial:
     lines = [_column(column, table.name) for column in table.columns]
     lines += [f"CHECK ({check.expression})" for check in table.checks]
     body = ",\n    ".join(lines)
-    return Trial(
-        f"CREATE TEMPORARY TABLE {TRIAL} (\n    {body}\n)", SAVEPOINT, f"ROLLBACK TO {SAVEPOINT}"
-    )
+    made = f"CREATE TEMPORARY TABLE {TRIAL} (\n    {body}\n)"
+    return Trial(made, f"SAVEPOINT {TRIAL}", f"ROLLBACK TO {TRIAL}")
 
 
 def try_index(table: NewTable, index: Index) -> str:

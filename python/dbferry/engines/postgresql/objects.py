@@ -8,11 +8,13 @@ from dataclasses import dataclass, field, replace
 from dbferry.catalog import Attribute, Check, NumberSequence, Session, UserType, View
 
 Row = tuple[str | None, ...]
-KINDS = {"b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range"}
+KINDS = {
+    "b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range", "row": "row",
+}  # fmt: skip
 
-# Tables have types of their own, which come with them.
 TYPES = """
-SELECT t.oid, n.nspname, t.typname, t.typtype, e.enumlabel,
+SELECT t.oid, n.nspname, t.typname,
+       CASE WHEN c.relkind <> 'c' THEN 'row' ELSE t.typtype::text END, e.enumlabel,
        CASE WHEN t.typtype = 'd' THEN pg_catalog.format_type(t.typbasetype, t.typtypmod) END,
        t.typnotnull, t.typdefault,
        CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation
@@ -20,6 +22,7 @@ SELECT t.oid, n.nspname, t.typname, t.typtype, e.enumlabel,
        EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.objid = t.oid AND x.deptype = 'e'
                AND x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass)
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
 LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = t.typcollation

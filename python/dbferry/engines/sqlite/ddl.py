@@ -10,7 +10,6 @@ from dbferry.engines import NewColumn, NewTable, Step, Trial
 from dbferry.engines.sqlite.definition import Definition
 
 TRIAL = "dbferry_trial"
-SAVEPOINT = "SAVEPOINT dbferry_trial"
 
 
 def quote(name: str) -> str:
@@ -86,7 +85,8 @@ def drop_view(view: View) -> str:
 
 def try_table(table: NewTable) -> Trial:
     """In a transaction that is rolled back."""
-    return Trial(create_table(replace(table, name=TRIAL)), SAVEPOINT, f"ROLLBACK TO {SAVEPOINT}")
+    made = create_table(replace(table, name=TRIAL))
+    return Trial(made, f"SAVEPOINT {TRIAL}", f"ROLLBACK TO {TRIAL}")
 
 
 def try_index(table: NewTable, index: Index) -> str:

@@ -202,6 +202,37 @@ def test_what_has_no_counterpart_is_named_and_the_rows_move(
     assert sqlite_db.rows("SELECT * FROM t") == [(1, 1, "ada", "8c8d357b5e872bbacd45197626bd5759")]
 
 
+def test_comments_that_are_too_long_are_named(database: Make) -> None:
+    held, made = database("postgresql"), database("mariadb")
+    held.sql(
+        f"CREATE TABLE t (id int PRIMARY KEY, n int); COMMENT ON TABLE t IS '{'x' * 2048}'; "
+        f"COMMENT ON COLUMN t.id IS '{'y' * 1024}'; COMMENT ON COLUMN t.n IS '{'z' * 1025}'"
+    )
+    report = dbferry.migrate(held.url, made.url)
+    assert not_moved(report) == ["comment of public.t.n (mariadb holds 1024 characters)"]
+    found = made.rows(
+        "SELECT length(table_comment), (SELECT length(column_comment) FROM information_schema.columns "
+        "WHERE table_schema = database() AND column_name = 'id') FROM information_schema.tables "
+        "WHERE table_schema = database()"
+    )
+    assert found == [(2048, 1024)]
+
+
+def test_what_mysql_does_by_itself_is_named_elsewhere(database: Make) -> None:
+    held, made = database("mysql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, at timestamp NULL ON UPDATE CURRENT_TIMESTAMP, "
+        "away int INVISIBLE, n int CHECK (n > 1) NOT ENFORCED)"
+    )
+    report = dbferry.migrate(held.url, made.url)
+    assert not_moved(report) == [
+        f"ON UPDATE CURRENT_TIMESTAMP of {held.name}.t.at (postgresql has none); "
+        "hint: a trigger that sets the column does the same",
+        f"INVISIBLE of {held.name}.t.away (postgresql shows every column)",
+        f"check t_chk_1 of {held.name}.t: (`n` > 1) (it is not enforced)",
+    ]
+
+
 def test_what_the_target_refuses_is_named_with_its_words(database: Make) -> None:
     """A function of the user's own is in the source only."""
     held, made = database("postgresql"), database("postgresql")

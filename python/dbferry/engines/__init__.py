@@ -247,7 +247,9 @@ class Engine(Protocol):
         """What stands around all trials, where schemas and types may be made and taken back."""
 
     @property
-    def has_comments(self) -> bool: ...
+    def comment_limits(self) -> tuple[int, int]:
+        """Characters of a table's comment and of a column's, at most; 0 where there are none."""
+
     @property
     def check_scope(self) -> Scope: ...
     def create_view(self, view: View) -> Sequence[str]: ...

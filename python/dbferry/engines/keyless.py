@@ -15,7 +15,7 @@ class Keyless(Unnumbered):
     no_keys = ""
     """Why there are none."""
     dialect = None
-    has_comments = False
+    comment_limits = (0, 0)
     trial_frame = ("", "")
     check_scope: Scope = "table"
     has_steps = False

@@ -96,9 +96,13 @@ class ClauseWriter:
         called = f"{draft.table.label}.{column.name}"
         same = self.pair.ends[0].family == self.pair.ends[1].family
         clause = Clause(
-            comment=column.comment if self.pair.ends[1].has_comments else None,
+            comment=self._comment(column.comment, 1),
             hidden=column.hidden and same,
         )
+        if column.hidden and not same:
+            made.left_out.append(
+                f"INVISIBLE of {called} ({self.pair.target.engine} shows every column)"
+            )
         if column.generated is not None:
             return self._generated(called, column, item, translation, clause, made)
         if column.on_update is not None:
@@ -191,12 +195,27 @@ class ClauseWriter:
     def _fold(self, name: str) -> str:
         return self.pair.ends[1].fold_column(name)
 
+    def _comment(self, text: str | None, place: int) -> str | None:
+        """A comment that isn't too long for the target; the place is that of its limit."""
+        return text if text and len(text) <= self.pair.ends[1].comment_limits[place] else None
+
     def _comments(self, draft: Draft, made: Clauses) -> None:
-        table = draft.table
-        if self.pair.ends[1].has_comments:
-            made.comment = table.comment
-        elif table.comment or any(column.comment for column in table.columns):
+        table, limits = draft.table, self.pair.ends[1].comment_limits
+        made.comment = self._comment(table.comment, 0)
+        texts = [(table.label, table.comment, 0)]
+        texts += [(f"{table.label}.{column.name}", column.comment, 1) for column in table.columns]
+        away = [
+            (called, limits[place])
+            for called, text, place in texts
+            if text and self._comment(text, place) is None
+        ]
+        if away and limits == (0, 0):
             made.left_out.append(f"comments of {table.label} ({self.pair.target.engine} has none)")
+            return
+        made.left_out += [
+            f"comment of {called} ({self.pair.target.engine} holds {limit} characters)"
+            for called, limit in away
+        ]
 
 
 def _condition(check: Check, translation: Translation) -> str:

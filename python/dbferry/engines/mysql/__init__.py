@@ -33,7 +33,7 @@ class Mysql(Unnumbered):
     has_schemas = True
     typed = True
     has_steps = False
-    has_comments = True
+    comment_limits = (2048, 1024)
     trial_frame = ("", "")
     columns_limit = 1017
     index_scope: Scope = "table"

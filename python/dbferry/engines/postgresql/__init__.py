@@ -12,6 +12,8 @@ from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 NAME_BYTES = 63
+# As any text of a catalog.
+COMMENT_CHARACTERS = 1 << 28
 # Sorting in memory is worth most below this, and a few sessions at once take as much each.
 FINISHING = (
     "SELECT set_config('maintenance_work_mem', '512MB', false) FROM pg_catalog.pg_settings "
@@ -28,7 +30,7 @@ class Postgresql:
     has_schemas = True
     typed = True
     has_steps = True
-    has_comments = True
+    comment_limits = (COMMENT_CHARACTERS, COMMENT_CHARACTERS)
     has_sequences = True
     check_scope: Scope = "table"
     trial_frame = ("BEGIN", "ROLLBACK")

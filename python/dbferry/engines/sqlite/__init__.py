@@ -29,7 +29,7 @@ class Sqlite(Unnumbered):
     has_schemas = False
     typed = False
     has_steps = False
-    has_comments = False
+    comment_limits = (0, 0)
     check_scope: Scope = "table"
     trial_frame = ("BEGIN", "ROLLBACK")
     columns_limit = 2000

@@ -147,8 +147,10 @@ class _Planner:
         if table.kind != "partitioned" or draft.standing is not None or asked == "flatten":
             return False
         columns = {column.name: column for column in draft.columns}
-        can = table.partitioning is not None and other.takes_partitioning(table, one)
-        if can and not renamed(columns, table.partitioning):
+        # Other rows or values than the table's own may lie outside of its partitions.
+        whole = table.partitioning is not None and table.query is None
+        taken = whole and other.takes_partitioning(table, one)
+        if taken and not renamed(columns, table.partitioning):
             return True
         if asked == "keep":
             pair.fault(

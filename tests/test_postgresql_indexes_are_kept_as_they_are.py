@@ -77,6 +77,12 @@ INSERT INTO t (id, a, b, h, room, span, day) VALUES
 INSERT INTO p VALUES (1, 2, 3);
 CREATE TABLE u (id int NOT NULL, CONSTRAINT u_key PRIMARY KEY (id));
 INSERT INTO c VALUES (1, 1, 2), (2, NULL, NULL), (99, NULL, NULL);
+CREATE MATERIALIZED VIEW seen AS SELECT id, h, a FROM t;
+CREATE UNIQUE INDEX seen_once ON seen (id);
+CREATE INDEX seen_lowered ON seen (lower(h)) WITH (fillfactor = 60);
+COMMENT ON INDEX seen_once IS 'to refresh it beside readers';
+ALTER MATERIALIZED VIEW seen CLUSTER ON seen_lowered;
+CREATE STATISTICS of_seen ON h, a FROM seen;
 SET CONSTRAINTS ALL IMMEDIATE;
 ALTER TABLE c ADD CONSTRAINT unproved FOREIGN KEY (id) REFERENCES u (id) NOT VALID;
 COMMENT ON CONSTRAINT unproved ON c IS 'old rows are what they are';

@@ -334,6 +334,8 @@ class View:
     """In its engine's own words."""
     needs: tuple[tuple[str, str], ...] = ()
     """Schema and name of the tables and views that it reads."""
+    indexes: tuple[Index, ...] = ()
+    statistics: tuple[Statistics, ...] = ()
     comment: str | None = None
 
 

@@ -79,7 +79,11 @@ class ViewWriter:
         }
         changed = {old: new for old, new in schemas.items() if old != new}
         query = requalified(view.query, changed, pair.ends[1]) if changed else view.query
-        return replace(view, schema=schemas[view.schema], query=query)
+        statistics = tuple(
+            replace(wanted, schema=schemas.get(wanted.schema, wanted.schema))
+            for wanted in view.statistics
+        )
+        return replace(view, schema=schemas[view.schema], query=query, statistics=statistics)
 
 
 def _called(view: View) -> str:

@@ -187,7 +187,7 @@ def _read(session: Session) -> Catalog:
         schemas=tuple(row[0] or "" for row in namespaces),
         tables=tuple(tables),
         types=types,
-        views=objects.views(session, where, of_extension),
+        views=objects.views(session, where, of_extension, others),
         sequences=tuple(
             sequence for sequence in sequences.all if sequence not in _behind_identities(columns)
         ),

@@ -178,7 +178,15 @@ def create_view(view: View) -> Sequence[str]:
     query = view.query.rstrip().removesuffix(";")
     rows = " WITH NO DATA" if view.materialized and not view.filled else ""
     made = [f"CREATE {kind} {name}{options} AS {query}{rows}"]
-    return made + ([f"COMMENT ON {kind} {name} IS {literal(view.comment)}"] if view.comment else [])
+    made += [f"COMMENT ON {kind} {name} IS {literal(view.comment)}"] if view.comment else []
+    indexed = NewTable(
+        schema=view.schema,
+        name=view.name,
+        columns=(),
+        indexes=view.indexes,
+        statistics=view.statistics,
+    )
+    return [*made, *(s for step in finish_table(indexed) for s in (step.sql, *step.then))]
 
 
 def drop_view(view: View) -> str:

@@ -1,4 +1,4 @@
-"""Reads the indexes, keys and extended statistics of PostgreSQL's tables, partitions among them."""
+"""Reads the indexes, keys and extended statistics of PostgreSQL's tables, partitions and materialized views."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ LEFT JOIN pg_catalog.pg_opclass o ON o.oid = x.indclass[p.place - 1]
 LEFT JOIN pg_catalog.pg_namespace onn ON onn.oid = o.opcnamespace
 LEFT JOIN pg_catalog.pg_collation l ON l.oid = x.indcollation[p.place - 1]
 LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
-WHERE c.relkind IN ('r', 'p') AND c.relpersistence <> 't' AND {where}
+WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND {where}
 ORDER BY x.indrelid, i.relname, x.indexrelid, p.place"""
 
 FOREIGN_KEYS = """
@@ -93,7 +93,7 @@ CROSS JOIN LATERAL (
            'CREATE STATISTICS ' || pg_catalog.quote_ident(sn.nspname) || '.' || pg_catalog.quote_ident(s.stxname),
            ' FROM ' || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname)
 ) AS t (text, head, tail)
-WHERE c.relkind IN ('r', 'p') AND {where}
+WHERE c.relkind IN ('r', 'p', 'm') AND {where}
 ORDER BY s.stxrelid, s.stxname"""
 
 IDENTITIES = """

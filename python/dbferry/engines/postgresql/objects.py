@@ -6,6 +6,7 @@ from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
 from dbferry.catalog import Attribute, Check, NumberSequence, Session, UserType, View
+from dbferry.engines.postgresql.keys import Keys
 
 Row = tuple[str | None, ...]
 KINDS = {
@@ -106,7 +107,7 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'pg_catalog' ORDER BY 1, 2, 3"""
 
 
-def views(session: Session, where: str, of_extension: str) -> tuple[View, ...]:
+def views(session: Session, where: str, of_extension: str, keys: Keys) -> tuple[View, ...]:
     needs: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for oid, schema, name in session.query(READS):
         needs[oid or ""].append((schema or "", name or ""))
@@ -120,6 +121,8 @@ def views(session: Session, where: str, of_extension: str) -> tuple[View, ...]:
             options=(options,) if options else (),
             needs=tuple(needs[oid or ""]),
             comment=comment,
+            indexes=tuple(keys.indexes[oid or ""]),
+            statistics=tuple(keys.statistics[oid or ""]),
         )
         for oid, schema, name, kind, query, filled, options, comment in session.query(
             VIEWS.format(where=where, of_extension=of_extension)

@@ -16,7 +16,7 @@ create index if not exists main.folded on t (a collate NOCASE desc, b COLLATE BI
 CREATE UNIQUE INDEX one_b ON t (b COLLATE RTRIM)   WHERE   n > 3 -- the end
 ;
 CREATE INDEX `INDEX` ON t (json_extract(a, '$.x'), iif(n > 1, 'a,b', "odd, (name"));
-CREATE INDEX plain ON t(n);
+CREATE INDEX plain ON T(n);
 INSERT INTO t VALUES (1, '{"x": 1}', 'a', 1, 'x'), (2, '{}', 'b', NULL, NULL), (3, '{}', 'b ', 1, NULL)
 """
 INDEXES = "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'index' ORDER BY name"

@@ -119,7 +119,8 @@ def finish_table(table: NewTable) -> Sequence[Step]:
 
 def create_index(table: str, index: Index) -> str:
     told = Definition.of(index.own) if index.own is not None else None
-    if told is not None and (told.name, told.table) == (index.name, table):
+    # The letters of a table's name may be of either case there.
+    if told and told.name == index.name and told.table.lower() == table.lower():
         return index.own or ""
     where = f" WHERE {index.predicate}" if index.predicate else ""
     rest = told.rest if told else f"({', '.join(map(_part, index.parts))}){where}"

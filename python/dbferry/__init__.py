@@ -16,11 +16,12 @@ from dbferry import _native
 from dbferry.errors import DbferryError
 from dbferry.progress import Progress
 from dbferry.report import Report
-from dbferry.task import Partitions, Prepare, Task
+from dbferry.task import DEFAULT_ENGINE, Partitions, Prepare, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+    from dbferry.assessment.report import Assessment
     from dbferry.items import Plan
     from dbferry.progress import ProgressCallback
     from dbferry.reading import Schema, Stream, read
@@ -28,8 +29,8 @@ if TYPE_CHECKING:
     from dbferry.writing import write
 
 __all__ = [
-    "DbferryError", "Plan", "Progress", "Report", "Schema", "Stream", "Task", "WriteMode", "migrate", "plan",
-    "read", "write",
+    "Assessment", "DbferryError", "Plan", "Progress", "Report", "Schema", "Stream", "Task", "WriteMode",
+    "assess", "migrate", "plan", "read", "write",
 ]  # fmt: skip
 __version__ = _native.version()
 
@@ -43,6 +44,7 @@ if _native.build_profile() == "debug":
 
 # Imported when they are first asked for: the command line needs few of them, and starts sooner.
 _LATER = {
+    "Assessment": ("dbferry.assessment.report", "Assessment"),
     "Plan": ("dbferry.items", "Plan"),
     "Schema": ("dbferry.reading", "Schema"),
     "Stream": ("dbferry.reading", "Stream"),
@@ -108,6 +110,30 @@ def plan(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
         on_loss=on_loss, partitions=partitions,
     ).plan()  # fmt: skip
+
+
+def assess(
+    source: str,
+    target: str = DEFAULT_ENGINE,
+    *,
+    tables: Sequence[str] | None = None,
+    exclude: Sequence[str] | None = None,
+    schemas: Mapping[str, str] | None = None,
+    prepare: Prepare = "create",
+    on_loss: Sequence[str] | None = None,
+    partitions: Partitions | None = None,
+    workers: int | None = None,
+    sample: bool = False,
+) -> Assessment:
+    """What `migrate` would meet with the same arguments, and what both servers allow; moves nothing.
+
+    `target` may be the name of an engine, as in `mysql` or `postgresql:16`: then a new database is supposed.
+    With `sample` large tables are judged by a part of their rows.
+    """
+    return _task(
+        source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
+        on_loss=on_loss, partitions=partitions, workers=workers,
+    ).assess(sample=sample)  # fmt: skip
 
 
 def _task(source: str, target: str, **options: object) -> Task:

@@ -1,7 +1,7 @@
 """The command line: the same verbs as the Python API.
 
 Results go to stdout, talk goes to stderr. Exit codes: 0 done, 1 failed, 2 the request is wrong (nothing
-was touched), 3 moved but not equal, 130 interrupted.
+was touched), 3 moved but not equal, 4 assessed and something is in the way, 130 interrupted.
 """
 
 from __future__ import annotations
@@ -18,9 +18,12 @@ from typer.exceptions import Abort, TyperException
 
 import dbferry
 from dbferry import show
+from dbferry.assessment.finding import Level
 from dbferry.errors import DbferryError, Interrupted, RequestError, format_error
 from dbferry.progress import Bar, Display, Lines
-from dbferry.task import Task
+from dbferry.task import DEFAULT_ENGINE, Task
+
+IN_THE_WAY = 4
 
 app = typer.Typer(
     name="dbferry",
@@ -32,7 +35,7 @@ app = typer.Typer(
 CODES = """Passwords: in the URL, PGPASSWORD, ~/.pgpass, MYSQL_PWD or ~/.my.cnf.
 
 Exit codes: 0 done, 1 failed, 2 the request is wrong (nothing was touched), 3 moved but not equal,
-130 interrupted."""
+4 assessed, and something is in the way, 130 interrupted."""
 
 MIGRATE_EPILOG = f"""Examples:
 
@@ -49,6 +52,16 @@ PLAN_EPILOG = f"""Examples:
   dbferry plan mysql://app@old/shop postgresql://app@new/shop
 
   dbferry plan task.yaml --json
+
+{CODES}"""
+
+ASSESS_EPILOG = f"""Examples:
+
+  dbferry assess mysql://app@old/shop
+
+  dbferry assess mysql://app@old/shop postgresql:16 --html report.html
+
+  dbferry assess mysql://app@old/shop postgresql://app@new/shop --fail-on decide --json
 
 {CODES}"""
 
@@ -173,6 +186,55 @@ def plan(
         raise typer.Exit(2)
 
 
+@app.command(epilog=ASSESS_EPILOG)
+def assess(
+    source: Source,
+    target: Annotated[
+        str | None,
+        typer.Argument(
+            help="URL of the target, or an engine as in `mysql` or `postgresql:16`; postgresql by default",
+            show_default=False,
+        ),
+    ] = None,
+    tables: Tables = None,
+    exclude: Exclude = None,
+    schema: Schemas = None,
+    prepare: PrepareOption = None,
+    on_loss: OnLoss = None,
+    partitions: PartitionsOption = None,
+    workers: Workers = None,
+    sample: Annotated[
+        bool, typer.Option("--sample", help="Judge large tables by a part of their rows")
+    ] = False,
+    html: Annotated[
+        Path | None, typer.Option("--html", help="Write the report as one page to this file")
+    ] = None,
+    fail_on: Annotated[
+        Level, typer.Option("--fail-on", help="The least that makes the exit code 4")
+    ] = Level.BLOCKED,
+    as_json: Json = False,
+    quiet: Quiet = False,
+) -> None:
+    """Report what a migration would meet: every object, both servers, how much there is; move nothing."""
+    if target is None and "://" in source:
+        target = DEFAULT_ENGINE
+    task = _task(
+        source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
+        on_loss=on_loss, partitions=partitions, workers=workers,
+    )  # fmt: skip
+    made = task.assess(sample=sample)
+    if html is not None:
+        _write(html, made.to_html())
+    if as_json:
+        _print_json(made.to_dict())
+    elif not quiet:
+        from dbferry.assessment import text
+
+        text.show(made, Console())
+    if made.level.weight >= fail_on.weight:
+        raise typer.Exit(IN_THE_WAY)
+
+
 @app.command()
 def demo(
     folder: Annotated[Path, typer.Argument(help="Where the databases are made")] = Path("demo"),
@@ -237,6 +299,13 @@ def _pair(text: str) -> tuple[str, str]:
     if not (name and equals and value):
         raise RequestError(f"--schema takes FROM=TO, not `{text}`")
     return name, value
+
+
+def _write(file: Path, text: str) -> None:
+    try:
+        file.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise RequestError(f"`{file}` can't be written: {error.strerror}") from None
 
 
 def _print_json(value: object) -> None:

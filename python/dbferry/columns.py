@@ -148,6 +148,7 @@ class Columns:
         self._refuse(table, item)
         return replace(
             item,
+            facts=facts,
             never_null_integer=self._is_integer_key(table, column, facts),
             # A character has four bytes at most.
             octets=max(facts.get("octets", 0), 4 * facts.get("characters", 0)),

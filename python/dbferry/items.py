@@ -10,7 +10,7 @@ from dbferry.catalog import Check, ForeignKey, Identity, Index, NativeType, Tabl
 from dbferry.engines import Step
 from dbferry.errors import DbferryError, RequestErrors
 from dbferry.selection import Destination
-from dbferry.types import Canonical, Flight, Verdict
+from dbferry.types import Canonical, Facts, Flight, Verdict
 
 ENGINE_POLICIES = ("error", "null", "clamp")
 
@@ -47,6 +47,8 @@ class ColumnItem:
     """Bytes of its longest value at most, as far as anybody has looked."""
     generated: bool = False
     """True when the target computes its values, and none are moved."""
+    facts: Facts = field(default_factory=dict)
+    """What a look at the rows has found."""
 
     def native(self) -> dict[str, Any]:
         return {

@@ -90,18 +90,14 @@ class _Run:
         cls, task: Task, stack: ExitStack, *, make_files: bool = True, sample: bool = False
     ) -> _Run:
         source, target = parse(task.source), parse(task.target)
-        _check_pair(source, target)
+        check_pair(source, target)
         if not make_files and target.path is not None and not Path(target.path).exists():
             target = replace(target, path=":memory:")
         reading = stack.enter_context(open_session(source, side="source"))
         writing = stack.enter_context(open_session(target, side="target"))
-        options = Options(
-            tables=task.tables, exclude=task.exclude, schemas=task.schemas,
-            prepare=Prepare(task.prepare), on_loss=task.on_loss, partitions=task.partitions,
-            sample=sample,
-        )  # fmt: skip
-        one = _read_catalog(source, reading, "source", list(task.schemas))
-        other = _read_catalog(target, writing, "target", list(task.schemas.values()))
+        options = options_of(task, sample=sample)
+        one = read_catalog(source, reading, "source", list(task.schemas))
+        other = read_catalog(target, writing, "target", list(task.schemas.values()))
         return cls(
             task, source, target, reading, writing, make_plan(one, other, options, reading, writing)
         )
@@ -287,7 +283,16 @@ def _with_left_out(report: Report, finish: Finish) -> Report:
     return replace(report, notes=(*report.notes, *more))
 
 
-def _check_pair(source: Endpoint, target: Endpoint) -> None:
+def options_of(task: Task, *, sample: bool) -> Options:
+    """What a task asks of its plan."""
+    return Options(
+        tables=task.tables, exclude=task.exclude, schemas=task.schemas,
+        prepare=Prepare(task.prepare), on_loss=task.on_loss, partitions=task.partitions,
+        sample=sample,
+    )  # fmt: skip
+
+
+def check_pair(source: Endpoint, target: Endpoint) -> None:
     if source.engine == "duckdb":
         raise RequestError("duckdb can't be a source yet", hint="duckdb is a target only")
     if source.path is not None and target.path is not None:
@@ -301,7 +306,7 @@ def _check_pair(source: Endpoint, target: Endpoint) -> None:
         )
 
 
-def _read_catalog(
+def read_catalog(
     endpoint: Endpoint, session: OpenSession, side: str, schemas: Sequence[str]
 ) -> Catalog:
     try:

@@ -14,12 +14,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from dbferry.errors import RequestError
 
 if TYPE_CHECKING:
+    from dbferry.assessment.report import Assessment
     from dbferry.items import Plan
     from dbferry.progress import ProgressCallback
     from dbferry.report import Report
 
 Prepare = Literal["create", "truncate", "drop", "append"]
 Partitions = Literal["keep", "flatten"]
+
+DEFAULT_ENGINE = "postgresql"
+"""What a source is assessed against when nothing is said."""
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}|\$\$")
 
@@ -134,6 +138,12 @@ class Task(BaseModel):
         from dbferry.run import plan_task
 
         return plan_task(self)
+
+    def assess(self, *, sample: bool = False) -> Assessment:
+        """What a run would meet, and what both servers allow; the target may be an engine's name alone."""
+        from dbferry.assessment import assess_task
+
+        return assess_task(self, sample=sample)
 
     def run(self, *, progress: ProgressCallback | None = None) -> Report:
         """Moves everything and compares the counts. Raises a DbferryError when it can't."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import TYPE_CHECKING, Literal, Protocol
 
 from dbferry.catalog import (
     Catalog,
@@ -24,6 +24,9 @@ from dbferry.catalog import (
 from dbferry.errors import RequestError
 from dbferry.schema.dialect import Dialect
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
+
+if TYPE_CHECKING:
+    from dbferry.assessment.finding import Finding, Room, SourceEnd, TargetEnd
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -117,6 +120,22 @@ Scope = Literal["database", "schema", "table"]
 """Within what a name is given once."""
 
 
+class Assessor(Protocol):
+    """What an engine tells of itself before a move; each folder has it in `assessment.py`."""
+
+    def oldest(self, engine: str) -> tuple[int, ...]:
+        """The oldest version that dbferry is made for."""
+
+    def empty(self, engine: str, version: str | None, database: str) -> Catalog:
+        """A fresh database, of the newest version that is known unless one is given."""
+
+    def sizes(self, session: Session, tables: Sequence[Table]) -> Mapping[str, Room]:
+        """What tables take on the disk, by their labels; one that isn't there is not known."""
+
+    def check_source(self, end: SourceEnd) -> Iterable[Finding]: ...
+    def check_target(self, end: TargetEnd) -> Iterable[Finding]: ...
+
+
 class Engine(Protocol):
     """What every engine answers; each folder holds the same files behind it."""
 
@@ -168,6 +187,7 @@ class Engine(Protocol):
     def finishing(self) -> Sequence[str]:
         """Settings of the sessions that build indexes."""
 
+    def assessor(self) -> Assessor: ...
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...
     def complete(self, session: Session, table: Table) -> Table:
         """With what only one question per table tells, and only another of this family asks for."""

@@ -1,11 +1,11 @@
-"""What engines answer about keys and indexes that make tables without any, or with few."""
+"""What engines answer that make tables without keys and indexes, or with few, and aren't assessed."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
 from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Session, Table, View
-from dbferry.engines import ACTIONS, Engine, FittedIndex, NewTable, Scope, Step, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, NewTable, Scope, Step, Trial
 from dbferry.engines.unnumbered import Unnumbered
 
 
@@ -33,6 +33,11 @@ class Keyless(Unnumbered):
 
     def complete(self, session: Session, table: Table) -> Table:
         return table
+
+    def assessor(self) -> Assessor:
+        from dbferry.engines import unassessed
+
+        return unassessed
 
     def kept_identities(
         self, columns: Sequence[str], primary_key: tuple[str, ...]

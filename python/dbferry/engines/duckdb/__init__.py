@@ -14,7 +14,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import FittedIndex, NewTable, Scope
+from dbferry.engines import Assessor, FittedIndex, NewTable, Scope
 from dbferry.engines.duckdb import catalog, ddl, types
 from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError, RequestError
@@ -40,6 +40,11 @@ class Duckdb(Keyless):
     swap_table = staticmethod(ddl.swap_table)
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
+
+    def assessor(self) -> Assessor:
+        from dbferry.engines.duckdb import assessment
+
+        return assessment
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)

@@ -15,7 +15,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, Engine, FittedIndex, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, NewTable, Scope, Trial
 from dbferry.engines.mysql import catalog, ddl, describe, dialect, indexes, keys, probe, twin, types
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
@@ -67,6 +67,11 @@ class Mysql(Unnumbered):
     def __init__(self, flavour: str) -> None:
         self.name = flavour
         self.check_scope: Scope = "table" if flavour == "mariadb" else "schema"
+
+    def assessor(self) -> Assessor:
+        from dbferry.engines.mysql import assessment
+
+        return assessment
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)

@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
-from dbferry.engines import ACTIONS, Engine, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
@@ -71,6 +71,11 @@ class Postgresql:
     read_text = staticmethod(types.read_text)
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
+
+    def assessor(self) -> Assessor:
+        from dbferry.engines.postgresql import assessment
+
+        return assessment
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)

@@ -13,7 +13,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, Engine, NewTable, Scope, Step, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, NewTable, Scope, Step, Trial
 from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
@@ -61,6 +61,11 @@ class Sqlite(Unnumbered):
     read_text = staticmethod(types.read_text)
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
+
+    def assessor(self) -> Assessor:
+        from dbferry.engines.sqlite import assessment
+
+        return assessment
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)

@@ -1,0 +1,173 @@
+"""What a plan says of every table, column, index and key, as findings."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+
+from dbferry.assessment.finding import Finding, Level
+from dbferry.columns import FOUND
+from dbferry.errors import DbferryError
+from dbferry.items import ColumnItem, Plan, TableItem
+from dbferry.types import Verdict
+
+LEVELS = {
+    Verdict.LOSSLESS: Level.OK,
+    Verdict.NOTE: Level.INFO,
+    Verdict.PROBED: Level.DECIDE,
+    Verdict.WARNING: Level.WARN,
+    Verdict.ERROR: Level.BLOCKED,
+}
+COUNTED: Mapping[str, str] = {
+    **{code: fact for fact, (code, _, _) in FOUND.items()},
+    "N-NAN": "not_a_number",
+    "T-SPAN": "outside_day",
+    "K-NULL": "nulls",
+}
+"""The fact that tells how many rows a code is about."""
+
+# By the first words of what isn't moved: its code, and the minutes that a person needs for one.
+LEFT: Mapping[str, tuple[str, float]] = {
+    "materialized view": ("X-VIEW", 15),
+    "view": ("X-VIEW", 5),
+    "foreign table": ("X-TABLE", 15),
+    "virtual table": ("X-TABLE", 15),
+    "system view": ("X-VIEW", 5),
+    "sequence": ("Q-NEXT", 2),
+    "primary key": ("K-NO-PK", 5),
+    "foreign key": ("F-NONE", 5),
+    "index": ("I-KIND", 5),
+    "unique constraint": ("I-KIND", 5),
+    "exclusion constraint": ("I-KIND", 15),
+    "check": ("X-CHECK", 5),
+    "default": ("D-FUNC", 5),
+    "generated column": ("X-GEN", 5),
+    "comments": ("X-COMMENT", 1),
+    "trigger": ("X-CODE", 15),
+    "function": ("X-CODE", 30),
+    "procedure": ("X-CODE", 30),
+    "policy": ("X-CODE", 15),
+    "event": ("X-CODE", 15),
+}
+OTHER = ("X-OBJECT", 5.0)
+MINUTES = {Level.DECIDE: 2, Level.WARN: 2, Level.BLOCKED: 10}
+NOT_MOVED = "not moved: "
+
+
+def of_plan(plan: Plan) -> list[Finding]:
+    """Everything that a plan holds; what isn't moved and what stands in the way among it."""
+    faults = list(plan.faults)
+    found = [f for item in plan.tables for f in _of_table(item, faults)]
+    found += [_of_note(note) for note in plan.notes]
+    return found + [_of_fault(fault) for fault in faults]
+
+
+def _of_table(item: TableItem, faults: list[DbferryError]) -> Iterable[Finding]:
+    goes = f"{item.action} {item.target}" if item.action != "keep" else f"fill {item.target}"
+    yield Finding(
+        level=Level.INFO if item.notes else Level.OK,
+        codes=() if item.source.primary_key else ("K-NO-PK",),
+        kind="table",
+        object=item.name,
+        table=item.name,
+        what=goes,
+        why="; ".join(item.notes),
+    )
+    for column in item.columns:
+        yield _of_column(item, column, faults)
+    # Their shape in JSON is what a plan promises to others; what is left of them needs no other.
+    content = item.to_dict()
+    if content["primary_key"]:
+        key = ", ".join(content["primary_key"])
+        yield Finding(
+            level=Level.OK,
+            kind="primary key",
+            object=item.name,
+            table=item.name,
+            what=f"on ({key})",
+        )
+    for index in content["indexes"]:
+        name = index["name"] or f"on ({', '.join(map(str, index['columns']))})"
+        what = f"{'unique ' * index['unique']}on ({', '.join(map(str, index['columns']))})"
+        yield Finding(
+            level=Level.OK, kind="index", object=f"{item.name}.{name}", table=item.name, what=what
+        )
+    for key in content["foreign_keys"]:
+        columns, others = ", ".join(key["columns"]), ", ".join(key["references"])
+        yield Finding(
+            level=Level.OK,
+            kind="foreign key",
+            object=f"{item.name}.{key['name'] or f'on ({columns})'}",
+            table=item.name,
+            what=f"({columns}) refers to {key['table']} ({others})",
+        )
+
+
+def _of_column(item: TableItem, column: ColumnItem, faults: list[DbferryError]) -> Finding:
+    blocking = [f for f in faults if (f.table, f.column) == (item.name, column.name)]
+    for fault in blocking:
+        faults.remove(fault)
+    level = Level.BLOCKED if blocking else LEVELS[column.verdict]
+    notes = list(dict.fromkeys([*column.notes, *(fault.message for fault in blocking)]))
+    counted = [column.facts.get(COUNTED.get(code, "")) for code in column.codes]
+    rows = [count for count in counted if count is not None]
+    return Finding(
+        level=level,
+        codes=column.codes,
+        kind="column",
+        object=f"{item.name}.{column.name}",
+        table=item.name,
+        what=f"{column.source_type or 'no type'} → "
+        f"{column.target_type.domain or column.target_type.text or 'none'}",
+        why="; ".join(notes),
+        fix="; ".join(fault.hint for fault in blocking if fault.hint)
+        or _choice(item, column, level),
+        probed=column.facts,
+        rows_affected=max(rows) if rows else None,
+        minutes=MINUTES.get(level, 0),
+    )
+
+
+def _choice(item: TableItem, column: ColumnItem, level: Level) -> str:
+    """What may be chosen instead of what the data has settled."""
+    if level is not Level.DECIDE or not column.codes:
+        return ""
+    return f"or --on-loss '{item.source.name}.{column.name}:{column.codes[0]}=text'"
+
+
+def _of_note(note: str) -> Finding:
+    if not note.startswith(NOT_MOVED):
+        said, _, hint = note.partition("; hint: ")
+        return Finding(level=Level.INFO, kind="note", what=said, fix=hint)
+    said = note.removeprefix(NOT_MOVED)
+    kind = next((k for k in sorted(LEFT, key=len, reverse=True) if said.startswith(f"{k} ")), "")
+    code, minutes = LEFT.get(kind, OTHER)
+    match = re.fullmatch(
+        r"(?P<name>.*?)(?: \((?P<why>.*)\))?", said.removeprefix(kind).strip(), re.DOTALL
+    )
+    name, why = (match["name"], match["why"]) if match else (said, "")
+    return Finding(
+        level=Level.MANUAL,
+        codes=(code,),
+        kind=kind or "object",
+        object=name,
+        what="isn't moved",
+        why=why or "dbferry doesn't carry it",
+        fix="make it in the target by hand, or do without",
+        minutes=minutes,
+    )
+
+
+def _of_fault(fault: DbferryError) -> Finding:
+    place = [fault.table or "", fault.column or ""]
+    return Finding(
+        level=Level.BLOCKED,
+        codes=(fault.code,) if fault.code else (),
+        kind="column" if fault.column else "table" if fault.table else "task",
+        object=".".join(part for part in place if part),
+        table=fault.table or "",
+        what=fault.message,
+        why=fault.detail or "",
+        fix=fault.hint or "",
+        minutes=MINUTES[Level.BLOCKED],
+    )

@@ -1,0 +1,34 @@
+"""What an assessment asks of a file of DuckDB, a target only."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from dbferry.assessment.files import check_file
+from dbferry.assessment.finding import Finding, TargetEnd
+from dbferry.catalog import Catalog
+from dbferry.engines.unassessed import check_source, sizes
+
+__all__ = ["check_source", "check_target", "empty", "oldest", "sizes"]
+
+OLDEST = (1, 3)
+NEWEST = "1.4"
+
+
+def oldest(engine: str) -> tuple[int, ...]:
+    return OLDEST
+
+
+def empty(engine: str, version: str | None, database: str) -> Catalog:
+    return Catalog(
+        engine=engine,
+        version=version or NEWEST,
+        schemas=("main",),
+        default_schema="main",
+        tables=(),
+        folds_tables=True,
+    )
+
+
+def check_target(end: TargetEnd) -> Iterable[Finding]:
+    yield from check_file(end)

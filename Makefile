@@ -19,7 +19,7 @@ build: $(BIN)/python ## build and install dbferry in .venv (release mode)
 demo: build ## make a sample shop in SQLite, move it to DuckDB and to another SQLite file
 	$(BIN)/dbferry demo
 
-install-servers: ## install PostgreSQL, MariaDB and MySQL for the tests
+install-servers: ## install PostgreSQL, MariaDB, MySQL and Chromium for the tests
 	scripts/install-servers.sh
 
 $(VENV)/test-stamp: pyproject.toml | $(BIN)/python

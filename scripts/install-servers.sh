@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Installs the database servers that the tests start: PostgreSQL and MariaDB from the system's
-# packages, MySQL 9 from Debian sid into a private folder. With --all also PostgreSQL 14 and 18.
+# Installs what the tests start: PostgreSQL, MariaDB and the browser Chromium from the system's packages,
+# MySQL 9 from Debian sid into a private folder. With --all also PostgreSQL 14 and 18.
 # Reruns do nothing. Nothing is started, and the system's package sources stay as they are.
 #
 #   DBFERRY_CACHE           where private servers live (default ~/.cache/dbferry)
@@ -68,11 +68,12 @@ apt_install() {
     allow_services
 }
 
-install_system_servers() {
+install_system_packages() {
     local missing=()
     compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null || missing+=(postgresql)
     { [ -x /usr/sbin/mariadbd ] && [ -x /usr/bin/mariadb-install-db ]; } ||
         missing+=(mariadb-server)
+    command -v chromium >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
     [ "${#missing[@]}" = 0 ] && return
     say "installing ${missing[*]}"
     forbid_main_cluster
@@ -201,6 +202,6 @@ esac
 mkdir -p "$cache"
 exec 9>"$cache/lock"
 flock 9
-install_system_servers
+install_system_packages
 install_mysql
 [ "${1:-}" != --all ] || install_all_postgres

@@ -1,31 +1,20 @@
 """Chinook, a small music shop of eleven tables, arrives row for row on every way."""
 
-import gzip
-import json
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from datetime import datetime
 from decimal import Decimal
-from pathlib import Path
 from typing import Any
 
 import pytest
 
 import dbferry
-import fill
 import judge
+from chinook import CHINOOK, fill_chinook
 from servers.database import Database
 from servers.fresh import make_database
 
-DATA = Path(__file__).parent / "data" / "chinook.json.gz"
-CHINOOK = json.loads(gzip.decompress(DATA.read_bytes()))
 SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
-TYPES = {
-    "postgresql": {"NVARCHAR": "varchar", "DATETIME": "timestamp(0)"},
-    "mysql": {"NVARCHAR": "varchar", "DATETIME": "datetime"},
-    "mariadb": {"NVARCHAR": "varchar", "DATETIME": "datetime"},
-    "sqlite": {},
-}
 
 
 @pytest.fixture(scope="module")
@@ -40,27 +29,10 @@ def chinook(
             if engine not in made:
                 made[engine] = make_database(engine, request, tmp_path_factory.mktemp("chinook"))
                 stack.callback(made[engine].drop)
-                _fill(made[engine])
+                fill_chinook(made[engine])
             return made[engine]
 
         yield holding
-
-
-def _fill(db: Database) -> None:
-    for name, table in CHINOOK.items():
-        columns = [
-            f"{judge.quote(db, column)} {_native(db.engine, native)}{' NOT NULL' * required}"
-            for column, native, required in table["columns"]
-        ]
-        key = ", ".join(judge.quote(db, column) for column in table["key"])
-        body = ", ".join([*columns, f"PRIMARY KEY ({key})"])
-        db.sql(f"CREATE TABLE {judge.quote(db, name)} ({body})")
-        fill.insert(db, name, table["rows"])
-
-
-def _native(engine: str, native: str) -> str:
-    name, bracket, size = native.partition("(")
-    return TYPES[engine].get(name, name) + bracket + size
 
 
 @pytest.mark.parametrize("target", [*SOURCES, "duckdb"])

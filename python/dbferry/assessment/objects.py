@@ -26,6 +26,18 @@ COUNTED: Mapping[str, str] = {
 }
 """The fact that tells how many rows a code is about."""
 
+MEANINGS: Mapping[str, str] = {
+    "T-RANGE": "every moment that was found is within what the target holds",
+    "T-ZERO": "no zero date was found",
+    "T-INF": "no infinity was found",
+    "N-RANGE": "every number that was found is within what the target holds",
+    "N-NAN": "no NaN and no infinity was found",
+    "S-NUL": "no text with U+0000 was found",
+    "S-LEN": "no text that is too long was found",
+    "B-SIZE": "no value that is too large was found",
+}
+"""Of codes that a column is chosen by without a note of its own."""
+
 # By the first words of what isn't moved: its code, and the minutes that a person needs for one.
 LEFT: Mapping[str, tuple[str, float]] = {
     "materialized view": ("X-VIEW", 15),
@@ -109,6 +121,8 @@ def _of_column(item: TableItem, column: ColumnItem, faults: list[DbferryError]) 
         faults.remove(fault)
     level = Level.BLOCKED if blocking else LEVELS[column.verdict]
     notes = list(dict.fromkeys([*column.notes, *(fault.message for fault in blocking)]))
+    if not notes and level is Level.DECIDE:
+        notes = [MEANINGS[code] for code in column.codes if code in MEANINGS]
     counted = [column.facts.get(COUNTED.get(code, "")) for code in column.codes]
     rows = [count for count in counted if count is not None]
     return Finding(
@@ -132,7 +146,7 @@ def _choice(item: TableItem, column: ColumnItem, level: Level) -> str:
     """What may be chosen instead of what the data has settled."""
     if level is not Level.DECIDE or not column.codes:
         return ""
-    return f"or --on-loss '{item.source.name}.{column.name}:{column.codes[0]}=text'"
+    return f"if that may change, choose --on-loss '{item.source.name}.{column.name}:{column.codes[0]}=text'"
 
 
 def _of_note(note: str) -> Finding:

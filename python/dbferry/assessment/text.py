@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rich.markup import escape
@@ -17,6 +19,8 @@ if TYPE_CHECKING:
 
     from dbferry.assessment.report import Assessment
 
+MANY = 4
+"""So many lines that say the same become one."""
 COLOURS = {
     Level.OK: "green",
     Level.INFO: "cyan",
@@ -55,7 +59,7 @@ def _table(findings: Sequence[Finding]) -> Table:
     table = Table(box=None, pad_edge=False, header_style="dim", padding=(0, 2, 0, 0))
     for heading in ("level", "code", "object", "what"):
         table.add_column(heading, overflow="fold")
-    for finding in findings:
+    for finding in _joined(findings):
         colour = COLOURS[finding.level]
         named = f"{finding.kind} {finding.object}".strip()
         table.add_row(
@@ -63,6 +67,28 @@ def _table(findings: Sequence[Finding]) -> Table:
             _safe(named) if finding.kind != "check" else "", "\n".join(map(_safe, _lines(finding))),
         )  # fmt: skip
     return table
+
+
+def _joined(findings: Sequence[Finding]) -> Iterator[Finding]:
+    """One line for many objects that the same is worth knowing about."""
+    alike = Counter(map(_same, findings))
+    told: set[object] = set()
+    for finding in findings:
+        same = _same(finding)
+        if same is None or alike[same] < MANY:
+            yield finding
+        elif same not in told:
+            told.add(same)
+            others = f"{finding.object} and {alike[same] - 1} more"
+            what = finding.why or finding.what
+            yield replace(finding, object=others, what=what, why="", sql="")
+
+
+def _same(finding: Finding) -> object:
+    """What is said, where it may be said of many at once."""
+    if finding.level is not Level.INFO or not finding.codes:
+        return None
+    return finding.codes, finding.kind, finding.why or finding.what
 
 
 def _lines(finding: Finding) -> list[str]:

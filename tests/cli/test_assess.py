@@ -81,7 +81,8 @@ def test_json_holds_everything_and_nothing_else_is_said(
         2,
     )
     (view,) = [o for o in told["objects"] if o["kind"] == "view"]
-    assert (view["level"], view["codes"], view["object"]) == ("manual", ["X-VIEW"], "latest")
+    assert (view["level"], view["codes"], view["object"]) == ("manual", ["X-VIEW"], "main.latest")
+    assert view["original"] == "CREATE VIEW latest AS SELECT * FROM orders"
     assert told["estimate"]["rows"] == 3
     assert sum(told["counts"].values()) == sum(
         len(told[name]) for name in ("objects", "source_checks", "target_checks")

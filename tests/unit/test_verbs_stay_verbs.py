@@ -9,7 +9,7 @@ import pytest
 import dbferry
 
 
-@pytest.mark.parametrize("verb", ["migrate", "plan"])
+@pytest.mark.parametrize("verb", ["assess", "migrate", "plan"])
 def test_a_verb_is_a_function_when_every_module_is_imported(verb: str) -> None:
     for module in pkgutil.iter_modules(dbferry.__path__):
         if module.name != "__main__":

@@ -36,6 +36,15 @@ ENGINES = tuple(dict.fromkeys(SCHEMES.values()))
 NAMED = re.compile(r"(?P<engine>[a-z]+)(?::(?P<version>\d+(?:\.\d+)*))?", re.IGNORECASE)
 
 
+NOT_ASKED = Finding(
+    level=Level.INFO,
+    codes=("not-asked",),
+    kind="check",
+    what="its rights and settings weren't looked at, and no expression was tried on it",
+    fix="give the URL of the target, and it is asked",
+)
+
+
 def assess_task(task: Task, *, sample: bool = False) -> Assessment:
     """Assesses a task whose target is a URL, or the name of an engine as in `postgresql` or `mysql:8.0`.
 
@@ -132,7 +141,7 @@ def _check_target(
     about: Estimate,
 ) -> tuple[Finding, ...]:
     if target is None or writing is None:
-        return (_version(other),)
+        return (_version(other), NOT_ASKED)
     asked = TargetEnd(
         session=writing,
         catalog=other,

@@ -47,6 +47,8 @@ class Finding:
     """The source's table that it is, or is part of."""
     what: str
     why: str = ""
+    original: str = ""
+    """Its text in the source, for whoever makes it by hand."""
     fix: str = ""
     """What to do about it, in words."""
     sql: str = ""
@@ -67,6 +69,7 @@ class Finding:
             "table": self.table,
             "what": self.what,
             "why": self.why,
+            "original": self.original,
             "fix": self.fix,
             "sql": self.sql,
             "probed": dict(self.probed),

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from dbferry.assessment.finding import Finding, Level
 from dbferry.columns import FOUND
@@ -55,6 +54,8 @@ LEFT: Mapping[str, tuple[str, float]] = {
     "default": ("D-FUNC", 5),
     "generated column": ("X-GEN", 5),
     "comments": ("X-COMMENT", 1),
+    "partitions": ("X-PART", 5),
+    "partition": ("X-PART", 5),
     "trigger": ("X-CODE", 15),
     "function": ("X-CODE", 30),
     "procedure": ("X-CODE", 30),
@@ -64,17 +65,22 @@ LEFT: Mapping[str, tuple[str, float]] = {
 OTHER = ("X-OBJECT", 5.0)
 MINUTES = {Level.DECIDE: 2, Level.WARN: 2, Level.BLOCKED: 10}
 NOT_MOVED = "not moved: "
+Faults = dict[tuple[str | None, str | None], list[DbferryError]]
+"""Those that aren't told yet, by table and column."""
 
 
 def of_plan(plan: Plan) -> list[Finding]:
     """Everything that a plan holds; what isn't moved and what stands in the way among it."""
-    faults = list(plan.faults)
+    faults: Faults = {}
+    for fault in plan.faults:
+        faults.setdefault((fault.table, fault.column), []).append(fault)
     found = [f for item in plan.tables for f in _of_table(item, faults)]
-    found += [_of_note(note) for note in plan.notes]
-    return found + [_of_fault(fault) for fault in faults]
+    labels = {item.name for item in plan.tables}
+    found += [_of_note(note, labels) for note in plan.notes]
+    return found + [_of_fault(fault) for met in faults.values() for fault in met]
 
 
-def _of_table(item: TableItem, faults: list[DbferryError]) -> Iterable[Finding]:
+def _of_table(item: TableItem, faults: Faults) -> Iterable[Finding]:
     goes = f"{item.action} {item.target}" if item.action != "keep" else f"fill {item.target}"
     yield Finding(
         level=Level.INFO if item.notes else Level.OK,
@@ -115,10 +121,8 @@ def _of_table(item: TableItem, faults: list[DbferryError]) -> Iterable[Finding]:
         )
 
 
-def _of_column(item: TableItem, column: ColumnItem, faults: list[DbferryError]) -> Finding:
-    blocking = [f for f in faults if (f.table, f.column) == (item.name, column.name)]
-    for fault in blocking:
-        faults.remove(fault)
+def _of_column(item: TableItem, column: ColumnItem, faults: Faults) -> Finding:
+    blocking = faults.pop((item.name, column.name), [])
     level = Level.BLOCKED if blocking else LEVELS[column.verdict]
     notes = list(dict.fromkeys([*column.notes, *(fault.message for fault in blocking)]))
     if not notes and level is Level.DECIDE:
@@ -149,27 +153,46 @@ def _choice(item: TableItem, column: ColumnItem, level: Level) -> str:
     return f"if that may change, choose --on-loss '{item.source.name}.{column.name}:{column.codes[0]}=text'"
 
 
-def _of_note(note: str) -> Finding:
-    if not note.startswith(NOT_MOVED):
-        said, _, hint = note.partition("; hint: ")
-        return Finding(level=Level.INFO, kind="note", what=said, fix=hint)
-    said = note.removeprefix(NOT_MOVED)
-    kind = next((k for k in sorted(LEFT, key=len, reverse=True) if said.startswith(f"{k} ")), "")
+def _of_note(note: str, tables: Collection[str]) -> Finding:
+    if note.startswith(NOT_MOVED):
+        return _left_out(note.removeprefix(NOT_MOVED), tables)
+    said, _, hint = note.partition("; hint: ")
+    return Finding(level=Level.INFO, kind="note", what=said, fix=hint)
+
+
+def _left_out(phrase: str, tables: Collection[str]) -> Finding:
+    """Of `KIND NAME: TEXT (WHY); hint: HINT`, where all but the first two may be missing."""
+    kind = next((k for k in sorted(LEFT, key=len, reverse=True) if phrase.startswith(f"{k} ")), "")
     code, minutes = LEFT.get(kind, OTHER)
-    match = re.fullmatch(
-        r"(?P<name>.*?)(?: \((?P<why>.*)\))?", said.removeprefix(kind).strip(), re.DOTALL
-    )
-    name, why = (match["name"], match["why"]) if match else (said, "")
+    said, why, hint = _reason(phrase.removeprefix(kind).strip())
+    name, _, original = said.removeprefix("of ").partition(": ")
+    owners = (name, name.rpartition(" of ")[2], name.rpartition(".")[0])
     return Finding(
         level=Level.MANUAL,
         codes=(code,),
         kind=kind or "object",
         object=name,
+        table=next((owner for owner in owners if owner in tables), ""),
         what="isn't moved",
         why=why or "dbferry doesn't carry it",
-        fix="make it in the target by hand, or do without",
+        original=original,
+        fix=hint or "make it in the target by hand, or do without",
         minutes=minutes,
     )
+
+
+def _reason(phrase: str) -> tuple[str, str, str]:
+    """A phrase without the parentheses that it ends with, what stands in them, and the hint behind."""
+    close = phrase.rfind(")")
+    if close < 0 or (close + 1 < len(phrase) and not phrase.startswith("; hint: ", close + 1)):
+        return phrase, "", ""
+    depth = 0
+    for start in range(close, 0, -1):
+        depth += {")": 1, "(": -1}.get(phrase[start], 0)
+        if depth == 0 and phrase[start - 1] == " ":
+            hint = phrase[close + 1 :].removeprefix("; hint: ")
+            return phrase[: start - 1], phrase[start + 1 : close], hint
+    return phrase, "", ""
 
 
 def _of_fault(fault: DbferryError) -> Finding:

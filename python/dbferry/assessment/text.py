@@ -94,6 +94,8 @@ def _same(finding: Finding) -> object:
 def _lines(finding: Finding) -> list[str]:
     """What it is and why, the rows that it is about, and what helps."""
     lines = [finding.what + (f": {finding.why}" if finding.why else ""), counted(finding)]
+    if finding.original:
+        lines.append(finding.original)
     return [*filter(None, lines), *(f"hint: {fix}" for fix in (finding.fix, finding.sql) if fix)]
 
 

@@ -9,6 +9,7 @@ from types import ModuleType
 
 import pytest
 
+import dbferry
 from dbferry import reading, writing
 
 README = Path(__file__).parents[1] / "README.md"
@@ -37,6 +38,18 @@ def test_the_manual_on_arrow() -> None:
     names: dict[str, object] = {}
     for block in found:
         exec(compile(block, "README.md", "exec"), names)
+
+
+def test_the_manual_on_rules() -> None:
+    text = README.read_text(encoding="utf-8").split("\n## Rules\n")[1].split("\n## ")[0]
+    Path("task.yaml").write_text(re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)[0])
+    report = dbferry.Task.from_file("task.yaml").run()
+    assert (report.tables[0].target, report.rows) == ("main.shop_orders", 1)
+    with closing(sqlite3.connect("copy.db")) as connection:
+        rows = connection.execute(
+            "SELECT id, customer, placed_at, origin FROM shop_orders"
+        ).fetchall()
+    assert rows == [(3, "a**", "2024-03-01 08:30:00", "old shop")]
 
 
 @pytest.mark.parametrize("module", [reading, writing], ids=["reading", "writing"])

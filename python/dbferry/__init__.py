@@ -16,13 +16,14 @@ from dbferry import _native
 from dbferry.errors import DbferryError
 from dbferry.progress import Progress
 from dbferry.report import Report
-from dbferry.task import DEFAULT_ENGINE, Partitions, Prepare, Task
+from dbferry.task import DEFAULT_ENGINE, Partitions, Prepare, Style, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from dbferry.assessment.report import Assessment
     from dbferry.items import Plan
+    from dbferry.mapping.rules import Rule
     from dbferry.progress import ProgressCallback
     from dbferry.reading import Schema, Stream, read
     from dbferry.writing import Mode as WriteMode
@@ -73,6 +74,8 @@ def migrate(
     prepare: Prepare = "create",
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
+    rules: Sequence[Mapping[str, object] | Rule] | None = None,
+    style: Style | None = None,
     workers: int | None = None,
     batch_rows: int | None = None,
     range_mb: int | None = None,
@@ -88,7 +91,7 @@ def migrate(
     """
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        on_loss=on_loss, partitions=partitions, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb,
     )  # fmt: skip
     return task.run(progress=progress)
@@ -104,11 +107,13 @@ def plan(
     prepare: Prepare = "create",
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
+    rules: Sequence[Mapping[str, object] | Rule] | None = None,
+    style: Style | None = None,
 ) -> Plan:
     """What `migrate` would do with the same arguments; moves nothing."""
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, partitions=partitions,
+        on_loss=on_loss, partitions=partitions, rules=rules, style=style,
     ).plan()  # fmt: skip
 
 

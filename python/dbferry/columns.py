@@ -12,10 +12,12 @@ from typing import Any
 from dbferry.catalog import Column, NativeType, Table, UserType
 from dbferry.items import ColumnItem
 from dbferry.keys import Roles
+from dbferry.mapping.kinds import castable, checks
 from dbferry.pair import Pair
 from dbferry.selection import Destination
 from dbferry.types import (
     CHECK_CODES,
+    Canonical,
     Context,
     Declared,
     Facts,
@@ -65,7 +67,7 @@ class Columns:
         codes = [declared.code] if declared.code else []
         item = ColumnItem(
             name=column.name,
-            target=other.fit_name(column.name),
+            target=other.fit_name(self.pair.called(table, column.name)),
             source_type=native.domain or native.text,
             target_type=declared.native,
             # What its domain forbids needn't be forbidden again.
@@ -98,7 +100,7 @@ class Columns:
             source=self.pair.source.engine,
             schema=place.schema or "",
             table=place.name,
-            column=column.name,
+            column=self.pair.called(table, column.name),
             facts=facts,
             version=self.pair.target.numbers,
             identity=identity,
@@ -106,8 +108,12 @@ class Columns:
             extensions=self.pair.target.extensions,
         )
         reading = one.read(column, facts)
+        wanted = self.pair.shape(table).types.get(column.name)
         own = self._own(column) if standing is None else None
-        declared, writing, flown = self._write(reading, column, context, standing, own)
+        if wanted is not None and standing is None:
+            reading, declared, writing, flown = self._cast(reading, wanted, column, context)
+        else:
+            declared, writing, flown = self._write(reading, column, context, standing, own)
         too_long = declared.code == "K-LENGTH" and declared.verdict is Verdict.ERROR
         if too_long and column.name not in table.primary_key:
             # The column is worth more than the index on it.
@@ -254,7 +260,11 @@ class Columns:
         fold = other.fold_column
         if standing is not None:
             theirs = next(
-                (c for c in standing.columns if fold(c.name) == fold(other.fit_name(column.name))),
+                (
+                    c
+                    for c in standing.columns
+                    if fold(c.name) == fold(other.fit_name(context.column))
+                ),
                 None,
             )
             if theirs is None:
@@ -295,6 +305,27 @@ class Columns:
                 flight,
             )
         return declared, writing, flight
+
+    def _cast(
+        self, reading: Reading, wanted: Canonical, column: Column, context: Context
+    ) -> tuple[Reading, Declared, Writing, Flight]:
+        """Into the target's type for another canonical one; every value is checked to fit it."""
+        one, other = self.pair.ends
+        declared = other.declare(replace(reading, canonical=wanted), context)
+        sensible = castable(reading.canonical.kind, wanted.kind)
+        for offer in (reading, one.read_text(column)) if sensible else ():
+            kept, writing, flight = self._into(offer, declared.native)
+            if kept.verdict is not Verdict.ERROR:
+                bounds = _merged(writing.checks, checks(wanted, flight))
+                return offer, declared, replace(writing, checks=bounds), flight
+        declared = replace(
+            declared,
+            verdict=Verdict.ERROR,
+            code="X-TYPE",
+            note=f"{reading.canonical} can't be cast to {wanted}",
+            hint="a rule `set` takes an expression of the source that converts it",
+        )
+        return reading, declared, Writing(write=""), reading.flight
 
     def _into(self, reading: Reading, native: NativeType) -> tuple[Declared, Writing, Flight]:
         """Into a column that stands: by the reading's own flight, or another that it can give."""
@@ -343,7 +374,7 @@ class Columns:
         in_key = column.name in table.primary_key
         return ColumnItem(
             name=column.name,
-            target=other.fit_name(column.name),
+            target=other.fit_name(self.pair.called(table, column.name)),
             source_type=column.native.text,
             target_type=declared.native,
             nullable=column.nullable and not in_key,
@@ -422,8 +453,8 @@ def _weight(verdict: Verdict) -> int:
 
 
 def _codes(reading: Reading, declared: Declared, writing: Writing) -> set[str]:
-    checks = (*reading.checks, *writing.checks)
-    codes = {code for check in checks for code in CHECK_CODES[check["rule"]]}
+    demands = (*reading.checks, *writing.checks)
+    codes = {code for check in demands for code in CHECK_CODES[check["rule"]]}
     return codes | set(reading.risks) | {c for c in (reading.code, declared.code) if c}
 
 

@@ -111,6 +111,7 @@ class TableItem:
     """Rows of the sample that its types were chosen by; 0 when all rows, or none, had to be looked at."""
     leaves: tuple[str, ...] = ()
     cut_by_place: bool = False
+    cut_by_key: bool = True
     notes: tuple[str, ...] = ()
     indexes: tuple[Index, ...] = ()
     """Those that are made, besides the primary key's; in the target's names, as are foreign keys."""
@@ -144,7 +145,7 @@ class TableItem:
                 for name in self.source.primary_key
                 if name in by_name
             ]
-            if by_name.keys() >= set(self.source.primary_key)
+            if self.cut_by_key and by_name.keys() >= set(self.source.primary_key)
             else [],
             "leaves": list(self.leaves),
             "cut_by_place": self.cut_by_place,
@@ -215,6 +216,13 @@ class Plan:
         """Raises every fault at once."""
         if self.faults:
             raise self.faults[0] if len(self.faults) == 1 else RequestErrors(self.faults)
+
+    def part(self, table: str | None, place: str | None) -> str | None:
+        """What messages call a range: the query of a part is none of their words."""
+        item = next((item for item in self.tables if item.name == table), None)
+        if item is None or place not in item.leaves or item.source.query is None:
+            return place
+        return f"part {item.leaves.index(place) + 1} of {len(item.leaves)}"
 
     def native_tables(self) -> list[dict[str, Any]]:
         """The tables as the engine's TablePlan reads them."""

@@ -47,7 +47,10 @@ def check_tables(pair: Pair, tables: Sequence[Table], places: Mapping[str, Desti
 
 def check_columns(pair: Pair, table: Table, standing: Table | None) -> None:
     other = pair.ends[1]
-    named = [(c.name, other.fold_column(other.fit_name(c.name))) for c in table.columns]
+    named = [
+        (c.name, other.fold_column(other.fit_name(pair.called(table, c.name))))
+        for c in table.columns
+    ]
     for folded, originals in collisions(named):
         pair.fault(
             f"columns {' and '.join(f'`{o}`' for o in originals)} meet in one name of the "
@@ -57,7 +60,7 @@ def check_columns(pair: Pair, table: Table, standing: Table | None) -> None:
             hint="rename one in the source, or exclude the table",
         )
     for column in table.columns:
-        wrong = other.name_fault(column.name, "column")
+        wrong = other.name_fault(pair.called(table, column.name), "column")
         if wrong:
             pair.fault(
                 wrong[0], hint=wrong[1], table=table.label, column=column.name, code="M-NAME"

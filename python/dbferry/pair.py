@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
-from dbferry.catalog import Catalog, Index, Session
+from dbferry.catalog import Catalog, Index, Session, Table
 from dbferry.engines import Engine, NewTable, engine
 from dbferry.errors import DbferryError, RequestError
+from dbferry.mapping.work import Shape
 from dbferry.selection import Options, Rules, map_schema
 
 
@@ -25,10 +26,20 @@ class Pair:
     """Is asked whether tables that stand in the way have rows."""
     rules: Rules = field(default_factory=Rules)
     faults: list[DbferryError] = field(default_factory=list)
+    shapes: dict[str, Shape] = field(default_factory=dict)
+    """What rules make of tables, by label."""
+    notes: list[str] = field(default_factory=list)
 
     @cached_property
     def ends(self) -> tuple[Engine, Engine]:
         return engine(self.source.engine), engine(self.target.engine)
+
+    def shape(self, table: Table) -> Shape:
+        return self.shapes.get(table.label) or Shape(table=table)
+
+    def called(self, table: Table, column: str) -> str:
+        """What rules want a column to be called in the target."""
+        return self.shape(table).names.get(column, column)
 
     @contextmanager
     def trying(self, objects: Sequence[str]) -> Iterator[Session | None]:

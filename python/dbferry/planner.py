@@ -14,6 +14,7 @@ from dbferry.errors import DbferryError
 from dbferry.indexes import renamed
 from dbferry.items import ColumnItem, Ddl, Plan, TableItem
 from dbferry.keys import Carried, Draft, Keys, Roles
+from dbferry.mapping.shape import rename_schemas, shape
 from dbferry.names import check_columns, check_tables
 from dbferry.pair import Pair
 from dbferry.prepare import Preparation, action, filled
@@ -51,16 +52,18 @@ class _Planner:
     def plan(self) -> Plan:
         pair = self.pair
         pair.rules, faults = read_rules(pair.options.on_loss)
+        rename_schemas(pair)
         tables, more = select(pair.source, pair.options)
         pair.faults += [*faults, *more]
         if not tables and not pair.faults:
             pair.source_fault("the source has no tables to move")
         if pair.ends[0].family == pair.ends[1].family:
             tables = [pair.ends[0].complete(pair.source_session, table) for table in tables]
-        places = {
-            table.label: destination(table, pair.source, pair.target, pair.ends, pair.options)
-            for table in tables
-        }
+        tables = shape(pair, tables)
+        if pair.options.rules and pair.faults:
+            # What a rule without sense would make of a table is nothing to go on with.
+            return self._blocked()
+        places = {table.label: self._place(table) for table in tables}
         check_tables(pair, tables, places)
         self.columns.roles = Roles(tables)
         filled = self._filled(list(places.values()))
@@ -94,12 +97,28 @@ class _Planner:
             objects=(*views.drops, *objects, *keys.drops),
         )
 
+    def _blocked(self) -> Plan:
+        pair = self.pair
+        return Plan(
+            source_engine=pair.source.engine,
+            target_engine=pair.target.engine,
+            tables=(),
+            faults=tuple(pair.faults),
+            notes=tuple(pair.notes),
+        )
+
+    def _place(self, table: Table) -> Destination:
+        pair, wanted = self.pair, self.pair.shape(table)
+        return destination(
+            table, pair.source, pair.target, pair.ends, pair.options, (wanted.schema, wanted.name)
+        )
+
     def _notes(self) -> list[str]:
         pair, (one, other) = self.pair, self.pair.ends
         notes = list(one.source_notes(pair.source_session, pair.source, pair.target))
         if pair.target_session is not None:
             notes += other.target_notes(pair.target_session)
-        return notes + [f"not moved: {what}" for what in pair.source.skipped]
+        return [*notes, *pair.notes, *(f"not moved: {what}" for what in pair.source.skipped)]
 
     def _objects(self, schemas: list[str | None]) -> list[str]:
         """Statements that make the schemas and types which the target lacks."""
@@ -127,6 +146,10 @@ class _Planner:
         standing = None if chosen in ("create", "drop") else existing
         check_columns(self.pair, table, standing)
         columns, transfer, sampled = self._transfer(table, place, standing)
+        remarks = self.pair.shape(table).remarks
+        columns = [
+            replace(item, notes=(*remarks.get(item.name, ()), *item.notes)) for item in columns
+        ]
         draft = Draft(
             table=table,
             place=place,
@@ -177,8 +200,10 @@ class _Planner:
     def _item(self, draft: Draft, carried: Carried, clauses: Clauses) -> TableItem:
         one, other = self.pair.ends
         table, place, existing = draft.table, draft.place, draft.existing
+        shaped = self.pair.shape(table)
         prepared = Preparation.of(self.pair, draft, carried, clauses)
-        notes = [*place.notes, *carried.notes]
+        shaped = self.pair.shape(table)
+        notes = [*shaped.notes, *place.notes, *carried.notes]
         if table.kind == "partitioned" and draft.standing is None:
             notes.append(
                 "partitions are kept" if draft.parted else "partitions become one plain table"
@@ -199,7 +224,8 @@ class _Planner:
             transfer=draft.transfer,
             sampled=draft.sampled,
             notes=tuple(notes),
-            leaves=tuple(one.relation(*leaf) for leaf in table.leaves),
+            leaves=shaped.parts or tuple(one.relation(*leaf) for leaf in table.leaves),
+            cut_by_key=not shaped.whole,
             cut_by_place=one.cut_by_place(table),
             indexes=tuple(carried.indexes),
             foreign_keys=tuple(carried.foreign_keys),
@@ -225,7 +251,12 @@ class _Planner:
         one, other = self.pair.ends
         session = self.pair.source_session
         raw = None
-        if one.family == other.family and (standing is None or self._same(table, standing)):
+        cast = bool(self.pair.shape(table).types)
+        if (
+            one.family == other.family
+            and not cast
+            and (standing is None or self._same(table, standing))
+        ):
             raw = one.raw_transfer(session, table)
         if raw is not None:
             return [self.columns.verbatim(table, column) for column in table.columns], raw, 0
@@ -246,4 +277,5 @@ class _Planner:
         if one.name != other.name:
             return False
         theirs = {column.name: column.native.text for column in standing.columns}
-        return all(theirs.get(column.name) == column.native.text for column in table.columns)
+        called = self.pair.called
+        return all(theirs.get(called(table, c.name)) == c.native.text for c in table.columns)

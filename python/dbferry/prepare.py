@@ -69,7 +69,8 @@ class Preparation:
     @classmethod
     def of(cls, pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Preparation:
         other, table, standing = pair.ends[1], draft.table, draft.standing
-        key = tuple(other.fit_name(name) for name in table.primary_key)
+        targets = {item.name: item.target for item in draft.columns}
+        key = tuple(targets[name] for name in table.primary_key)
         identities = [item.target for item in draft.columns if item.identity is not None]
         kept = other.kept_identities(identities, key)
         columns = [_identity(i, i.target in kept, other.has_steps) for i in draft.columns]

@@ -29,6 +29,7 @@ from dbferry.errors import (
 from dbferry.finish import Finish
 from dbferry.items import Plan, TableItem
 from dbferry.load import load
+from dbferry.mapping.task import losses, named_schemas, withholding
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback, Reading
@@ -48,7 +49,7 @@ DATA_KINDS = ("data", "constraint")
 
 def plan_task(task: Task) -> Plan:
     """The plan of a task; opens sessions on both sides, moves nothing."""
-    with ExitStack() as stack:
+    with withholding(task.rules), ExitStack() as stack:
         return _Run.open(task, stack, make_files=False).plan
 
 
@@ -59,11 +60,11 @@ def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
     not to be what the sample has promised, the run begins anew with a look at every row.
     """
     try:
-        with ExitStack() as stack:
+        with withholding(task.rules), ExitStack() as stack:
             return _Run.open(task, stack, sample=task.prepare in ("create", "append")).run(progress)
     except _Misled as misled:
         note = f"begun anew with a look at every row: a sample had not shown that {misled}"
-    with ExitStack() as stack:
+    with withholding(task.rules), ExitStack() as stack:
         report = _Run.open(task, stack).run(progress)
     return replace(report, notes=(*report.notes, note))
 
@@ -96,8 +97,9 @@ class _Run:
         reading = stack.enter_context(open_session(source, side="source"))
         writing = stack.enter_context(open_session(target, side="target"))
         options = options_of(task, sample=sample)
-        one = read_catalog(source, reading, "source", list(task.schemas))
-        other = read_catalog(target, writing, "target", list(task.schemas.values()))
+        theirs, ours = named_schemas(task)
+        one = read_catalog(source, reading, "source", theirs)
+        other = read_catalog(target, writing, "target", ours)
         return cls(
             task, source, target, reading, writing, make_plan(one, other, options, reading, writing)
         )
@@ -128,6 +130,7 @@ class _Run:
                 error if isinstance(error, DbferryError) else Interrupted("the run was interrupted")
             )
             failure.side = failure.side or "target"
+            failure.range = self.plan.part(failure.table, failure.range)
             if not isinstance(failure, SchemaError):
                 left = self._clean_up(report)
                 failure.hint = f"{failure.hint}; {left}" if failure.hint else left
@@ -287,8 +290,9 @@ def options_of(task: Task, *, sample: bool) -> Options:
     """What a task asks of its plan."""
     return Options(
         tables=task.tables, exclude=task.exclude, schemas=task.schemas,
-        prepare=Prepare(task.prepare), on_loss=task.on_loss, partitions=task.partitions,
-        sample=sample,
+        prepare=Prepare(task.prepare), on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
+        rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
+        partitions=task.partitions,
     )  # fmt: skip
 
 

@@ -7,11 +7,13 @@ import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import cache
 from typing import Any, Literal
 
 from dbferry.catalog import Catalog, Table
 from dbferry.engines import Engine
 from dbferry.errors import DbferryError, RequestError
+from dbferry.mapping.rules import Rule
 
 
 class Prepare(StrEnum):
@@ -37,14 +39,37 @@ class Options:
     """`[table.]column:CODE=policy`, with wildcards; later rules win."""
     partitions: Literal["keep", "flatten"] | None = None
     """What becomes of partitioned tables; nothing said: they are kept where the target is of the same engine."""
+    rules: Sequence[Rule] = ()
+    first_wins: bool = False
+    """True when of two rules for one thing the first is followed, and one that finds nothing is a note."""
+    range_bytes: int = 64 << 20
     sample: bool = False
     """True when a part of a large table's rows may stand for all in the plan."""
 
 
+# A set of characters, such as [abc], [a-d] or [*]; a bracket that none closes is itself.
+WILDCARD = re.compile(r"(\*|\?|\[[^\]]+\])", re.DOTALL)
+
+
+@cache
 def pattern(text: str) -> re.Pattern[str]:
-    """`*` is any run of characters and `?` any one; nothing else is special."""
-    parts = (".*" if c == "*" else "." if c == "?" else re.escape(c) for c in text)
-    return re.compile("".join(parts), re.DOTALL)
+    """`*` is any run of characters, `?` any one and `[abc]` one of these; nothing else is special.
+
+    What a `*` stands for is a group.
+    """
+    parts = WILDCARD.split(text)
+    return re.compile("".join(map(_part, parts)), re.DOTALL)
+
+
+def _part(part: str) -> str:
+    if part in ("*", "?"):
+        return "(.*)" if part == "*" else "."
+    if len(part) > 2 and part[0] == "[" and part[-1] == "]":
+        ends = part[1:-1].split("-") if len(part) == 5 and part[2] == "-" else []
+        if len(ends) == 2 and ends[0] <= ends[1]:
+            return f"[{re.escape(ends[0])}-{re.escape(ends[1])}]"
+        return f"[{re.escape(part[1:-1])}]"
+    return re.escape(part)
 
 
 def _matches(wanted: re.Pattern[str], table: Table) -> bool:
@@ -65,7 +90,9 @@ def select(source: Catalog, options: Options) -> tuple[list[Table], list[Dbferry
                     engine=source.engine,
                     hint=f"did you mean `{near[0]}`?"
                     if near
-                    else ("write it as table or schema.table; * and ? stand for any characters"),
+                    else (
+                        "write it as table or schema.table; * and ? stand for any characters, [ab] for one of these"
+                    ),
                 )
             )
     present = {*source.schemas, source.default_schema}
@@ -108,13 +135,19 @@ def map_schema(
 
 
 def destination(
-    table: Table, source: Catalog, target: Catalog, ends: tuple[Engine, Engine], options: Options
+    table: Table,
+    source: Catalog,
+    target: Catalog,
+    ends: tuple[Engine, Engine],
+    options: Options,
+    wanted: tuple[str | None, str | None] = (None, None),
 ) -> Destination:
-    """Where a table goes: names are kept, and cut only where the target can't hold them."""
+    """Where a table goes: names are kept but where rules want others, and cut only where the target can't hold them."""
     notes: list[str] = []
-    schema, name = map_schema(table.schema, source, target, ends, options), table.name
+    schema = wanted[0] or map_schema(table.schema, source, target, ends, options)
+    name = wanted[1] or table.name
     if schema is None:
-        schema, name = target.default_schema, f"{table.schema}__{table.name}"
+        schema, name = target.default_schema, f"{table.schema}__{name}"
         notes.append(f"schema `{table.schema}` is not in the target: the table is called `{name}`")
     if not ends[1].has_schemas:
         schema = target.default_schema
@@ -139,7 +172,7 @@ RULE = re.compile(
 
 
 @dataclass(frozen=True)
-class Rule:
+class LossRule:
     table: re.Pattern[str]
     column: re.Pattern[str]
     code: str
@@ -150,7 +183,7 @@ class Rule:
 class Rules:
     """The policies of a run; a code without a rule is an error."""
 
-    rules: tuple[Rule, ...] = ()
+    rules: tuple[LossRule, ...] = ()
 
     def policy(self, table: Table, column: str, code: str) -> Any:
         for rule in reversed(self.rules):
@@ -164,7 +197,7 @@ class Rules:
 
 
 def read_rules(texts: Sequence[str]) -> tuple[Rules, list[DbferryError]]:
-    rules: list[Rule] = []
+    rules: list[LossRule] = []
     faults: list[DbferryError] = []
     for text in texts:
         match = RULE.fullmatch(text)
@@ -181,5 +214,7 @@ def read_rules(texts: Sequence[str]) -> tuple[Rules, list[DbferryError]]:
             )
             continue
         table, dot, column = match["where"].rpartition(".")
-        rules.append(Rule(pattern(table if dot else "*"), pattern(column), match["code"], policy))
+        rules.append(
+            LossRule(pattern(table if dot else "*"), pattern(column), match["code"], policy)
+        )
     return Rules(tuple(rules)), faults

@@ -75,7 +75,7 @@ def plan(made: Plan, console: Console) -> None:
             codes = " ".join(column["codes"])
             notes = "; ".join(column["notes"])
             table.add_row(
-                _name(column["name"]), _name(column["source_type"]),
+                _arrow(column["name"], column["target"]), _name(column["source_type"]),
                 _name(column["target_type"]), column["verdict"],
                 escape(f"{codes}: {notes}" if codes and notes else codes or notes),
             )  # fmt: skip
@@ -112,6 +112,10 @@ def _counted(row: TableReport) -> str:
     if row.source_rows == row.target_rows:
         return f"{row.source_rows:,} = {row.target_rows:,}"
     return f"{row.source_rows:,} ≠ {row.target_rows:,}"
+
+
+def _arrow(name: str, target: str) -> str:
+    return _name(name if name == target else f"{name} → {target}")
 
 
 def _name(name: str) -> str:

@@ -12,6 +12,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from dbferry.errors import RequestError
+from dbferry.mapping.rules import VERBS, Rule
 
 if TYPE_CHECKING:
     from dbferry.assessment.report import Assessment
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from dbferry.report import Report
 
 Prepare = Literal["create", "truncate", "drop", "append"]
+Style = Literal["strict", "dms"]
 Partitions = Literal["keep", "flatten"]
 
 DEFAULT_ENGINE = "postgresql"
@@ -77,6 +79,17 @@ class Task(BaseModel):
             "* and ?; POLICY is error, null, clamp, replace:VALUE or text"
         ),
     ] = []
+    rules: Annotated[
+        list[Rule],
+        Field(description="Which rows, under what names, in what types, and what is masked"),
+    ] = []
+    style: Annotated[
+        Style,
+        Field(
+            description="strict: a rule that matches nothing and two rules for one thing are errors; "
+            "dms: the first rule wins, and what matches nothing is noted, as AWS DMS has it"
+        ),
+    ] = "strict"
     partitions: Annotated[
         Partitions | None,
         Field(
@@ -190,7 +203,7 @@ def _explain(error: ValidationError) -> str:
     for fault in error.errors(include_url=False, include_input=False, include_context=False):
         field = ".".join(str(step) for step in fault["loc"])
         if fault["type"] == "extra_forbidden":
-            parts.append(f"unknown field `{field}`{_nearest(field)}")
+            parts.append(f"unknown field `{field}`{_nearest(fault['loc'])}")
         elif fault["type"] == "missing":
             parts.append(f"the field `{field}` is missing")
         else:
@@ -199,8 +212,10 @@ def _explain(error: ValidationError) -> str:
     return "the task is wrong: " + "; ".join(parts)
 
 
-def _nearest(name: str) -> str:
+def _nearest(place: tuple[int | str, ...]) -> str:
     from difflib import get_close_matches
 
-    near = get_close_matches(name, list(Task.model_fields), n=1)
+    verb = next((step for step in place if step in VERBS), None)
+    model = VERBS[verb] if isinstance(verb, str) else Task
+    near = get_close_matches(str(place[-1]), list(model.model_fields), n=1)
     return f" (did you mean `{near[0]}`?)" if near else ""

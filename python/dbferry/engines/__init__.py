@@ -22,6 +22,7 @@ from dbferry.catalog import (
     View,
 )
 from dbferry.errors import RequestError
+from dbferry.phrases import Phrases
 from dbferry.schema.dialect import Dialect
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
@@ -186,6 +187,10 @@ class Engine(Protocol):
     @property
     def finishing(self) -> Sequence[str]:
         """Settings of the sessions that build indexes."""
+
+    @property
+    def phrases(self) -> Phrases:
+        """How rules are said to it."""
 
     def assessor(self) -> Assessor: ...
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...

@@ -7,6 +7,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Session, Table, View
 from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, NewTable, Scope, Step, Trial
 from dbferry.engines.unnumbered import Unnumbered
+from dbferry.phrases import PlainPhrases
 
 
 class Keyless(Unnumbered):
@@ -18,6 +19,7 @@ class Keyless(Unnumbered):
     comment_limits = (0, 0)
     trial_frame = ("", "")
     check_scope: Scope = "table"
+    phrases = PlainPhrases()
     has_steps = False
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "table"

@@ -17,6 +17,7 @@ from dbferry.catalog import (
 )
 from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, NewTable, Scope, Trial
 from dbferry.engines.mysql import catalog, ddl, describe, dialect, indexes, keys, probe, twin, types
+from dbferry.engines.mysql.phrases import MysqlPhrases
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
@@ -28,6 +29,7 @@ TEXTS = frozenset({"char", "varchar"})
 
 
 class Mysql(Unnumbered):
+    phrases = MysqlPhrases()
     family = "mysql"
     dialect = dialect.DIALECT
     has_schemas = True

@@ -12,7 +12,7 @@ from typing import Any
 
 from dbferry.catalog import Catalog, Column, NativeType, Session, Table
 from dbferry.engines.mysql import catalog, ddl
-from dbferry.engines.mysql.types import BLOBS, GEOMETRIES, TEXTS
+from dbferry.engines.mysql.types import BLOBS, GEOMETRIES, TEXTS, VARCHAR_CHARACTERS
 
 # The protocol's byte of a type → its name.
 NAMES: Mapping[int, str] = {
@@ -20,6 +20,8 @@ NAMES: Mapping[int, str] = {
     8: "bigint", 9: "mediumint", 10: "date", 11: "time", 12: "datetime", 13: "year", 14: "date",
     16: "bit", 245: "json", 246: "decimal", 255: "geometry",
 }  # fmt: skip
+STRINGS = (253, 254)
+BYTES_PER_CHARACTER = 4
 UNSIGNED = 0x20
 BYTES = 63
 # What the definition of a column shows as plain text or bytes.
@@ -82,14 +84,19 @@ def defined(told: Mapping[str, Any]) -> NativeType:
             precision = min(decimals, 6)
         case "bit":
             length = told["size"]
+        case "longtext" if (
+            number in STRINGS and told["size"] // BYTES_PER_CHARACTER <= VARCHAR_CHARACTERS
+        ):
+            # Counted in bytes of the session's character set; no value is longer.
+            name, length = "varchar", told["size"] // BYTES_PER_CHARACTER
         case _:
             pass
     return NativeType(
         name=name,
-        text=name,
+        text=name if name != "varchar" else f"varchar({length})",
         precision=precision,
         scale=scale,
         length=length,
         unsigned=unsigned,
-        charset=None if name == "json" else "utf8mb4" if name == "longtext" else None,
+        charset=None if name == "json" else "utf8mb4" if name in ("longtext", "varchar") else None,
     )

@@ -8,6 +8,7 @@ from dataclasses import replace
 from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
 from dbferry.engines import ACTIONS, Assessor, Engine, NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
+from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -24,6 +25,7 @@ TEXTS = frozenset({"text", "varchar", "bpchar"})
 
 
 class Postgresql:
+    phrases = PostgresqlPhrases()
     name = "postgresql"
     family = "postgresql"
     dialect = dialect.DIALECT
@@ -159,7 +161,7 @@ class Postgresql:
         return columns
 
     def cut_by_place(self, table: Table) -> bool:
-        if table.kind in ("view", "query"):
+        if table.kind in ("view", "query") or table.query is not None:
             return False
         return table.kind != "partitioned" or bool(table.leaves)
 

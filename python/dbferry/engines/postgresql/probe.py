@@ -52,7 +52,7 @@ def run(
         text = text.replace(", 'Infinity', '-Infinity'", "")
     # A partition that is a foreign table can't be sampled; then the table has no leaves to be read.
     local = table.kind != "partitioned" or bool(table.leaves)
-    sampled = sample and local and table.estimated_rows > LARGE
+    sampled = sample and local and table.query is None and table.estimated_rows > LARGE
     share = f" TABLESAMPLE SYSTEM ({100 * SAMPLE / table.estimated_rows:.6f})" if sampled else ""
     (row,) = session.query(f"SELECT count(*), {text} FROM {relation}{share}")
     rows = {"rows": int(row[0] or 0)}

@@ -15,6 +15,7 @@ from dbferry.catalog import (
 )
 from dbferry.engines import ACTIONS, Assessor, Engine, NewTable, Scope, Step, Trial
 from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types
+from dbferry.engines.sqlite.phrases import SqlitePhrases
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
@@ -23,6 +24,7 @@ _FOLD = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1
 
 
 class Sqlite(Unnumbered):
+    phrases = SqlitePhrases()
     name = "sqlite"
     family = "sqlite"
     dialect = dialect.DIALECT
@@ -114,7 +116,7 @@ class Sqlite(Unnumbered):
         return primary_key if len(primary_key) == 1 else ()
 
     def cut_by_place(self, table: Table) -> bool:
-        return table.kind == "table"
+        return table.kind == "table" and table.query is None
 
     def fold_column(self, name: str) -> str:
         """Only ASCII letters are folded."""

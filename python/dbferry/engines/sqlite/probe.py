@@ -94,7 +94,7 @@ def _stretches(session: Session, table: Table) -> str:
     """Stretches of rows over the whole of a large table; empty for any other."""
     names = {column.name.lower() for column in table.columns}
     rowid = next((name for name in ("rowid", "_rowid_", "oid") if name not in names), None)
-    if rowid is None or table.kind != "table":
+    if rowid is None or table.kind != "table" or table.query is not None:
         return ""
     relation = ddl.quote(table.name)
     ((first, last),) = session.query(

@@ -1,0 +1,56 @@
+"""Constants and masks in the SQL of MySQL and MariaDB."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from dbferry.catalog import NativeType
+from dbferry.engines.mysql.ddl import literal
+from dbferry.phrases import PlainPhrases, pads
+
+SCRAMBLED = 1_000
+"""Characters that can be scrambled: GROUP_CONCAT cuts what is longer than 1024 bytes by default."""
+SCRAMBLE = """IF({text} = '', '', (SELECT GROUP_CONCAT(CASE
+  WHEN LENGTH(SUBSTR({text}, c.place, 1)) > 1 THEN 'x'
+  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 48 AND 57 THEN CHAR(48 + {byte} % 10 USING utf8mb4)
+  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 97 AND 122 THEN CHAR(97 + {byte} % 26 USING utf8mb4)
+  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 65 AND 90 THEN CHAR(65 + {byte} % 26 USING utf8mb4)
+  ELSE SUBSTR({text}, c.place, 1) END ORDER BY c.place SEPARATOR '')
+FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', CHAR_LENGTH({text}) - 1), ']'),
+                '$[*]' COLUMNS (place FOR ORDINALITY)) AS c))"""
+BYTE = "CONV(SUBSTR({hash}, (c.place - 1) % 32 * 2 + 1, 2), 16, 10)"
+
+
+class MysqlPhrases(PlainPhrases):
+    def constant(self, value: str | bool | float) -> str:
+        if isinstance(value, str):
+            return literal(value)
+        return str(int(value)) if isinstance(value, bool) else repr(value)
+
+    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
+        return f"TIMESTAMP'{moment.replace(tzinfo=None).isoformat(sep=' ')}'", None
+
+    def as_text(self, value: str) -> str:
+        return f"CAST({value} AS CHAR CHARACTER SET utf8mb4)"
+
+    def length(self, text: str) -> str:
+        return f"CHAR_LENGTH({text})"
+
+    def repeat(self, mark: str, times: str) -> str:
+        return f"REPEAT({literal(mark)}, {times})"
+
+    def join(self, *texts: str) -> str:
+        return f"CONCAT({', '.join(texts)})"
+
+    def sha256(self, text: str) -> str | None:
+        return f"UPPER(SHA2({text}, 256))"
+
+    def hmac(self, text: str, key: bytes) -> str | None:
+        inner, outer = (f"X'{pad}'" for pad in pads(key))
+        return f"SHA2(CONCAT({outer}, UNHEX(SHA2(CONCAT({inner}, {text}), 256))), 256)"
+
+    def scramble(self, text: str, key: bytes, longest: int | None) -> str | None:
+        if longest is None or longest > SCRAMBLED:
+            return None
+        byte = BYTE.format(hash=self.hmac(text, key))
+        return SCRAMBLE.format(text=text, byte=byte)

@@ -1,0 +1,72 @@
+"""A table with its rules applied → the table that the planner sees."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from dbferry.catalog import Column
+from dbferry.mapping.work import Cell, Shape, Work
+from dbferry.pair import Pair
+
+
+def build(pair: Pair, work: Work) -> Shape:
+    table = replace(work.table, columns=_columns(pair, work))
+    parts: Sequence[str] = ()
+    if work.is_query:
+        table = replace(table, query=select(pair, work, work.relation, ()), leaves=())
+        parts = _parts(pair, work)
+    kept = work.kept
+    return Shape(
+        table=table,
+        names={c.column.name: c.name for c in kept if c.name is not None},
+        types={c.column.name: c.type for c in kept if c.type is not None},
+        remarks={c.column.name: tuple(c.remarks) for c in kept if c.remarks},
+        schema=work.schema,
+        name=work.name,
+        parts=tuple(parts),
+        notes=tuple(work.notes),
+    )
+
+
+def select(pair: Pair, work: Work, relation: str, conditions: Sequence[str]) -> str:
+    """The query of the kept columns, in their order and under the source's names."""
+    columns = ", ".join(_selected(pair, cell) for cell in work.kept)
+    conditions = [*conditions, *(f"(\n{condition}\n)" for condition in work.filters)]
+    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
+    return f"SELECT {columns} FROM {relation}{where}"
+
+
+def _selected(pair: Pair, cell: Cell) -> str:
+    name = pair.ends[0].quote(cell.column.name)
+    return name if cell.sql is None else f"{cell.sql} AS {name}"
+
+
+def _parts(pair: Pair, work: Work) -> list[str]:
+    """What is read side by side: partitions, or stretches of places; nothing when it is one."""
+    one, options = pair.ends[0], pair.options
+    relations = [one.relation(*leaf) for leaf in work.table.leaves] or [work.relation]
+    found = []
+    for relation in relations:
+        cuts = one.phrases.cuts(pair.source_session, work.table, relation, options.range_bytes)
+        found += [select(pair, work, relation, [cut]) for cut in cuts] or [
+            select(pair, work, relation, ())
+        ]
+    return [f"(\n{query}\n) AS q" for query in found] if len(found) > 1 else []
+
+
+def _columns(pair: Pair, work: Work) -> tuple[Column, ...]:
+    """The columns with the types of their expressions, as the source tells them."""
+    kept, key = work.kept, work.table.primary_key
+    columns = [cell.column for cell in kept]
+    if kept and any(cell.described for cell in kept) and not pair.faults:
+        asked = select(pair, work, work.relation, ())
+        told = pair.ends[0].describe(pair.source_session, asked).tables[0].columns
+        columns = [
+            replace(cell.column, native=found.native) if cell.described else cell.column
+            for cell, found in zip(kept, told, strict=True)
+        ]
+    return tuple(
+        replace(column, nullable=False) if column.name in key and work.key else column
+        for column in columns
+    )

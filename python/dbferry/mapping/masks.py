@@ -1,0 +1,112 @@
+"""Masks as SQL of the source. One that a column's type can't take is refused: no value goes plain instead."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from dbferry.catalog import Column, NativeType
+from dbferry.engines import Engine
+from dbferry.mapping.rules import Mask
+from dbferry.phrases import pads
+from dbferry.types import Canonical, Context, Flight, Kind, Reading
+
+HASHED = frozenset({Kind.TEXT, Kind.INT, Kind.UINT, Kind.UUID})
+"""Equal values of these have one text."""
+NUMBERS = frozenset({Kind.INT, Kind.UINT, Kind.FLOAT, Kind.DECIMAL, Kind.NUMERIC})
+HASH_DIGITS = 64
+
+
+@dataclass(frozen=True)
+class Masked:
+    sql: str
+    native: NativeType | None
+    """What it makes of the column's type; nothing where the source has to be asked."""
+
+
+def mask(one: Engine, column: Column, rule: Mask, *, keyed: bool) -> Masked | str:
+    """The masked column, or why there is none."""
+    kind = one.read(column, {}).canonical.kind
+    name = one.quote(column.name)
+    if keyed and rule.how not in ("hash", "sha256"):
+        return "it makes equal values, and the column is part of a key"
+    match rule.how:
+        case "null":
+            if not column.nullable:
+                return "the column is NOT NULL"
+            return Masked(f"CASE WHEN 1 = 0 THEN {name} END", column.native)
+        case "fixed":
+            return _fixed(one, column, kind, rule)
+        case "hash" | "sha256":
+            return _hashed(one, column, kind, rule)
+        case "partial" | "digits" | "scramble":
+            if kind is not Kind.TEXT:
+                return f"{column.native.text} is no text"
+            sql = _text(one, column, rule)
+            return Masked(sql, column.native) if sql else _no_words(one, column, rule)
+
+
+def native_of(one: Engine, canonical: Canonical) -> NativeType:
+    """The engine's own type for a canonical one."""
+    reading = Reading(canonical=canonical, read="", flight=Flight("text"))
+    context = Context(source=one.name, schema="", table="", column="", facts={}, version=())
+    return one.declare(reading, context).native
+
+
+def _fixed(one: Engine, column: Column, kind: Kind, rule: Mask) -> Masked | str:
+    value, name = rule.value, one.quote(column.name)
+    constant = one.phrases.constant(value if value is not None else "")
+    if kind is Kind.TEXT:
+        if not isinstance(value, str):
+            return f"the value is no text, and the column is {column.native.text}"
+        if column.native.length is not None and len(value) > column.native.length:
+            return f"the value is longer than {column.native.text}"
+        return Masked(one.phrases.as_text(constant), column.native)
+    if kind in NUMBERS and isinstance(value, int | float) and not isinstance(value, bool):
+        return Masked(f"CASE WHEN 1 = 0 THEN {name} ELSE {constant} END", None)
+    return f"the value is no {column.native.text}; `set` takes an expression of that type"
+
+
+def _hashed(one: Engine, column: Column, kind: Kind, rule: Mask) -> Masked | str:
+    if kind not in HASHED:
+        return f"equal values of {column.native.text} may differ as text"
+    text = one.phrases.as_text(one.quote(column.name))
+    made = one.phrases.sha256(text) if rule.how == "sha256" else one.phrases.hmac(text, _key(rule))
+    if made is None:
+        return _no_words(one, column, rule)
+    return Masked(made, native_of(one, Canonical(kind=Kind.TEXT, length=HASH_DIGITS)))
+
+
+def _text(one: Engine, column: Column, rule: Mask) -> str | None:
+    phrases = one.phrases
+    text = phrases.as_text(one.quote(column.name))
+    if rule.how == "scramble":
+        return phrases.scramble(text, _key(rule), column.native.length)
+    if rule.how == "digits":
+        for digit in "0123456789":
+            text = f"replace({text}, {phrases.constant(digit)}, {phrases.constant(rule.mark)})"
+        return text
+    length, shown = phrases.length(text), rule.first + rule.last
+    middle = phrases.repeat(rule.mark, f"{length} - {shown}")
+    parts = [f"substr({text}, 1, {rule.first})"] if rule.first else []
+    parts.append(middle)
+    if rule.last:
+        parts.append(f"substr({text}, {length} - {rule.last - 1})")
+    # What is no longer than the parts that are shown would be shown whole.
+    hidden = phrases.repeat(rule.mark, length)
+    return f"CASE WHEN {length} <= {shown} THEN {hidden} ELSE {phrases.join(*parts)} END"
+
+
+def _no_words(one: Engine, column: Column, rule: Mask) -> str:
+    if rule.how == "scramble" and one.phrases.hmac("", b"") is not None:
+        return f"{one.name} scrambles text of a declared length of 1000 characters at most"
+    return f"{one.name} can't compute `{rule.how}`"
+
+
+def _key(rule: Mask) -> bytes:
+    return rule.key.get_secret_value().encode() if rule.key else b""
+
+
+def secrets(rule: Mask) -> list[str]:
+    """What a message must not show: the key, and the forms in which it stands in SQL."""
+    key = _key(rule)
+    return [key.decode(), *pads(key)] if key else []

@@ -1,0 +1,58 @@
+"""What a run asks of a task's rules besides their effect on tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from dbferry.errors import DbferryError
+from dbferry.mapping.masks import secrets
+from dbferry.mapping.rules import Loss, Mask, Merge, RenameSchema, Rule
+
+if TYPE_CHECKING:
+    from dbferry.task import Task
+
+FIELDS = ("message", "detail", "hint", "range")
+WILD = frozenset("*?[")
+
+
+def losses(rules: Iterable[Rule]) -> list[str]:
+    """The rules for losses as `on_loss` has them."""
+    return [f"{rule.loss}:{rule.code}={rule.policy}" for rule in rules if isinstance(rule, Loss)]
+
+
+def named_schemas(task: Task) -> tuple[list[str], list[str]]:
+    """The schemas of source and target that are named in full: some servers are asked for no others."""
+    theirs, ours = dict.fromkeys(task.schemas), dict.fromkeys(task.schemas.values())
+    named = [table.rpartition(".")[0] for table in task.tables]
+    for rule in task.rules:
+        match rule:
+            case RenameSchema():
+                named.append(rule.rename_schema)
+                if rule.to is not None and "*" not in rule.to:
+                    ours[rule.to] = None
+            case Merge():
+                named.append(rule.merge.rpartition(".")[0])
+                ours[rule.into.rpartition(".")[0]] = None
+            case _:
+                pass
+    theirs |= dict.fromkeys(name for name in named if not WILD & set(name))
+    return [name for name in theirs if name], [name for name in ours if name]
+
+
+@contextmanager
+def withholding(rules: Sequence[Rule]) -> Iterator[None]:
+    """No error that leaves has a mask's key in it: a server may quote the statement that it refuses."""
+    try:
+        yield
+    except DbferryError as error:
+        hidden = [text for rule in rules if isinstance(rule, Mask) for text in secrets(rule)]
+        for each in (error, *getattr(error, "faults", ())) if hidden else ():
+            for name in FIELDS:
+                told = getattr(each, name)
+                for text in hidden if told else ():
+                    told = told.replace(text, "***")
+                setattr(each, name, told)
+            each.args = (each.message,)
+        raise

@@ -1,0 +1,87 @@
+"""The words in which rules are said to a source: constants and masks as SQL of its dialect."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Protocol
+
+from dbferry.catalog import NativeType, Session, Table
+
+BLOCK = 64
+"""Bytes of SHA-256's block, to which HMAC pads its key."""
+
+
+class Phrases(Protocol):
+    """Each gives an expression; nothing where the engine has no words for it."""
+
+    def constant(self, value: str | bool | float) -> str: ...
+    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
+        """A moment in UTC, and its type where the engine can't tell it from the expression."""
+
+    def as_text(self, value: str) -> str: ...
+    def length(self, text: str) -> str:
+        """Characters of a text."""
+
+    def repeat(self, mark: str, times: str) -> str:
+        """A constant's character so many times; none for numbers below 1."""
+
+    def join(self, *texts: str) -> str: ...
+    def sha256(self, text: str) -> str | None:
+        """64 hexadecimal digits in upper case, of the text in UTF-8."""
+
+    def hmac(self, text: str, key: bytes) -> str | None:
+        """HMAC-SHA-256 as 64 hexadecimal digits in lower case, of the text in UTF-8."""
+
+    def scramble(self, text: str, key: bytes, longest: int | None) -> str | None:
+        """Every digit and ASCII letter another, that the key, the whole text and its place choose; what is beyond
+        ASCII becomes x. `longest` is the length that the text's column is declared with.
+        """
+
+    def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:
+        """Conditions that part a table in about `step` bytes each; none where the engine cuts queries itself, or
+        can't.
+        """
+
+
+class PlainPhrases:
+    """Plain SQL, which has no hashes."""
+
+    def constant(self, value: str | bool | float) -> str:
+        return str(value) if not isinstance(value, str) else "'" + value.replace("'", "''") + "'"
+
+    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
+        return self.constant(moment.isoformat(sep=" ")), None
+
+    def as_text(self, value: str) -> str:
+        return f"CAST({value} AS VARCHAR)"
+
+    def length(self, text: str) -> str:
+        return f"length({text})"
+
+    def repeat(self, mark: str, times: str) -> str:
+        return f"repeat({self.constant(mark)}, {times})"
+
+    def join(self, *texts: str) -> str:
+        return " || ".join(texts)
+
+    def sha256(self, text: str) -> str | None:
+        return None
+
+    def hmac(self, text: str, key: bytes) -> str | None:
+        return None
+
+    def scramble(self, text: str, key: bytes, longest: int | None) -> str | None:
+        return None
+
+    def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:
+        return ()
+
+
+def pads(key: bytes) -> tuple[str, str]:
+    """HMAC's inner and outer key as hexadecimal digits: H(outer || H(inner || text))."""
+    short = hashlib.sha256(key).digest() if len(key) > BLOCK else key
+    padded = short.ljust(BLOCK, b"\0")
+    inner, outer = (bytes(byte ^ mark for byte in padded).hex() for mark in (0x36, 0x5C))
+    return inner, outer

@@ -52,6 +52,15 @@ def test_the_manual_on_rules() -> None:
     assert rows == [(3, "a**", "2024-03-01 08:30:00", "old shop")]
 
 
+def test_the_manual_on_aws_dms() -> None:
+    (block,) = blocks("From AWS DMS")
+    exec(compile(block, "README.md", "exec"), {"dbferry": dbferry})
+    with closing(sqlite3.connect("copy.db")) as connection:
+        found = connection.execute("SELECT * FROM orders")
+        assert [column[0] for column in found.description] == ["ID", "CUSTOMER", "TOTAL", "PLACED"]
+        assert [row[0] for row in found.fetchall()] == [2, 3]
+
+
 @pytest.mark.parametrize("module", [reading, writing], ids=["reading", "writing"])
 def test_docstrings(module: ModuleType) -> None:
     failed, tried = doctest.testmod(module)

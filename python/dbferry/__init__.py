@@ -13,13 +13,14 @@ from importlib import import_module
 from typing import TYPE_CHECKING
 
 from dbferry import _native
-from dbferry.errors import DbferryError
+from dbferry.errors import DbferryError, RequestError
 from dbferry.progress import Progress
 from dbferry.report import Report
 from dbferry.task import DEFAULT_ENGINE, Partitions, Prepare, Style, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
+    from pathlib import Path
 
     from dbferry.assessment.report import Assessment
     from dbferry.items import Plan
@@ -81,18 +82,22 @@ def migrate(
     range_mb: int | None = None,
     range_rows: int | None = None,
     large_values_mb: int | None = None,
+    dms_mappings: Mapping[str, object] | str | Path | None = None,
+    dms_settings: Mapping[str, object] | str | Path | None = None,
     progress: ProgressCallback | None = None,
 ) -> Report:
     """Moves tables from one database to another and compares the counts.
 
-    The options are those of `Task`. `progress` is called about ten times a second with a `Progress`; what it
+    The options are those of `Task`; `dms_mappings` and `dms_settings` are AWS DMS's JSON, for which `Task.from_dms`
+    stands, and which the options replace where they say otherwise. `progress` is called about ten times a second with a `Progress`; what it
     raises stops the run. Raises a `DbferryError`; one that came after the copy had begun has the `Report` so
     far as its `report`.
     """
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
         on_loss=on_loss, partitions=partitions, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
-        range_rows=range_rows, large_values_mb=large_values_mb,
+        range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
+        dms_settings=dms_settings,
     )  # fmt: skip
     return task.run(progress=progress)
 
@@ -109,11 +114,14 @@ def plan(
     partitions: Partitions | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
     style: Style | None = None,
+    dms_mappings: Mapping[str, object] | str | Path | None = None,
+    dms_settings: Mapping[str, object] | str | Path | None = None,
 ) -> Plan:
     """What `migrate` would do with the same arguments; moves nothing."""
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, partitions=partitions, rules=rules, style=style,
+        on_loss=on_loss, partitions=partitions, rules=rules, style=style, dms_mappings=dms_mappings,
+        dms_settings=dms_settings,
     ).plan()  # fmt: skip
 
 
@@ -138,9 +146,21 @@ def assess(
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
         on_loss=on_loss, partitions=partitions, workers=workers,
+        dms_mappings=None, dms_settings=None,
     ).assess(sample=sample)  # fmt: skip
 
 
-def _task(source: str, target: str, **options: object) -> Task:
+def _task(
+    source: str,
+    target: str,
+    *,
+    dms_mappings: Mapping[str, object] | str | Path | None,
+    dms_settings: Mapping[str, object] | str | Path | None,
+    **options: object,
+) -> Task:
     given = {name: value for name, value in options.items() if value is not None}
+    if dms_mappings is not None:
+        return Task.from_dms(source, target, dms_mappings, dms_settings, **given)
+    if dms_settings is not None:
+        raise RequestError("`dms_settings` are nothing without `dms_mappings`")
     return Task.of(source=source, target=target, **given)

@@ -108,6 +108,10 @@ RangeRows = Annotated[
 LargeValuesMb = Annotated[
     int | None, typer.Option(help="Megabytes of large values that may be in flight at once")
 ]
+DmsMappings = Annotated[
+    Path | None, typer.Option(help="AWS DMS's table mappings (JSON), taken as they are")
+]
+DmsSettings = Annotated[Path | None, typer.Option(help="AWS DMS's task settings (JSON)")]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON result on stdout")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary")]
 
@@ -142,6 +146,8 @@ def migrate(
     range_mb: RangeMb = None,
     range_rows: RangeRows = None,
     large_values_mb: LargeValuesMb = None,
+    dms_mappings: DmsMappings = None,
+    dms_settings: DmsSettings = None,
     as_json: Json = False,
     quiet: Quiet = False,
 ) -> None:
@@ -149,7 +155,8 @@ def migrate(
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
         on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
-        range_rows=range_rows, large_values_mb=large_values_mb,
+        range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
+        dms_settings=dms_settings,
     )  # fmt: skip
     move(task, as_json=as_json, quiet=quiet)
 
@@ -169,13 +176,16 @@ def plan(
     range_mb: RangeMb = None,
     range_rows: RangeRows = None,
     large_values_mb: LargeValuesMb = None,
+    dms_mappings: DmsMappings = None,
+    dms_settings: DmsSettings = None,
     as_json: Json = False,
 ) -> None:
     """Print what a migration would do, table by table and column by column; move nothing."""
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
         on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
-        range_rows=range_rows, large_values_mb=large_values_mb,
+        range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
+        dms_settings=dms_settings,
     )  # fmt: skip
     made = task.plan()
     if as_json:
@@ -257,6 +267,22 @@ def demo(
         move(Task.of(source=f"sqlite:///{source}", target=target), as_json=False, quiet=quiet)
 
 
+@app.command("convert-dms")
+def convert_dms(
+    mappings: Annotated[Path, typer.Argument(help="AWS DMS's table mappings (JSON)")],
+    settings: Annotated[
+        Path | None, typer.Argument(help="AWS DMS's task settings (JSON)", show_default=False)
+    ] = None,
+) -> None:
+    """Print the task file that says what AWS DMS's JSON says; what has no counterpart is named in it."""
+    from dbferry.mapping.dms.task import convert, task_file
+
+    made = convert(mappings, settings)
+    sys.stdout.write(task_file(made))
+    for warning in made.warnings:
+        sys.stderr.write(f"warning: {warning}\n")
+
+
 @app.command()
 def schema() -> None:
     """Print the JSON Schema of a task file."""
@@ -287,6 +313,13 @@ def _task(source: str, target: str | None, **options: Any) -> Task:
     given = {name: value for name, value in options.items() if value is not None}
     if "schemas" in given:
         given["schemas"] = dict(_pair(text) for text in given["schemas"])
+    mappings, settings = given.pop("dms_mappings", None), given.pop("dms_settings", None)
+    if settings is not None and mappings is None:
+        raise RequestError("--dms-settings are nothing without --dms-mappings")
+    if mappings is not None:
+        if target is None:
+            raise RequestError("--dms-mappings need SOURCE and TARGET, and no task file")
+        return Task.from_dms(source, target, mappings, settings, **given)
     if target is None:
         if "://" in source:
             raise RequestError("the target is missing", hint="dbferry migrate SOURCE TARGET")

@@ -17,8 +17,10 @@ class Phrases(Protocol):
     """Each gives an expression; nothing where the engine has no words for it."""
 
     def constant(self, value: str | bool | float) -> str: ...
-    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
-        """A moment in UTC, and its type where the engine can't tell it from the expression."""
+    def moment(self, moment: datetime, *, wall: bool) -> tuple[str, NativeType | None]:
+        """A moment in UTC, and its type where the engine can't tell it from the expression; with `wall` the clock's
+        reading alone.
+        """
 
     def as_text(self, value: str) -> str: ...
     def length(self, text: str) -> str:
@@ -34,9 +36,9 @@ class Phrases(Protocol):
     def hmac(self, text: str, key: bytes) -> str | None:
         """HMAC-SHA-256 as 64 hexadecimal digits in lower case, of the text in UTF-8."""
 
-    def scramble(self, text: str, key: bytes, longest: int | None) -> str | None:
-        """Every digit and ASCII letter another, that the key, the whole text and its place choose; what is beyond
-        ASCII becomes x. `longest` is the length that the text's column is declared with.
+    def scramble(self, text: str, key: bytes, longest: int | None, *, letters: bool) -> str | None:
+        """Every digit another, that the key, the whole text and its place choose; with `letters` ASCII letters too,
+        and what is beyond ASCII becomes x. `longest` is the length that the text's column is declared with.
         """
 
     def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:
@@ -51,7 +53,7 @@ class PlainPhrases:
     def constant(self, value: str | bool | float) -> str:
         return str(value) if not isinstance(value, str) else "'" + value.replace("'", "''") + "'"
 
-    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
+    def moment(self, moment: datetime, *, wall: bool) -> tuple[str, NativeType | None]:
         return self.constant(moment.isoformat(sep=" ")), None
 
     def as_text(self, value: str) -> str:
@@ -72,7 +74,7 @@ class PlainPhrases:
     def hmac(self, text: str, key: bytes) -> str | None:
         return None
 
-    def scramble(self, text: str, key: bytes, longest: int | None) -> str | None:
+    def scramble(self, text: str, key: bytes, longest: int | None, *, letters: bool) -> str | None:
         return None
 
     def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:

@@ -22,7 +22,15 @@ from dbferry.schema.clauses import Clauses, ClauseWriter, settle
 from dbferry.schema.sequences import SequenceWriter, with_schema
 from dbferry.schema.trial import try_clauses
 from dbferry.schema.views import ViewWriter
-from dbferry.selection import Destination, Options, Prepare, destination, read_rules, select
+from dbferry.selection import (
+    Destination,
+    Options,
+    Prepare,
+    destination,
+    read_rules,
+    select,
+    unmatched,
+)
 
 __all__ = ["ColumnItem", "Ddl", "Plan", "TableItem", "make_plan"]
 
@@ -53,8 +61,12 @@ class _Planner:
         pair = self.pair
         pair.rules, faults = read_rules(pair.options.on_loss)
         rename_schemas(pair)
+        missed = unmatched(pair.source, pair.options)
         tables, more = select(pair.source, pair.options)
-        pair.faults += [*faults, *more]
+        if pair.options.first_wins:
+            pair.notes += [fault.message for fault in missed]
+            missed = []
+        pair.faults += [*faults, *missed, *more]
         if not tables and not pair.faults:
             pair.source_fault("the source has no tables to move")
         if pair.ends[0].family == pair.ends[1].family:
@@ -104,7 +116,7 @@ class _Planner:
             target_engine=pair.target.engine,
             tables=(),
             faults=tuple(pair.faults),
-            notes=tuple(pair.notes),
+            notes=(*pair.options.notes, *pair.notes),
         )
 
     def _place(self, table: Table) -> Destination:
@@ -118,7 +130,12 @@ class _Planner:
         notes = list(one.source_notes(pair.source_session, pair.source, pair.target))
         if pair.target_session is not None:
             notes += other.target_notes(pair.target_session)
-        return [*notes, *pair.notes, *(f"not moved: {what}" for what in pair.source.skipped)]
+        return [
+            *pair.options.notes,
+            *notes,
+            *pair.notes,
+            *(f"not moved: {what}" for what in pair.source.skipped),
+        ]
 
     def _objects(self, schemas: list[str | None]) -> list[str]:
         """Statements that make the schemas and types which the target lacks."""

@@ -29,7 +29,7 @@ from dbferry.errors import (
 from dbferry.finish import Finish
 from dbferry.items import Plan, TableItem
 from dbferry.load import load
-from dbferry.mapping.task import losses, named_schemas, withholding
+from dbferry.mapping.task import losses, met_schemas, named_schemas, withholding
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback, Reading
@@ -99,6 +99,9 @@ class _Run:
         options = options_of(task, sample=sample)
         theirs, ours = named_schemas(task)
         one = read_catalog(source, reading, "source", theirs)
+        if met := met_schemas(task, one.schemas):
+            one = read_catalog(source, reading, "source", [*theirs, *met])
+            ours += met
         other = read_catalog(target, writing, "target", ours)
         return cls(
             task, source, target, reading, writing, make_plan(one, other, options, reading, writing)
@@ -292,7 +295,7 @@ def options_of(task: Task, *, sample: bool) -> Options:
         tables=task.tables, exclude=task.exclude, schemas=task.schemas,
         prepare=Prepare(task.prepare), on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
         rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
-        partitions=task.partitions,
+        partitions=task.partitions, notes=task.notes,
     )  # fmt: skip
 
 

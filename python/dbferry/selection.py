@@ -42,6 +42,8 @@ class Options:
     rules: Sequence[Rule] = ()
     first_wins: bool = False
     """True when of two rules for one thing the first is followed, and one that finds nothing is a note."""
+    notes: Sequence[str] = ()
+    """What is said about the request itself."""
     range_bytes: int = 64 << 20
     sample: bool = False
     """True when a part of a large table's rows may stand for all in the plan."""
@@ -76,8 +78,8 @@ def _matches(wanted: re.Pattern[str], table: Table) -> bool:
     return bool(wanted.fullmatch(table.name) or wanted.fullmatch(table.label))
 
 
-def select(source: Catalog, options: Options) -> tuple[list[Table], list[DbferryError]]:
-    """The tables to move, and a fault for every pattern that matches nothing."""
+def unmatched(source: Catalog, options: Options) -> list[DbferryError]:
+    """A fault for every pattern that matches nothing."""
     faults: list[DbferryError] = []
     for text in (*options.tables, *options.exclude):
         if not any(_matches(pattern(text), table) for table in source.tables):
@@ -91,12 +93,18 @@ def select(source: Catalog, options: Options) -> tuple[list[Table], list[Dbferry
                     hint=f"did you mean `{near[0]}`?"
                     if near
                     else (
-                        "write it as table or schema.table; * and ? stand for any characters, [ab] for one of these"
+                        "write it as table or schema.table; * and ? stand for any characters, "
+                        "[ab] for one of these"
                     ),
                 )
             )
+    return faults
+
+
+def select(source: Catalog, options: Options) -> tuple[list[Table], list[DbferryError]]:
+    """The tables to move, and a fault for every schema that isn't there."""
     present = {*source.schemas, source.default_schema}
-    faults += [
+    faults: list[DbferryError] = [
         RequestError(f"the source has no schema `{schema}`", side="source", engine=source.engine)
         for schema in options.schemas
         if schema not in present

@@ -9,12 +9,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
 
 from dbferry.errors import RequestError
+from dbferry.invalid import Place, explain
 from dbferry.mapping.rules import VERBS, Rule
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from dbferry.assessment.report import Assessment
     from dbferry.items import Plan
     from dbferry.progress import ProgressCallback
@@ -139,12 +142,39 @@ class Task(BaseModel):
         return cls.of(**{**_substitute(content), **changes})
 
     @classmethod
+    def from_dms(
+        cls,
+        source: str,
+        target: str,
+        mappings: Mapping[str, Any] | str | Path,
+        settings: Mapping[str, Any] | str | Path | None = None,
+        **changes: Any,
+    ) -> Self:
+        """A task from table mappings and task settings of AWS DMS, each as a document or as the path of one.
+
+        `changes` replace what they say. What is not used of them is in `notes`, in the plan and in the report.
+        """
+        from dbferry.mapping.dms.task import convert, keyed
+
+        made = convert(mappings, settings)
+        task = cls.of(source=source, target=target, **{**keyed(made.fields), **changes})
+        task._notes = made.warnings  # noqa: SLF001  (its own)
+        return task
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is said about the task itself."""
+        return self._notes
+
+    @classmethod
     def of(cls, **fields: Any) -> Self:
         """Builds a task; raises RequestError naming every field that is wrong."""
         try:
             return cls(**fields)
         except ValidationError as error:
-            raise RequestError(_explain(error)) from None
+            raise RequestError(explain(error, "the task", _known)) from None
+
+    _notes: tuple[str, ...] = PrivateAttr(())
 
     def plan(self) -> Plan:
         """What would happen, table by table and column by column; moves nothing."""
@@ -198,24 +228,6 @@ def _variable(match: re.Match[str]) -> str:
     return value
 
 
-def _explain(error: ValidationError) -> str:
-    parts = []
-    for fault in error.errors(include_url=False, include_input=False, include_context=False):
-        field = ".".join(str(step) for step in fault["loc"])
-        if fault["type"] == "extra_forbidden":
-            parts.append(f"unknown field `{field}`{_nearest(fault['loc'])}")
-        elif fault["type"] == "missing":
-            parts.append(f"the field `{field}` is missing")
-        else:
-            message = fault["msg"]
-            parts.append(f"the field `{field}`: {message[0].lower()}{message[1:]}")
-    return "the task is wrong: " + "; ".join(parts)
-
-
-def _nearest(place: tuple[int | str, ...]) -> str:
-    from difflib import get_close_matches
-
+def _known(place: Place) -> list[str]:
     verb = next((step for step in place if step in VERBS), None)
-    model = VERBS[verb] if isinstance(verb, str) else Task
-    near = get_close_matches(str(place[-1]), list(model.model_fields), n=1)
-    return f" (did you mean `{near[0]}`?)" if near else ""
+    return list((VERBS[verb] if isinstance(verb, str) else Task).model_fields)

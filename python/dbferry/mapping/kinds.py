@@ -69,6 +69,13 @@ def _decimal(first: str | None, second: str | None) -> Canonical | None:
     return Canonical(kind=Kind.DECIMAL, precision=precision, scale=scale)
 
 
+def is_of(found: Canonical, wanted: Canonical) -> bool:
+    """True when a column's type is the one that is named, whatever its size."""
+    if wanted.kind in (Kind.DECIMAL, Kind.NUMERIC):
+        return found.kind in (Kind.DECIMAL, Kind.NUMERIC)
+    return found.kind is wanted.kind and wanted.bits in (0, found.bits)
+
+
 def castable(kind: Kind, wanted: Kind) -> bool:
     return wanted is Kind.TEXT or kind in FROM.get(wanted, {wanted})
 

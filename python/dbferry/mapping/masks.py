@@ -79,8 +79,9 @@ def _hashed(one: Engine, column: Column, kind: Kind, rule: Mask) -> Masked | str
 def _text(one: Engine, column: Column, rule: Mask) -> str | None:
     phrases = one.phrases
     text = phrases.as_text(one.quote(column.name))
-    if rule.how == "scramble":
-        return phrases.scramble(text, _key(rule), column.native.length)
+    if rule.key is not None:
+        letters = rule.how == "scramble"
+        return phrases.scramble(text, _key(rule), column.native.length, letters=letters)
     if rule.how == "digits":
         for digit in "0123456789":
             text = f"replace({text}, {phrases.constant(digit)}, {phrases.constant(rule.mark)})"
@@ -97,8 +98,9 @@ def _text(one: Engine, column: Column, rule: Mask) -> str | None:
 
 
 def _no_words(one: Engine, column: Column, rule: Mask) -> str:
-    if rule.how == "scramble" and one.phrases.hmac("", b"") is not None:
-        return f"{one.name} scrambles text of a declared length of 1000 characters at most"
+    if rule.key is not None and rule.how != "hash" and one.phrases.hmac("", b"") is not None:
+        most = 1000 if rule.how == "scramble" else 250
+        return f"{one.name} does it for text of a declared length of {most} characters at most"
     return f"{one.name} can't compute `{rule.how}`"
 
 

@@ -37,7 +37,7 @@ def _settled(pair: Pair, work: Work, by_place: Mapping[Place, Work]) -> Table:
         primary_key=key,
         primary_key_name=name,
         primary_index=table.primary_index if key == table.primary_key else None,
-        indexes=tuple(indexes),
+        indexes=(*indexes, *work.uniques),
         foreign_keys=tuple(key for key in foreign if key is not None),
         left_out=(*table.left_out, *work.left_out),
     )
@@ -46,7 +46,7 @@ def _settled(pair: Pair, work: Work, by_place: Mapping[Place, Work]) -> Table:
 def _primary(work: Work) -> tuple[tuple[str, ...], str | None]:
     table = work.table
     if work.key is not None:
-        return work.key, None
+        return work.key, work.key_name
     why = work.gone(table.primary_key)
     if why:
         work.left_out.append(f"primary key of {table.label} ({why})")

@@ -69,6 +69,12 @@ class Filter(_Rule):
         return self
 
 
+class _OfColumns(_Rule):
+    of: Annotated[
+        str | None, Field(description="Only columns of this type, by the names that `cast` has")
+    ] = None
+
+
 class _Rename(_Rule):
     to: Annotated[
         str | None,
@@ -89,11 +95,11 @@ class _Rename(_Rule):
 
     @model_validator(mode="after")
     def _something(self) -> Self:
-        if not self.model_fields_set - {self.verb}:
+        if not self.model_fields_set - {self.verb, "of"}:
             raise ValueError("how the name changes is missing: `to`, `prefix`, `case` …")
         if self.to is not None and (self.strip_prefix is not None or self.strip_suffix is not None):
             raise ValueError("`to` gives the whole name, and nothing is stripped from it")
-        if self.to is not None and self.to.count("*") > self.about.count("*"):
+        if self.to is not None and self.to.count("*") > self.about.rpartition(".")[2].count("*"):
             raise ValueError("`to` has more * than the pattern")
         return self
 
@@ -110,19 +116,19 @@ class RenameTable(_Rename):
     rename_table: Annotated[str, Field(description="Tables")]
 
 
-class RenameColumn(_Rename):
+class RenameColumn(_Rename, _OfColumns):
     verb = "rename_column"
     rename_column: Annotated[str, Field(description="Columns")]
 
 
-class Remove(_Rule):
+class Remove(_OfColumns):
     """These columns don't move; keys and indexes on them neither."""
 
     verb = "remove"
     remove: Annotated[str, Field(description="Columns")]
 
 
-class Keep(_Rule):
+class Keep(_OfColumns):
     """Of a table that has such columns, no other moves."""
 
     verb = "keep"
@@ -130,7 +136,7 @@ class Keep(_Rule):
 
 
 class Add(_Rule):
-    """A column more."""
+    """A column more; without anything that gives it values they are NULL."""
 
     verb = "add"
     add: Annotated[str, Field(description="Tables and the new column, as `table.column`")]
@@ -138,16 +144,23 @@ class Add(_Rule):
     expression: Annotated[
         str | None, Field(description="The source's SQL, over the table's columns")
     ] = None
+    dms_expression: Annotated[
+        str | None, Field(description="An expression as AWS DMS has it, such as $first || $last")
+    ] = None
     source: Annotated[
         Literal["schema", "table", "load_time"] | None,
         Field(description="The name of the row's schema or table, or when the run began (UTC)"),
     ] = None
+    type: Annotated[str | None, Field(description="As `cast` has it")] = None
 
     @model_validator(mode="after")
     def _one(self) -> Self:
-        given = [self.value, self.expression, self.source]
-        if sum(what is not None for what in given) != 1:
-            raise ValueError("one of `value`, `expression` and `source` is wanted")
+        given = [self.value, self.expression, self.dms_expression, self.source]
+        count = sum(what is not None for what in given)
+        if count > 1 or (count == 0 and self.type is None):
+            raise ValueError(
+                "one of `value`, `expression`, `dms_expression` and `source`, or a `type`, is wanted"
+            )
         return self
 
 
@@ -159,7 +172,7 @@ class Set(_Rule):
     expression: Annotated[str, Field(description="The source's SQL, over the table's columns")]
 
 
-class Cast(_Rule):
+class Cast(_OfColumns):
     """A column gets another type; a value that doesn't fit it stops the run, unless `on_loss` says otherwise."""
 
     verb = "cast"
@@ -179,6 +192,14 @@ class Key(_Rule):
     verb = "key"
     key: Annotated[str, Field(description="Tables")]
     columns: Annotated[list[str], Field(description="By their names in the source; none: no key")]
+    name: Annotated[str | None, Field(min_length=1, description="What it is called")] = None
+    unique: Annotated[bool, Field(description="A unique key besides the primary one")] = False
+
+    @model_validator(mode="after")
+    def _unique(self) -> Self:
+        if self.unique and not self.columns:
+            raise ValueError("a unique key has columns")
+        return self
 
 
 class Merge(_Rule):
@@ -189,7 +210,7 @@ class Merge(_Rule):
     into: Annotated[str, Field(description="The target's table, as `table` or `schema.table`")]
 
 
-class Mask(_Rule):
+class Mask(_OfColumns):
     """What a column holds doesn't reach the target. NULL stays NULL, but with `fixed`."""
 
     verb = "mask"
@@ -199,7 +220,7 @@ class Mask(_Rule):
         Field(
             description="null: nothing; fixed: `value`; hash: HMAC-SHA-256 under `key`, equal for equal values; "
             "sha256: without a key, which can be guessed; partial: `first` and `last` characters stay, the others "
-            "become `mark`; digits: each becomes `mark`; scramble: digits and ASCII letters become others of their "
+            "become `mark`; digits: each becomes `mark`, or under `key` another digit; scramble: digits and ASCII letters become others of their "
             "kind under `key`, equal for equal values"
         ),
     ]
@@ -219,14 +240,16 @@ class Mask(_Rule):
     def _complete(self) -> Self:
         takes = {
             "fixed": {"value"}, "hash": {"key"}, "scramble": {"key"},
-            "partial": {"first", "last", "mark"}, "digits": {"mark"},
+            "partial": {"first", "last", "mark"}, "digits": {"mark", "key"},
         }.get(self.how, set())  # fmt: skip
-        extra = sorted(self.model_fields_set - {"mask", "how"} - takes)
+        extra = sorted(self.model_fields_set - {"mask", "how", "of"} - takes)
         if extra:
             raise ValueError(f"`{self.how}` takes no `{extra[0]}`")
         if "value" in takes and self.value is None:
             raise ValueError("`fixed` needs a `value`")
-        if "key" in takes:
+        if self.how == "digits" and {"mark", "key"} <= self.model_fields_set:
+            raise ValueError("`digits` takes `mark` or `key`")
+        if "key" in takes and (self.how != "digits" or self.key is not None):
             secret = self.key.get_secret_value() if self.key else ""
             if "${" in secret:
                 raise ValueError("the `key` is the name of a variable that nobody has put in")

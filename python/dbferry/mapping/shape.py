@@ -15,11 +15,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 
-from dbferry.catalog import Column, NativeType, Table
+from dbferry.catalog import Column, Index, NativeType, Part, Table
 from dbferry.errors import DbferryError
+from dbferry.mapping.adding import added
 from dbferry.mapping.build import build
-from dbferry.mapping.kinds import canonical
-from dbferry.mapping.masks import mask, native_of
+from dbferry.mapping.kinds import canonical, is_of
+from dbferry.mapping.masks import mask
 from dbferry.mapping.merging import merged
 from dbferry.mapping.references import settle
 from dbferry.mapping.renaming import meets, renamed
@@ -44,7 +45,6 @@ from dbferry.mapping.rules import (
 from dbferry.mapping.work import Cell, Work
 from dbferry.pair import Pair
 from dbferry.selection import pattern
-from dbferry.types import Canonical, Kind
 
 OPERATORS = {"eq": "=", "noteq": "<>", "lte": "<=", "gte": ">="}
 
@@ -62,7 +62,11 @@ def rename_schemas(pair: Pair) -> None:
             if name and (met := pattern(rule.rename_schema).fullmatch(name))
         ]
         if not pair.ends[1].has_schemas:
-            pair.fault(f"rule {number} ({rule}): {pair.target.engine} has no schemas")
+            said = f"rule {number} ({rule}): {pair.target.engine} has no schemas"
+            if pair.options.first_wins:
+                pair.notes.append(said)
+                continue
+            pair.fault(said)
         if not found:
             _unmatched(pair, number, rule, list(present))
         for name, met in found:
@@ -108,7 +112,8 @@ class _Shaper:
         self._keeps: list[tuple[str, Keep]] = []
 
     def apply(self) -> None:
-        for number, rule in enumerate(self.pair.options.rules, start=1):
+        numbered = enumerate(self.pair.options.rules, start=1)
+        for number, rule in sorted(numbered, key=lambda each: _turn(each[1])):
             if isinstance(rule, RenameSchema):
                 continue
             matched = self._apply(f"rule {number} ({rule})", rule)
@@ -119,7 +124,14 @@ class _Shaper:
     def _apply(self, label: str, rule: Rule) -> bool:
         match rule:
             case RenameColumn() | Remove() | Keep() | Set() | Cast() | Mask() | Loss():
-                found = list(self._columns(rule.about))
+                of = None if isinstance(rule, Set | Loss) or rule.of is None else canonical(rule.of)
+                if not isinstance(rule, Set | Loss) and rule.of is not None and of is None:
+                    self.pair.source_fault(f"{label}: there is no type `{rule.of}`")
+                found = [
+                    (work, cell, met)
+                    for work, cell, met in self._columns(rule.about)
+                    if of is None or is_of(self.one.read(cell.column, {}).canonical, of)
+                ]
                 for work, cell, met in found:
                     self._change(label, rule, work, cell, met)
             case Merge():
@@ -198,7 +210,7 @@ class _Shaper:
                 last = rule.about.rpartition(".")[2]
                 met = pattern(rule.about).fullmatch(name) or pattern(last).fullmatch(name)
                 work.name = renamed(rule, name, met)
-            case Key() if self._claim(work, label, "key"):
+            case Key() if rule.unique or self._claim(work, label, "key"):
                 self._key(label, rule, work)
 
     def _condition(self, label: str, rule: Filter, work: Work) -> str | None:
@@ -212,11 +224,17 @@ class _Shaper:
         return made if self._compiles(label, work, made) else None
 
     def _key(self, label: str, rule: Key, work: Work) -> None:
-        missing = [name for name in rule.columns if name not in work.cells]
+        there = {cell.column.name for cell in work.kept}
+        missing = [name for name in rule.columns if name not in there]
         if missing:
             self._fault(f"{label}: the table has no column `{missing[0]}`", work)
             return
-        work.key = tuple(rule.columns)
+        if rule.unique:
+            parts = tuple(Part(column=name) for name in rule.columns)
+            work.uniques.append(Index(name=rule.name, parts=parts, unique=True, constraint=True))
+            work.notes.append(f"{label}: unique ({', '.join(rule.columns)})")
+            return
+        work.key, work.key_name = tuple(rule.columns), rule.name
         work.notes.append(f"{label}: primary key ({', '.join(rule.columns)})")
 
     def _compiles(self, label: str, work: Work, expression: str) -> bool:
@@ -271,17 +289,12 @@ class _Shaper:
         cell.remarks.append(f"{label}: cast to {rule.type}")
 
     def _set(self, label: str, rule: Set, work: Work, cell: Cell) -> None:
-        if cell.added:
-            self._fault(f"{label} is about a column that a rule adds", work, cell)
-        elif self._compiles(label, work, rule.expression):
+        if self._compiles(label, work, rule.expression):
             self._compute(cell, f"(\n{rule.expression}\n)", None)
             cell.remarks.append(f"{label}: {' '.join(rule.expression.split())}")
 
     def _mask(self, label: str, rule: Mask, work: Work, cell: Cell) -> None:
         name = cell.column.name
-        if cell.added:
-            self._fault(f"{label} is about a column that a rule adds", work, cell)
-            return
         if (name, "type") in work.claims:
             self._fault(f"{label} and {work.claims[name, 'type']} are in conflict", work, cell)
         made = mask(self.one, cell.column, rule, keyed=name in work.table.keyed)
@@ -309,32 +322,31 @@ class _Shaper:
         ):
             self._fault(f"{label}: the table has a column `{name}` already", work)
             return
-        if rule.expression is not None and not self._compiles(label, work, rule.expression):
+        for mask_rule in self.pair.options.rules:
+            if isinstance(mask_rule, Mask) and self._is_about(mask_rule.mask, work, name):
+                self._fault(f"{label} adds a column that `{mask_rule}` is about", work)
+                return
+        made = added(self.pair, rule, work, self.now)
+        if isinstance(made, str):
+            self._fault(f"{label}: {made}", work)
             return
-        sql, native = self._value(rule, work)
+        if made.expression is not None and not self._compiles(label, work, made.expression):
+            return
         column = Column(
             name=name,
             position=len(work.cells) + 1,
-            native=native or NativeType(name="", text=""),
+            native=made.native or NativeType(name="", text=""),
         )
         # A column of this name that a rule removes makes room for it.
-        work.cells[name] = Cell(column, sql, described=native is None, added=True)
-        work.cells[name].remarks.append(f"{label}: added")
+        cell = Cell(column, made.sql, described=made.native is None, added=True)
+        cell.type = canonical(rule.type) if rule.type and made.sql != "NULL" else None
+        cell.remarks.append(f"{label}: added")
+        work.cells[name] = cell
 
-    def _value(self, rule: Add, work: Work) -> tuple[str, NativeType | None]:
-        phrases = self.one.phrases
-        if rule.expression is not None:
-            return f"(\n{rule.expression}\n)", None
-        if rule.source == "load_time":
-            return phrases.moment(self.now)
-        names = {"schema": work.table.schema, "table": work.table.name}
-        value = names[rule.source] if rule.source else rule.value
-        if not isinstance(value, str):
-            return phrases.constant(value if value is not None else ""), None
-        # Room for the names of other tables, should they be merged.
-        length = 64 if rule.source else None
-        text = native_of(self.one, Canonical(kind=Kind.TEXT, length=length))
-        return phrases.as_text(phrases.constant(value)), text
+    def _is_about(self, text: str, work: Work, name: str) -> bool:
+        table, dot, column = text.rpartition(".")
+        met = meets(table if dot else "*", work.table.name, work.table.label)
+        return bool(met and pattern(column).fullmatch(name))
 
     def _drop_others(self) -> None:
         """What isn't kept, in tables of which something is."""
@@ -349,6 +361,11 @@ class _Shaper:
                 ):
                     cell.removed = label
                     work.notes.append(f"{label}: column {name} does not move")
+
+
+def _turn(rule: Rule) -> int:
+    """Columns are added when tables have their names, and keys given when all columns are there."""
+    return 2 if isinstance(rule, Key) else 1 if isinstance(rule, Add) else 0
 
 
 def _comparison(name: str, condition: Condition, constant: Callable[[Constant], str]) -> str:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from dbferry.errors import DbferryError
 from dbferry.mapping.masks import secrets
 from dbferry.mapping.rules import Loss, Mask, Merge, RenameSchema, Rule
+from dbferry.selection import pattern
 
 if TYPE_CHECKING:
     from dbferry.task import Task
@@ -39,6 +40,15 @@ def named_schemas(task: Task) -> tuple[list[str], list[str]]:
                 pass
     theirs |= dict.fromkeys(name for name in named if not WILD & set(name))
     return [name for name in theirs if name], [name for name in ours if name]
+
+
+def met_schemas(task: Task, present: Sequence[str]) -> list[str]:
+    """Schemas that AWS DMS would look into, for a pattern of the selection meets them."""
+    if task.style != "dms":
+        return []
+    wanted = [table.rpartition(".")[0] for table in task.tables]
+    patterns = [pattern(name) for name in wanted if name and WILD & set(name)]
+    return [name for name in present if any(each.fullmatch(name) for each in patterns)]
 
 
 @contextmanager

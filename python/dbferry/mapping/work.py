@@ -39,6 +39,9 @@ class Work:
     schema: str | None = None
     key: tuple[str, ...] | None = None
     """The primary key that a rule gives it."""
+    key_name: str | None = None
+    uniques: list[Index] = field(default_factory=list)
+    """Unique keys that rules add."""
     claims: dict[tuple[str, ...], str] = field(default_factory=dict)
     """What of it a rule has decided already, and which one."""
     notes: list[str] = field(default_factory=list)

@@ -9,15 +9,17 @@ from dbferry.engines.mysql.ddl import literal
 from dbferry.phrases import PlainPhrases, pads
 
 SCRAMBLED = 1_000
-"""Characters that can be scrambled: GROUP_CONCAT cuts what is longer than 1024 bytes by default."""
+"""Bytes that can be scrambled: GROUP_CONCAT cuts what is longer than 1024 by default."""
+BYTES_PER_CHARACTER = 4
 SCRAMBLE = """IF({text} = '', '', (SELECT GROUP_CONCAT(CASE
-  WHEN LENGTH(SUBSTR({text}, c.place, 1)) > 1 THEN 'x'
-  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 48 AND 57 THEN CHAR(48 + {byte} % 10 USING utf8mb4)
-  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 97 AND 122 THEN CHAR(97 + {byte} % 26 USING utf8mb4)
-  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 65 AND 90 THEN CHAR(65 + {byte} % 26 USING utf8mb4)
+  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 48 AND 57 THEN CHAR(48 + {byte} % 10 USING utf8mb4){letters}
   ELSE SUBSTR({text}, c.place, 1) END ORDER BY c.place SEPARATOR '')
 FROM JSON_TABLE(CONCAT('[0', REPEAT(',0', CHAR_LENGTH({text}) - 1), ']'),
                 '$[*]' COLUMNS (place FOR ORDINALITY)) AS c))"""
+LETTERS = """
+  WHEN LENGTH(SUBSTR({text}, c.place, 1)) > 1 THEN 'x'
+  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 97 AND 122 THEN CHAR(97 + {byte} % 26 USING utf8mb4)
+  WHEN ORD(SUBSTR({text}, c.place, 1)) BETWEEN 65 AND 90 THEN CHAR(65 + {byte} % 26 USING utf8mb4)"""
 BYTE = "CONV(SUBSTR({hash}, (c.place - 1) % 32 * 2 + 1, 2), 16, 10)"
 
 
@@ -27,7 +29,7 @@ class MysqlPhrases(PlainPhrases):
             return literal(value)
         return str(int(value)) if isinstance(value, bool) else repr(value)
 
-    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
+    def moment(self, moment: datetime, *, wall: bool) -> tuple[str, NativeType | None]:
         return f"TIMESTAMP'{moment.replace(tzinfo=None).isoformat(sep=' ')}'", None
 
     def as_text(self, value: str) -> str:
@@ -49,8 +51,9 @@ class MysqlPhrases(PlainPhrases):
         inner, outer = (f"X'{pad}'" for pad in pads(key))
         return f"SHA2(CONCAT({outer}, UNHEX(SHA2(CONCAT({inner}, {text}), 256))), 256)"
 
-    def scramble(self, text: str, key: bytes, longest: int | None) -> str | None:
-        if longest is None or longest > SCRAMBLED:
+    def scramble(self, text: str, key: bytes, longest: int | None, *, letters: bool) -> str | None:
+        if longest is None or longest * (1 if letters else BYTES_PER_CHARACTER) > SCRAMBLED:
             return None
         byte = BYTE.format(hash=self.hmac(text, key))
-        return SCRAMBLE.format(text=text, byte=byte)
+        others = LETTERS.format(text=text, byte=byte) if letters else ""
+        return SCRAMBLE.format(text=text, byte=byte, letters=others)

@@ -13,14 +13,16 @@ CUTS_BY_PLACE = 14
 """The version from which on a condition on places is no scan of the whole table."""
 MOST_PARTS = 1_024
 SCRAMBLE = """CASE WHEN {text} IS NOT NULL THEN (SELECT coalesce(string_agg(CASE
-  WHEN octet_length(convert_to(c.one, 'UTF8')) > 1 THEN 'x'
-  WHEN c.one COLLATE "C" BETWEEN '0' AND '9' THEN chr(48 + c.byte % 10)
-  WHEN c.one COLLATE "C" BETWEEN 'a' AND 'z' THEN chr(97 + c.byte % 26)
-  WHEN c.one COLLATE "C" BETWEEN 'A' AND 'Z' THEN chr(65 + c.byte % 26)
+  WHEN c.one COLLATE "C" BETWEEN '0' AND '9' THEN chr(48 + c.byte % 10){letters}
   ELSE c.one END, '' ORDER BY c.place), '')
 FROM (SELECT u.one, u.place, get_byte(k.hash, ((u.place - 1) % 32)::int) AS byte
       FROM (SELECT decode({hash}, 'hex') AS hash) AS k,
            unnest(string_to_array({text}, NULL)) WITH ORDINALITY AS u (one, place)) AS c) END"""
+
+LETTERS = """
+  WHEN octet_length(convert_to(c.one, 'UTF8')) > 1 THEN 'x'
+  WHEN c.one COLLATE "C" BETWEEN 'a' AND 'z' THEN chr(97 + c.byte % 26)
+  WHEN c.one COLLATE "C" BETWEEN 'A' AND 'Z' THEN chr(65 + c.byte % 26)"""
 
 
 class PostgresqlPhrases:
@@ -29,7 +31,9 @@ class PostgresqlPhrases:
             return literal(value)
         return str(value).upper() if isinstance(value, bool) else repr(value)
 
-    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
+    def moment(self, moment: datetime, *, wall: bool) -> tuple[str, NativeType | None]:
+        if wall:
+            return f"{literal(moment.replace(tzinfo=None).isoformat(sep=' '))}::timestamp", None
         return f"{literal(moment.isoformat(sep=' '))}::timestamptz", None
 
     def as_text(self, value: str) -> str:
@@ -51,8 +55,9 @@ class PostgresqlPhrases:
         inner, outer = (f"decode('{pad}', 'hex')" for pad in pads(key))
         return f"encode(sha256({outer} || sha256({inner} || convert_to({text}, 'UTF8'))), 'hex')"
 
-    def scramble(self, text: str, key: bytes, longest: int | None) -> str | None:
-        return SCRAMBLE.format(hash=self.hmac(text, key), text=text)
+    def scramble(self, text: str, key: bytes, longest: int | None, *, letters: bool) -> str | None:
+        others = LETTERS if letters else ""
+        return SCRAMBLE.format(hash=self.hmac(text, key), text=text, letters=others)
 
     def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:
         """By place, as the engine cuts a table that no rule is for. The last part has no end: rows are added there."""

@@ -16,7 +16,9 @@ class SqlitePhrases(PlainPhrases):
             return literal(value)
         return str(int(value)) if isinstance(value, bool) else repr(value)
 
-    def moment(self, moment: datetime) -> tuple[str, NativeType | None]:
+    def moment(self, moment: datetime, *, wall: bool) -> tuple[str, NativeType | None]:
+        if wall:
+            return literal(moment.replace(tzinfo=None).isoformat(sep=" ")), native("TIMESTAMP")
         return literal(moment.isoformat(sep=" ")), native("TIMESTAMPTZ")
 
     def as_text(self, value: str) -> str:

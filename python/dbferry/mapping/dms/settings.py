@@ -1,0 +1,176 @@
+"""Task settings of AWS DMS → fields of a task. Every key is either taken, or named with what happens instead."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from difflib import get_close_matches
+from typing import Any
+
+from dbferry.errors import RequestError
+
+PREPARE = {"DO_NOTHING": "append", "DROP_AND_CREATE": "drop", "TRUNCATE_BEFORE_LOAD": "truncate"}
+MOST_WORKERS = 256
+
+LOADS = "is about changes after the load, which dbferry doesn't follow"
+STREAMS = "is for targets that are streams or files"
+WHOLE = "is not used: values of any size move whole, and none is cut"
+MEMORY = "is not used: memory is bounded by batch_rows and large_values_mb"
+STRICT = "is not used: a value that doesn't fit stops the run unless on_loss says otherwise, and no row is skipped"
+COUNTS = "is not used: the rows of both sides are counted after every load, and counts that differ are an error"
+AWS = "is AWS's own"
+LOG = "is not used: progress and errors go to stderr, --json gives the report"
+TABLES = "is not used: dbferry leaves no tables of its own in the target"
+
+# Group → key → why it isn't taken; None for what is.
+KNOWN: Mapping[str, Mapping[str, str | None]] = {
+    "TargetMetadata": {
+        "TargetSchema": None, "SupportLobs": WHOLE, "FullLobMode": WHOLE, "LobChunkSize": WHOLE,
+        "LimitedSizeLobMode": WHOLE, "LobMaxSize": WHOLE, "InlineLobMaxSize": WHOLE, "LoadMaxFileSize": STREAMS,
+        "ParallelLoadThreads": STREAMS, "ParallelLoadBufferSize": STREAMS, "ParallelLoadQueuesPerThread": STREAMS,
+        "ParallelApplyThreads": LOADS, "ParallelApplyBufferSize": LOADS, "ParallelApplyQueuesPerThread": LOADS,
+        "BatchApplyEnabled": LOADS, "TaskRecoveryTableEnabled": LOADS,
+    },
+    "FullLoadSettings": {
+        "TargetTablePrepMode": None, "MaxFullLoadSubTasks": None, "CommitRate": None,
+        "CreatePkAfterFullLoad": "is not used: keys and indexes are always built once a table's rows are in",
+        "StopTaskCachedChangesApplied": LOADS, "StopTaskCachedChangesNotApplied": LOADS,
+        "TransactionConsistencyTimeout": "is not used: all sessions read one point in time",
+    },
+    "TTSettings": {"EnableTT": AWS, "TTS3Settings": AWS, "TTRecordSettings": AWS},
+    "Logging": dict.fromkeys(
+        ("EnableLogging", "EnableLogContext", "LogComponents", "DeleteTaskLogs", "CloudWatchLogGroup",
+         "CloudWatchLogStream", "LogConfiguration"), LOG),
+    "ControlTablesSettings": dict.fromkeys(
+        ("ControlSchema", "HistoryTimeslotInMinutes", "HistoryTableEnabled", "SuspendedTablesTableEnabled",
+         "StatusTableEnabled", "FullLoadExceptionTableEnabled", "historyTimeslotInMinutes"), TABLES),
+    "StreamBufferSettings": dict.fromkeys(
+        ("StreamBufferCount", "StreamBufferSizeInMB", "CtrlStreamBufferSizeInMB"), MEMORY),
+    "ChangeProcessingTuning": dict.fromkeys(
+        ("BatchApplyPreserveTransaction", "BatchApplyTimeoutMin", "BatchApplyTimeoutMax", "BatchApplyMemoryLimit",
+         "BatchSplitSize", "MinTransactionSize", "CommitTimeout", "MemoryLimitTotal", "MemoryKeepTime",
+         "StatementCacheSize", "RecoveryTimeout"), LOADS),
+    "ChangeProcessingDdlHandlingPolicy": dict.fromkeys(
+        ("HandleSourceTableDropped", "HandleSourceTableTruncated", "HandleSourceTableAltered"), LOADS),
+    "LoopbackPreventionSettings": dict.fromkeys(
+        ("EnableLoopbackPrevention", "SourceSchema", "TargetSchema"), LOADS),
+    "CharacterSetSettings": dict.fromkeys(
+        ("CharacterReplacements", "CharacterSetSupport"),
+        "is not used: no character is replaced; those that the target can't hold are errors unless on_loss says "
+        "otherwise"),
+    "BeforeImageSettings": dict.fromkeys(("EnableBeforeImage", "FieldName", "ColumnFilter"), LOADS),
+    "ErrorBehavior": {
+        **dict.fromkeys(
+            ("DataErrorPolicy", "DataTruncationErrorPolicy", "DataErrorEscalationPolicy",
+             "DataErrorEscalationCount", "TableErrorPolicy", "TableErrorEscalationPolicy",
+             "TableErrorEscalationCount", "EventErrorPolicy", "FullLoadIgnoreConflicts"), STRICT),
+        "DataMaskingErrorPolicy": "is not used: a column that can't be masked stops the run before anything moves",
+        **dict.fromkeys(
+            ("RecoverableErrorCount", "RecoverableErrorInterval", "RecoverableErrorThrottling",
+             "RecoverableErrorThrottlingMax", "RecoverableErrorStopRetryAfterThrottlingMax"),
+            "is not used: an error of the connection ends the run, and what isn't finished is undone"),
+        **dict.fromkeys(
+            ("ApplyErrorDeletePolicy", "ApplyErrorInsertPolicy", "ApplyErrorUpdatePolicy",
+             "ApplyErrorEscalationPolicy", "ApplyErrorEscalationCount", "ApplyErrorFailOnTruncationDdl"), LOADS),
+        "FailOnNoTablesCaptured": "is not used: a task that finds no table is an error",
+        "FailOnTransactionConsistencyBreached": "is not used: all sessions read one point in time",
+    },
+    "ValidationSettings": dict.fromkeys(
+        ("EnableValidation", "ValidationMode", "ThreadCount", "PartitionSize", "FailureMaxCount",
+         "TableFailureMaxCount", "RecordFailureDelayInMinutes", "RecordFailureDelayLimitInMinutes",
+         "RecordSuspendDelayInMinutes", "MaxKeyColumnSize", "HandleCollationDiff", "SkipLobColumns",
+         "ValidationPartialLobSize", "ValidationOnly", "ValidationQueryCdcDelaySeconds",
+         "ValidationS3Time", "ValidationS3Mask"), COUNTS),
+    "ResyncSettings": dict.fromkeys(
+        ("EnableResync", "ResyncSchedule", "MaxResyncTime", "ValidationTaskId"), LOADS),
+    "PostProcessingRules": {},
+    "FailTaskWhenCleanTaskResourceFailed": {},
+}  # fmt: skip
+
+
+@dataclass
+class Set:
+    """The fields of a task that settings give, and what is said about the others."""
+
+    fields: dict[str, Any] = field(default_factory=dict)
+    target_schema: str = ""
+    warnings: list[str] = field(default_factory=list)
+
+
+def read(content: object) -> Set:
+    if not isinstance(content, dict):
+        raise RequestError("the task settings are no JSON object")
+    unknown = _unknown(content)
+    if unknown:
+        raise RequestError("the task settings are wrong: " + "; ".join(unknown))
+    made = Set()
+    for group, keys in content.items():
+        if not isinstance(keys, dict):
+            # Exports have groups that are null, and two that are no groups.
+            if keys is not None:
+                made.warnings.append(f"{group} {AWS}")
+            continue
+        _warn(group, keys, made)
+    load = content.get("FullLoadSettings") or {}
+    metadata = content.get("TargetMetadata") or {}
+    made.fields |= _full_load(load)
+    made.target_schema = _text("TargetMetadata.TargetSchema", metadata.get("TargetSchema") or "")
+    return made
+
+
+def _unknown(content: Mapping[str, Any]) -> list[str]:
+    groups = [group for group in content if group not in KNOWN]
+    keys = [
+        (group, key)
+        for group, held in content.items()
+        if isinstance(held, dict) and KNOWN.get(group)
+        for key in held
+        if key not in KNOWN[group]
+    ]
+    return [
+        *(f"unknown key `{group}`{_nearest(group, list(KNOWN))}" for group in groups),
+        *(f"unknown key `{group}.{key}`{_nearest(key, list(KNOWN[group]))}" for group, key in keys),
+    ]
+
+
+def _nearest(name: str, known: list[str]) -> str:
+    near = get_close_matches(name, known, 1)
+    return f" (did you mean `{near[0]}`?)" if near else ""
+
+
+def _warn(group: str, keys: Mapping[str, Any], made: Set) -> None:
+    """One line for all keys of a group that have the same reason."""
+    by_reason: dict[str, list[str]] = {}
+    for key in keys:
+        reason = KNOWN[group].get(key, AWS)
+        if reason is not None:
+            by_reason.setdefault(reason, []).append(key)
+    made.warnings += [f"{group}: {', '.join(names)} {why}" for why, names in by_reason.items()]
+
+
+def _full_load(load: Mapping[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    mode = load.get("TargetTablePrepMode", "DO_NOTHING")
+    if mode not in PREPARE:
+        known = ", ".join(PREPARE)
+        raise RequestError(f"TargetTablePrepMode is one of {known}", hint=f"it is `{mode}`")
+    fields["prepare"] = PREPARE[mode]
+    if "MaxFullLoadSubTasks" in load:
+        count = _number("FullLoadSettings.MaxFullLoadSubTasks", load["MaxFullLoadSubTasks"])
+        fields["workers"] = min(count, MOST_WORKERS)
+    if "CommitRate" in load:
+        fields["batch_rows"] = _number("FullLoadSettings.CommitRate", load["CommitRate"])
+    return fields
+
+
+def _number(name: str, value: object) -> int:
+    text = str(value)
+    if isinstance(value, bool) or not text.isdigit() or int(text) < 1:
+        raise RequestError(f"{name} is a number, 1 or more")
+    return int(text)
+
+
+def _text(name: str, value: object) -> str:
+    if not isinstance(value, str):
+        raise RequestError(f"{name} is a text")
+    return value

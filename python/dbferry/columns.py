@@ -108,9 +108,9 @@ class Columns:
             extensions=self.pair.target.extensions,
         )
         reading = one.read(column, facts)
-        wanted = self.pair.shape(table).types.get(column.name)
         own = self._own(column) if standing is None else None
-        if wanted is not None and standing is None:
+        wanted = self.pair.cast(table, column.name) if standing is None else None
+        if wanted is not None:
             reading, declared, writing, flown = self._cast(reading, wanted, column, context)
         else:
             declared, writing, flown = self._write(reading, column, context, standing, own)

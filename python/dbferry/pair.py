@@ -13,6 +13,7 @@ from dbferry.engines import Engine, NewTable, engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.mapping.work import Shape
 from dbferry.selection import Options, Rules, map_schema
+from dbferry.types import Canonical
 
 
 @dataclass
@@ -39,7 +40,13 @@ class Pair:
 
     def called(self, table: Table, column: str) -> str:
         """What rules want a column to be called in the target."""
-        return self.shape(table).names.get(column, column)
+        shape = self.shapes.get(table.label)
+        return shape.names.get(column, column) if shape else column
+
+    def cast(self, table: Table, column: str) -> Canonical | None:
+        """The type that rules want a column to have."""
+        shape = self.shapes.get(table.label)
+        return shape.types.get(column) if shape else None
 
     @contextmanager
     def trying(self, objects: Sequence[str]) -> Iterator[Session | None]:

@@ -12,6 +12,10 @@ from servers.database import Database
 
 Make = Callable[[str], Database]
 SOURCES = ["postgresql", "mariadb", "mysql", "sqlite"]
+PAIRS = [
+    ("postgresql", "postgresql"), ("postgresql", "mysql"), ("mariadb", "mariadb"), ("mysql", "sqlite"),
+    ("sqlite", "postgresql"), ("sqlite", "mariadb"),
+]  # fmt: skip
 ITEMS = """
 CREATE TABLE items (id int PRIMARY KEY, code varchar(20) NOT NULL UNIQUE, price int NOT NULL, secret varchar(9));
 INSERT INTO items VALUES (1, 'x1', 250, 's'), (2, 'x2', 1999, NULL);
@@ -30,8 +34,7 @@ def moved(
     return made, dbferry.migrate(held.url, made.url, rules=rules, **more)
 
 
-@pytest.mark.parametrize("target", SOURCES)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_columns_are_added(database: Make, source: str, target: str) -> None:
     made, _ = moved(
         database, source, target,
@@ -57,8 +60,7 @@ def test_columns_are_added(database: Make, source: str, target: str) -> None:
         made.sql("INSERT INTO items (id, code, price) VALUES (3, 'X1', 1)")
 
 
-@pytest.mark.parametrize("target", SOURCES)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_removed_columns_take_their_keys_along(database: Make, source: str, target: str) -> None:
     made, report = moved(database, source, target, {"remove": "items.code"}, {"remove": "*.secret"})
     assert [column.name for column in judge.columns(made, "items")] == ["id", "price"]
@@ -83,7 +85,7 @@ def test_only_kept_columns_move(database: Make) -> None:
     assert [column.name for column in judge.columns(made, "uses")] == ["id", "item", "code"]
 
 
-@pytest.mark.parametrize("target", SOURCES)
+@pytest.mark.parametrize("target", ["postgresql", "mariadb", "sqlite"])
 def test_a_table_gets_another_key(database: Make, target: str) -> None:
     made, report = moved(
         database, "postgresql", target,
@@ -105,7 +107,7 @@ def test_a_table_gets_another_key(database: Make, target: str) -> None:
         ("sqlite", {"price": "NUMERIC(10,2)", "code": "VARCHAR(40)", "id": "INTEGER"}),
     ],
 )
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize("source", ["mariadb", "sqlite"])
 def test_types_are_cast(database: Make, source: str, target: str, types: dict[str, str]) -> None:
     wide = "text" if target == "postgresql" else "text(40)"
     made, _ = moved(
@@ -121,7 +123,7 @@ def test_types_are_cast(database: Make, source: str, target: str, types: dict[st
     ]
 
 
-@pytest.mark.parametrize("target", SOURCES)
+@pytest.mark.parametrize("target", ["postgresql", "sqlite"])
 def test_a_value_that_does_not_fit_a_cast_stops_the_run(database: Make, target: str) -> None:
     for rule in (
         {"cast": "items.price", "type": "int8"},

@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,8 @@ import dbferry
 import judge
 from command import Command
 from dbferry.errors import DbferryError
-from servers.database import Database
+from servers.database import Database, ServerDatabase
+from servers.postgres import PostgresServer
 
 Make = Callable[[str], Database]
 SCHEMA = """
@@ -48,22 +49,28 @@ def mapping(*rules: dict[str, Any]) -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def held(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Any:
+def held(postgres: PostgresServer) -> Iterator[Database]:
     """One source for all examples; none of them writes to it."""
-    from servers.fresh import make_database
-
-    made = make_database("postgresql", request, tmp_path_factory.mktemp("dms"))
+    made = ServerDatabase(postgres)
     made.sql(SCHEMA)
     yield made
     made.drop()
 
 
+@pytest.fixture(scope="module")
+def empty(postgres: PostgresServer) -> Iterator[Database]:
+    """A target for plans alone."""
+    made = ServerDatabase(postgres)
+    yield made
+    made.drop()
+
+
 @pytest.fixture
-def planned(held: Database, database: Make) -> Callable[..., dict[str, Any]]:
+def planned(held: Database, empty: Database) -> Callable[..., dict[str, Any]]:
     """A function: rules to the plan's tables by their names in the source."""
 
     def plan(*rules: dict[str, Any]) -> dict[str, Any]:
-        made = dbferry.plan(held.url, database("postgresql").url, dms_mappings=mapping(*rules))
+        made = dbferry.plan(held.url, empty.url, dms_mappings=mapping(*rules))
         made.check()
         return {table["name"]: table for table in made.to_dict()["tables"]}
 
@@ -333,7 +340,7 @@ def test_what_is_wrong_is_named(
     assert raised.value.exit_code == 2
 
 
-def test_what_is_not_used_is_named(held: Database, database: Make) -> None:
+def test_what_is_not_used_is_named(held: Database, empty: Database) -> None:
     rules = mapping(
         include(locator={"table-type": "all"}, **{"load-order": "2"}),
         {"rule-type": "table-settings", "rule-id": "3", "rule-name": "3",
@@ -348,7 +355,7 @@ def test_what_is_not_used_is_named(held: Database, database: Make) -> None:
          "object-locator": {"schema-name": "Test", "table-name": "x"}, "target-table-name": "y"},
         change("remove-column", "column", 7, locator={"table-name": "Actor", "column-name": "absent"}),
     )  # fmt: skip
-    notes = dbferry.plan(held.url, database("postgresql").url, dms_mappings=rules).notes
+    notes = dbferry.plan(held.url, empty.url, dms_mappings=rules).notes
     for text in ("rule-id 1: load-order", "rule-id 1: views", "rule-id 3: parallel-load ranges",
                  "rule-id 3: lob-settings limited", "rule-id 4: tablespaces", "rule-id 5: a load has no images",
                  "rule-id 6: object-mapping", "matches nothing that is moved"):  # fmt: skip
@@ -427,9 +434,7 @@ def test_every_key_of_the_settings_is_taken_or_named() -> None:
         assert all(key in told for key in keys)
 
 
-def test_the_target_schema_of_the_settings_takes_all(held: Database, database: Make) -> None:
+def test_the_target_schema_of_the_settings_takes_all(held: Database, empty: Database) -> None:
     settings = {"TargetMetadata": {"TargetSchema": "all_of_it"}}
-    plan = dbferry.plan(
-        held.url, database("postgresql").url, dms_mappings=mapping(), dms_settings=settings
-    )
+    plan = dbferry.plan(held.url, empty.url, dms_mappings=mapping(), dms_settings=settings)
     assert {table.destination.schema for table in plan.tables} == {"all_of_it"}

@@ -13,7 +13,10 @@ from dbferry.selection import pattern
 from servers.database import Database
 
 Make = Callable[[str], Database]
-SOURCES = ["postgresql", "mariadb", "mysql", "sqlite"]
+PAIRS = [
+    ("postgresql", "postgresql"), ("postgresql", "mysql"), ("mariadb", "mariadb"), ("mysql", "sqlite"),
+    ("sqlite", "postgresql"), ("sqlite", "mariadb"),
+]  # fmt: skip
 SHOP = """
 CREATE TABLE old_customers (customerId int PRIMARY KEY, email varchar(40) UNIQUE);
 CREATE TABLE old_orders (orderId int PRIMARY KEY, customerId int, placedAt varchar(20),
@@ -24,8 +27,7 @@ INSERT INTO old_orders VALUES (10, 1, 'today'), (11, 2, NULL)
 """
 
 
-@pytest.mark.parametrize("target", SOURCES)
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(("source", "target"), PAIRS)
 def test_tables_and_columns_get_new_names(database: Make, source: str, target: str) -> None:
     held, made = database(source), database(target)
     held.sql(SHOP)

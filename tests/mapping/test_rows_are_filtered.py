@@ -25,8 +25,15 @@ def ids(db: Database, table: str = "orders") -> list[int]:
     return [row[0] for row in db.rows(f"SELECT id FROM {table} ORDER BY id")]
 
 
-@pytest.mark.parametrize("target", ["postgresql", "mysql", "sqlite"])
-@pytest.mark.parametrize("source", SOURCES)
+@pytest.mark.parametrize(
+    ("source", "target"),
+    [
+        ("postgresql", "postgresql"),
+        ("mariadb", "mysql"),
+        ("mysql", "postgresql"),
+        ("sqlite", "duckdb"),
+    ],
+)
 def test_only_rows_of_the_condition_move(database: Make, source: str, target: str) -> None:
     held, made = database(source), database(target)
     held.sql(ORDERS)
@@ -43,29 +50,28 @@ def test_only_rows_of_the_condition_move(database: Make, source: str, target: st
     assert (counted["orders"].source_rows, counted["orders"].target_rows) == (3, 3)
 
 
-@pytest.mark.parametrize(
-    ("column", "any_", "wanted"),
-    [
-        ("id", [{"eq": 2}], [2]),
-        ("id", [{"noteq": 2}], [1, 3, 4, 5]),
-        ("id", [{"lte": 2}], [1, 2]),
-        ("id", [{"gte": "4"}], [4, 5]),
-        ("id", [{"between": ["2", "3"]}, {"eq": 5}], [2, 3, 5]),
-        ("id", [{"notbetween": [2, 4]}], [1, 5]),
-        ("shop", [{"null": True}], [4]),
-        ("shop", [{"null": False}], [1, 2, 3, 5]),
-        ("note", [{"eq": "it's"}, {"null": True}], [2, 3]),
-    ],
-)
-def test_a_column_is_compared_without_sql(
-    database: Make, column: str, any_: list[object], wanted: list[int]
-) -> None:
-    for source in SOURCES:
-        held, made = database(source), database("sqlite")
-        held.sql(ORDERS)
+COMPARISONS = [
+    ("id", [{"eq": 2}], [2]),
+    ("id", [{"noteq": 2}], [1, 3, 4, 5]),
+    ("id", [{"lte": 2}], [1, 2]),
+    ("id", [{"gte": "4"}], [4, 5]),
+    ("id", [{"between": ["2", "3"]}, {"eq": 5}], [2, 3, 5]),
+    ("id", [{"notbetween": [2, 4]}], [1, 5]),
+    ("shop", [{"null": True}], [4]),
+    ("shop", [{"null": False}], [1, 2, 3, 5]),
+    ("note", [{"eq": "it's"}, {"null": True}], [2, 3]),
+]
+
+
+@pytest.mark.parametrize("source", SOURCES)
+def test_a_column_is_compared_without_sql(database: Make, source: str) -> None:
+    held = database(source)
+    held.sql(ORDERS)
+    for column, any_, wanted in COMPARISONS:
+        made = database("sqlite")
         rules = [{"filter": "orders", "column": column, "any": any_}]
         dbferry.migrate(held.url, made.url, tables=["orders"], rules=rules)
-        assert ids(made) == wanted
+        assert ids(made) == wanted, (column, any_)
 
 
 @pytest.mark.parametrize(
@@ -114,15 +120,13 @@ def test_partitions_are_filtered(database: Make) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize(
-    "condition", ["nonsense > 1", "total >", "count(*) > 1", "total > 1) AND (("]
-)
-def test_a_condition_that_does_not_compile_is_named(
-    database: Make, source: str, condition: str
-) -> None:
+def test_a_condition_that_does_not_compile_is_named(database: Make, source: str) -> None:
     held, made = database(source), database("sqlite")
     held.sql(ORDERS)
-    with pytest.raises(DbferryError, match=r"rule 1 \(filter: orders\) doesn't compile") as raised:
-        dbferry.migrate(held.url, made.url, rules=[{"filter": "orders", "where": condition}])
-    assert raised.value.exit_code == 2
+    for condition in ("nonsense > 1", "total >", "count(*) > 1", "total > 1) AND (("):
+        with pytest.raises(
+            DbferryError, match=r"rule 1 \(filter: orders\) doesn't compile"
+        ) as raised:
+            dbferry.migrate(held.url, made.url, rules=[{"filter": "orders", "where": condition}])
+        assert raised.value.exit_code == 2
     assert made.rows("SELECT count(*) FROM sqlite_schema") == [(0,)]

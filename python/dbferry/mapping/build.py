@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from dbferry.catalog import Column
+from dbferry.errors import DbferryError
+from dbferry.mapping.masks import withheld
 from dbferry.mapping.work import Cell, Shape, Work
 from dbferry.pair import Pair
 
@@ -13,6 +15,11 @@ from dbferry.pair import Pair
 def build(pair: Pair, work: Work) -> Shape:
     table = replace(work.table, columns=_columns(pair, work))
     parts: Sequence[str] = ()
+    notes = list(work.notes)
+    if table.strict and any(cell.sql is not None for cell in work.kept):
+        # An expression has no declared type, and a strict table takes no other column.
+        table = replace(table, strict=False)
+        notes.append("the table is STRICT no more, for columns are computed")
     if work.is_query:
         table = replace(table, query=select(pair, work, work.relation, ()), leaves=())
         parts = _parts(pair, work)
@@ -25,7 +32,7 @@ def build(pair: Pair, work: Work) -> Shape:
         schema=work.schema,
         name=work.name,
         parts=tuple(parts),
-        notes=tuple(work.notes),
+        notes=tuple(notes),
     )
 
 
@@ -59,9 +66,8 @@ def _columns(pair: Pair, work: Work) -> tuple[Column, ...]:
     """The columns with the types of their expressions, as the source tells them."""
     kept, key = work.kept, work.table.primary_key
     columns = [cell.column for cell in kept]
-    if kept and any(cell.described for cell in kept) and not pair.faults:
-        asked = select(pair, work, work.relation, ())
-        told = pair.ends[0].describe(pair.source_session, asked).tables[0].columns
+    told = _described(pair, work) if kept and work.is_query and not pair.faults else None
+    if told is not None:
         columns = [
             replace(cell.column, native=found.native) if cell.described else cell.column
             for cell, found in zip(kept, told, strict=True)
@@ -70,3 +76,19 @@ def _columns(pair: Pair, work: Work) -> tuple[Column, ...]:
         replace(column, nullable=False) if column.name in key and work.key else column
         for column in columns
     )
+
+
+def _described(pair: Pair, work: Work) -> Sequence[Column] | None:
+    """What the source makes of the whole query, before anything moves."""
+    asked = select(pair, work, work.relation, ())
+    try:
+        return pair.ends[0].describe(pair.source_session, asked).tables[0].columns
+    except DbferryError as error:
+        if error.fatal:
+            raise
+        said = withheld(error.message, pair.options.rules)
+        pair.source_fault(
+            f"the source refuses the query that the rules make of the table: {said}",
+            table=work.table.label,
+        )
+        return None

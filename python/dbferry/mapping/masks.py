@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from dbferry.catalog import Column, NativeType
 from dbferry.engines import Engine
-from dbferry.mapping.rules import Mask
+from dbferry.mapping.rules import Mask, Rule
 from dbferry.phrases import pads
 from dbferry.types import Canonical, Context, Flight, Kind, Reading
 
@@ -108,7 +109,9 @@ def _key(rule: Mask) -> bytes:
     return rule.key.get_secret_value().encode() if rule.key else b""
 
 
-def secrets(rule: Mask) -> list[str]:
-    """What a message must not show: the key, and the forms in which it stands in SQL."""
-    key = _key(rule)
-    return [key.decode(), *pads(key)] if key else []
+def withheld(text: str, rules: Iterable[Rule]) -> str:
+    """A message without the keys of masks, and without the forms in which they stand in SQL."""
+    for key in (_key(rule) for rule in rules if isinstance(rule, Mask)):
+        for secret in (key.decode(), *pads(key)) if key else ():
+            text = text.replace(secret, "***")
+    return text

@@ -120,6 +120,25 @@ class _Shaper:
             if not matched:
                 _unmatched(self.pair, number, rule, self._known(rule))
         self._drop_others()
+        for work in self.works:
+            self._check_copies(work)
+
+    def _check_copies(self, work: Work) -> None:
+        """What is computed from a masked column would tell what the mask hides."""
+        masked = [name for name, cell in work.cells.items() if cell.mask is not None]
+        for cell in work.kept:
+            text = cell.column.generated
+            # An expression that the catalog doesn't tell may name any of them.
+            found = next(
+                (n for n in masked if text is not None and (not text or names(text, n))), None
+            )
+            if found is not None:
+                self._fault(
+                    f"the column is computed from `{found}`, which is masked",
+                    work,
+                    cell,
+                    "mask or remove it too",
+                )
 
     def _apply(self, label: str, rule: Rule) -> bool:
         match rule:
@@ -361,6 +380,11 @@ class _Shaper:
                 ):
                     cell.removed = label
                     work.notes.append(f"{label}: column {name} does not move")
+
+
+def names(expression: str, column: str) -> bool:
+    """True when a column's name stands in an expression, however it is quoted."""
+    return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", expression, re.IGNORECASE) is not None
 
 
 def _turn(rule: Rule) -> int:

@@ -7,8 +7,8 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dbferry.errors import DbferryError
-from dbferry.mapping.masks import secrets
-from dbferry.mapping.rules import Loss, Mask, Merge, RenameSchema, Rule
+from dbferry.mapping.masks import withheld
+from dbferry.mapping.rules import Loss, Merge, RenameSchema, Rule
 from dbferry.selection import pattern
 
 if TYPE_CHECKING:
@@ -57,12 +57,9 @@ def withholding(rules: Sequence[Rule]) -> Iterator[None]:
     try:
         yield
     except DbferryError as error:
-        hidden = [text for rule in rules if isinstance(rule, Mask) for text in secrets(rule)]
-        for each in (error, *getattr(error, "faults", ())) if hidden else ():
+        for each in (error, *getattr(error, "faults", ())):
             for name in FIELDS:
                 told = getattr(each, name)
-                for text in hidden if told else ():
-                    told = told.replace(text, "***")
-                setattr(each, name, told)
+                setattr(each, name, told and withheld(told, rules))
             each.args = (each.message,)
         raise

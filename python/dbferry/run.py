@@ -29,7 +29,7 @@ from dbferry.errors import (
 from dbferry.finish import Finish
 from dbferry.items import Plan, TableItem
 from dbferry.load import load
-from dbferry.mapping.task import losses, met_schemas, named_schemas, withholding
+from dbferry.mapping.task import losses, met_schemas, named_schemas, reached_schemas, withholding
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback, Reading
@@ -97,11 +97,12 @@ class _Run:
         reading = stack.enter_context(open_session(source, side="source"))
         writing = stack.enter_context(open_session(target, side="target"))
         options = options_of(task, sample=sample)
-        theirs, ours = named_schemas(task)
+        theirs = named_schemas(task)
         one = read_catalog(source, reading, "source", theirs)
         if met := met_schemas(task, one.schemas):
-            one = read_catalog(source, reading, "source", [*theirs, *met])
-            ours += met
+            theirs += met
+            one = read_catalog(source, reading, "source", theirs)
+        ours = reached_schemas(task, [*theirs, one.default_schema or ""])
         other = read_catalog(target, writing, "target", ours)
         return cls(
             task, source, target, reading, writing, make_plan(one, other, options, reading, writing)

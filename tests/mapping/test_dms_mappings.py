@@ -311,6 +311,22 @@ def test_a_mysql_source_finds_schemas_by_pattern(database: Make) -> None:
         assert made.rows(f"SELECT x FROM {name}.t ORDER BY id") == [("A!",), ("small",)]
 
 
+def test_a_mysql_target_that_has_the_tables_is_seen(held: Database, database: Make) -> None:
+    made = database("mysql")
+    rules = mapping(
+        include(locator={"table-name": "Actor"}),
+        change("convert-lowercase", "table", locator={"table-name": "%"}),
+        change("rename", "schema", 3, value=f"{made.name}_x"),
+    )
+    try:
+        for mode in ("DO_NOTHING", "TRUNCATE_BEFORE_LOAD", "DROP_AND_CREATE"):
+            settings = {"FullLoadSettings": {"TargetTablePrepMode": mode}}
+            dbferry.migrate(held.url, made.url, dms_mappings=rules, dms_settings=settings)
+            assert made.rows(f"SELECT count(*) FROM {made.name}_x.actor") == [(2,)]
+    finally:
+        made.sql(f"DROP SCHEMA IF EXISTS {made.name}_x")
+
+
 @pytest.mark.parametrize(
     ("rules", "why"),
     [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -31,6 +32,14 @@ def _settled(pair: Pair, work: Work, by_place: Mapping[Place, Work]) -> Table:
             work.left_out.append(f"index {called(index)} of {table.label} ({why})")
         elif not (index.unique and index.columns == key):
             indexes.append(index)
+    checks = []
+    for check in table.checks:
+        why = _unsaid(work, check.expression)
+        if why:
+            named = f"check {check.name}" if check.name else "check"
+            work.left_out.append(f"{named} of {table.label} ({why}): {check.expression}")
+        else:
+            checks.append(check)
     foreign = [_foreign(pair, work, key, by_place) for key in table.foreign_keys]
     return replace(
         table,
@@ -39,8 +48,24 @@ def _settled(pair: Pair, work: Work, by_place: Mapping[Place, Work]) -> Table:
         primary_index=table.primary_index if key == table.primary_key else None,
         indexes=(*indexes, *work.uniques),
         foreign_keys=tuple(key for key in foreign if key is not None),
+        checks=tuple(checks),
         left_out=(*table.left_out, *work.left_out),
     )
+
+
+def _unsaid(work: Work, expression: str) -> str | None:
+    """Why a condition is none on what the target holds: it may name a column that has other values, or none."""
+    for name, cell in work.cells.items():
+        if not cell.added and (cell.removed or cell.sql is not None) and names(expression, name):
+            return (
+                f"{cell.removed} removes `{name}`" if cell.removed else f"a rule changes `{name}`"
+            )
+    return None
+
+
+def names(expression: str, column: str) -> bool:
+    """True when a column's name stands in an expression, however it is quoted."""
+    return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", expression, re.IGNORECASE) is not None
 
 
 def _primary(work: Work) -> tuple[tuple[str, ...], str | None]:

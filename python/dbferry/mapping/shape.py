@@ -22,7 +22,7 @@ from dbferry.mapping.build import build
 from dbferry.mapping.kinds import canonical, is_of
 from dbferry.mapping.masks import mask
 from dbferry.mapping.merging import merged
-from dbferry.mapping.references import settle
+from dbferry.mapping.references import names, settle
 from dbferry.mapping.renaming import meets, renamed
 from dbferry.mapping.rules import (
     Add,
@@ -380,11 +380,6 @@ class _Shaper:
                 ):
                     cell.removed = label
                     work.notes.append(f"{label}: column {name} does not move")
-
-
-def names(expression: str, column: str) -> bool:
-    """True when a column's name stands in an expression, however it is quoted."""
-    return re.search(rf"(?<!\w){re.escape(column)}(?!\w)", expression, re.IGNORECASE) is not None
 
 
 def _turn(rule: Rule) -> int:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbferry.errors import DbferryError
 from dbferry.mapping.masks import withheld
+from dbferry.mapping.renaming import renamed
 from dbferry.mapping.rules import Loss, Merge, RenameSchema, Rule
 from dbferry.selection import pattern
 
@@ -23,23 +24,34 @@ def losses(rules: Iterable[Rule]) -> list[str]:
     return [f"{rule.loss}:{rule.code}={rule.policy}" for rule in rules if isinstance(rule, Loss)]
 
 
-def named_schemas(task: Task) -> tuple[list[str], list[str]]:
-    """The schemas of source and target that are named in full: some servers are asked for no others."""
-    theirs, ours = dict.fromkeys(task.schemas), dict.fromkeys(task.schemas.values())
-    named = [table.rpartition(".")[0] for table in task.tables]
+def named_schemas(task: Task) -> list[str]:
+    """The schemas of the source that are named in full: some servers are asked for no others."""
+    named = [*task.schemas, *(table.rpartition(".")[0] for table in task.tables)]
     for rule in task.rules:
         match rule:
             case RenameSchema():
                 named.append(rule.rename_schema)
-                if rule.to is not None and "*" not in rule.to:
-                    ours[rule.to] = None
             case Merge():
                 named.append(rule.merge.rpartition(".")[0])
-                ours[rule.into.rpartition(".")[0]] = None
             case _:
                 pass
-    theirs |= dict.fromkeys(name for name in named if not WILD & set(name))
-    return [name for name in theirs if name], [name for name in ours if name]
+    return [name for name in dict.fromkeys(named) if name and not WILD & set(name)]
+
+
+def reached_schemas(task: Task, theirs: Sequence[str]) -> list[str]:
+    """The schemas of the target that those of the source, or a merge, may go to."""
+    found = list(task.schemas.values())
+    for rule in task.rules:
+        match rule:
+            case RenameSchema():
+                wanted = pattern(rule.rename_schema)
+                met = [(name, match) for name in theirs if (match := wanted.fullmatch(name))]
+                found += [renamed(rule, name, match) for name, match in met]
+            case Merge():
+                found.append(rule.into.rpartition(".")[0])
+            case _:
+                pass
+    return [name for name in dict.fromkeys(found) if name]
 
 
 def met_schemas(task: Task, present: Sequence[str]) -> list[str]:

@@ -150,3 +150,30 @@ def test_a_cast_without_a_sense_is_refused(database: Make, column: str, kind: st
     with pytest.raises(DbferryError, match=f"can't be cast to {kind}") as raised:
         moved(database, "postgresql", "sqlite", {"cast": f"items.{column}", "type": kind})
     assert raised.value.exit_code == 2
+
+
+@pytest.mark.parametrize("target", ["postgresql", "mysql"])
+def test_defaults_and_checks_that_still_hold_come_along(database: Make, target: str) -> None:
+    held, made = database("postgresql"), database(target)
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, a varchar(9) DEFAULT 'none', b varchar(9) DEFAULT 'x', c int CHECK (c > 0), "
+        "d int, CONSTRAINT both_ways CHECK (d > 0 AND length(b) < 9)); INSERT INTO t VALUES (1, 'ab', 'b', 1, 2)"
+    )
+    report = dbferry.migrate(
+        held.url, made.url,
+        rules=[
+            {"mask": "t.a", "how": "partial", "first": 1},
+            {"set": "t.b", "expression": "7"},
+            {"rename_column": "t.c", "to": "e"},
+        ],
+    )  # fmt: skip
+    made.sql("INSERT INTO t (id, e) VALUES (2, 3)")
+    assert made.rows("SELECT a, b, e FROM t ORDER BY id") == [("a*", 7, 1), ("none", None, 3)]
+    with pytest.raises(Exception, match=r"(?i)check"):
+        made.sql("INSERT INTO t (id, e) VALUES (3, 0)")
+    made.sql("INSERT INTO t (id, e, d) VALUES (4, 1, -1)")
+    told = "; ".join(report.notes)
+    assert "check both_ways of public.t (a rule changes `b`)" in told
+    assert (
+        "not moved: default of public.t.b (rules change its type): 'x'::character varying" in told
+    )

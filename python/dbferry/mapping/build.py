@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 
 from dbferry.catalog import Column
 from dbferry.errors import DbferryError
@@ -13,13 +14,15 @@ from dbferry.pair import Pair
 
 
 def build(pair: Pair, work: Work) -> Shape:
-    table = replace(work.table, columns=_columns(pair, work))
+    columns = _columns(pair, work)
+    table = replace(work.table, columns=columns, left_out=(*work.table.left_out, *work.lost))
     parts: Sequence[str] = ()
-    notes = list(work.notes)
     if table.strict and any(cell.sql is not None for cell in work.kept):
         # An expression has no declared type, and a strict table takes no other column.
         table = replace(table, strict=False)
-        notes.append("the table is STRICT no more, for columns are computed")
+        work.notes.append("the table is STRICT no more, for columns are computed")
+    if work.reshaped:
+        table = replace(table, declaration=None)
     if work.is_query:
         table = replace(table, query=select(pair, work, work.relation, ()), leaves=())
         parts = _parts(pair, work)
@@ -32,7 +35,7 @@ def build(pair: Pair, work: Work) -> Shape:
         schema=work.schema,
         name=work.name,
         parts=tuple(parts),
-        notes=tuple(notes),
+        notes=tuple(work.notes),
     )
 
 
@@ -74,8 +77,19 @@ def _columns(pair: Pair, work: Work) -> tuple[Column, ...]:
         ]
     return tuple(
         replace(column, nullable=False) if column.name in key and work.key else column
-        for column in columns
+        for column in map(partial(_with_default, work), columns)
     )
+
+
+def _with_default(work: Work, column: Column) -> Column:
+    """A default is one of the column's old type."""
+    old = work.table.column(column.name)
+    if column.default is None or old is None or old.native == column.native:
+        return column
+    work.lost.append(
+        f"default of {work.table.label}.{column.name} (rules change its type): {column.default}"
+    )
+    return replace(column, default=None, on_update=None)
 
 
 def _described(pair: Pair, work: Work) -> Sequence[Column] | None:

@@ -325,13 +325,16 @@ class _Shaper:
         cell.remarks.append(f"{label}: masked, {rule.how}")
 
     def _compute(self, cell: Cell, sql: str, native: NativeType | None) -> None:
+        """The values are those of an expression: nothing computes or counts them any more."""
         cell.sql, cell.described = sql, native is None
+        if cell.column.identity is not None:
+            cell.remarks.append("it has no next values")
         cell.column = replace(
             cell.column,
             native=native or cell.column.native,
-            default=None,
             identity=None,
             generated=None,
+            draws=None,
         )
 
     def _add(self, label: str, rule: Add, work: Work, name: str) -> None:

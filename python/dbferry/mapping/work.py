@@ -46,6 +46,8 @@ class Work:
     """What of it a rule has decided already, and which one."""
     notes: list[str] = field(default_factory=list)
     left_out: list[str] = field(default_factory=list)
+    lost: list[str] = field(default_factory=list)
+    """What is left out once the types are known."""
 
     @classmethod
     def of(cls, table: Table, relation: str) -> Work:
@@ -59,6 +61,12 @@ class Work:
     def is_query(self) -> bool:
         """True when its rows or values aren't those of the source's table."""
         return bool(self.filters) or any(cell.sql is not None for cell in self.kept)
+
+    @property
+    def reshaped(self) -> bool:
+        """True when the statement that made the table isn't that of the target's."""
+        changed = (c.name or c.type or c.removed or c.sql is not None for c in self.cells.values())
+        return any(changed) or bool(self.name or self.uniques) or self.key is not None
 
     def gone(self, columns: Iterable[str]) -> str | None:
         """Why these columns can't be in a key: one of them is taken away."""

@@ -177,3 +177,18 @@ def test_defaults_and_checks_that_still_hold_come_along(database: Make, target: 
     assert (
         "not moved: default of public.t.b (rules change its type): 'x'::character varying" in told
     )
+
+
+def test_indexes_on_expressions_outlive_the_key(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, a varchar(9), b int);"
+        "CREATE UNIQUE INDEX by_small ON t (lower(a)); CREATE INDEX of_b ON t (b) WHERE b > 0;"
+        "CREATE INDEX on_sum ON t ((id + b)); INSERT INTO t VALUES (1, 'A', 1)"
+    )
+    rules: list[dict[str, object]] = [{"key": "t", "columns": []}, {"remove": "t.b"}]
+    report = dbferry.migrate(held.url, made.url, rules=rules)
+    found = made.rows("SELECT indexname FROM pg_indexes WHERE tablename = 't' ORDER BY 1")
+    assert found == [("by_small",)]
+    left = [note for note in report.notes if "of_b" in note or "on_sum" in note]
+    assert len(left) == 2, report.notes

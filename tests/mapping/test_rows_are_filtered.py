@@ -117,6 +117,14 @@ def test_partitions_are_filtered(database: Make) -> None:
     )
     dbferry.migrate(held.url, made.url, tables=["p"], rules=[{"filter": "p", "where": "id > 4"}])
     assert ids(made, "p") == [5, 6, 7, 8, 9, 10]
+    other = database("postgresql")
+    rules: list[dict[str, object]] = [
+        {"remove": "p.at"},
+        {"key": "p", "columns": ["id"]},
+        {"filter": "p", "where": "at = 2"},
+    ]
+    dbferry.migrate(held.url, other.url, tables=["p"], rules=rules)
+    assert ids(other, "p") == [1, 3, 5, 7, 9]
 
 
 @pytest.mark.parametrize("source", SOURCES)

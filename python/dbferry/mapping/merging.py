@@ -138,6 +138,8 @@ def _united(tables: Sequence[Table], union: str) -> Table:
         primary_key_name=first.primary_key_name if key else None,
         query=union,
         leaves=(),
+        statistics=(),
+        declaration=None,
         kind="table",
         indexes=tuple(indexes),
         estimated_rows=sum(table.estimated_rows for table in tables),
@@ -165,7 +167,8 @@ def _identity(columns: Sequence[Column]) -> Identity | None:
 
 
 def _alike(one: Index, other: Index) -> bool:
-    return (one.parts, one.unique) == (other.parts, other.unique)
+    shapes = [(i.parts, i.unique, i.predicate, i.method, i.include) for i in (one, other)]
+    return shapes[0] == shapes[1]
 
 
 def _refers(one: ForeignKey, other: ForeignKey) -> bool:

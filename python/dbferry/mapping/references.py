@@ -30,7 +30,7 @@ def _settled(pair: Pair, work: Work, by_place: Mapping[Place, Work]) -> Table:
         why = work.gone(index.columns)
         if why:
             work.left_out.append(f"index {called(index)} of {table.label} ({why})")
-        elif not (index.unique and index.columns == key):
+        elif not (index.is_key and index.columns == key):
             indexes.append(index)
     checks = []
     for check in table.checks:

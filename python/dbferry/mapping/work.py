@@ -65,8 +65,14 @@ class Work:
     @property
     def reshaped(self) -> bool:
         """True when the statement that made the table isn't that of the target's."""
-        changed = (c.name or c.type or c.removed or c.sql is not None for c in self.cells.values())
-        return any(changed) or bool(self.name or self.uniques) or self.key is not None
+        names = self.name or any(cell.name for cell in self.cells.values())
+        return self.recolumned or bool(names or self.uniques)
+
+    @property
+    def recolumned(self) -> bool:
+        """True when its columns or its primary key are others."""
+        changed = (c.type or c.removed or c.sql is not None for c in self.cells.values())
+        return any(changed) or self.key is not None
 
     def gone(self, columns: Iterable[str]) -> str | None:
         """Why these columns can't be in a key: one of them is taken away."""

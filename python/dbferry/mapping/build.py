@@ -25,10 +25,7 @@ def build(pair: Pair, work: Work) -> Shape:
         table = replace(table, declaration=None)
     if work.recolumned:
         # What is gathered about columns, and what rows are parted by, may be of columns that are others now.
-        table = replace(table, statistics=())
-        if table.kind == "partitioned" and (table.leaves or work.is_query):
-            table = replace(table, kind="table")
-            work.notes.append("partitions become one plain table, for rules change its columns")
+        table = replace(table, statistics=(), partitioning=None, partitions=())
     if work.is_query:
         table = replace(table, query=select(pair, work, work.relation, ()), leaves=())
         parts = _parts(pair, work)

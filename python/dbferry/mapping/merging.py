@@ -138,6 +138,8 @@ def _united(tables: Sequence[Table], union: str) -> Table:
         primary_key_name=first.primary_key_name if key else None,
         query=union,
         leaves=(),
+        partitioning=None,
+        partitions=(),
         statistics=(),
         declaration=None,
         kind="table",

@@ -144,6 +144,26 @@ def test_what_a_partition_alone_has_and_is_not_kept_is_named(database: Make) -> 
     ]
 
 
+def test_an_index_that_the_target_refuses_is_left_out_of_the_whole_and_the_parts(
+    database: Make,
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE FUNCTION twice(n int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT n * 2';"
+        "CREATE TABLE t (id int) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF t DEFAULT;"
+        "CREATE INDEX doubled ON t (twice(id)); CREATE INDEX plain ON t (id); INSERT INTO t VALUES (1)"
+    )
+    notes = dbferry.migrate(held.url, made.url).notes
+    assert [note for note in notes if note.startswith("not moved")] == [
+        "not moved: index doubled of public.t (function public.twice(integer) does not exist)",
+        "not moved: index a_twice_idx of public.a (function public.twice(integer) does not exist)",
+    ]
+    found = made.rows(
+        "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid >= 16384"
+    )
+    assert sorted(found) == [("a_id_idx", True), ("plain", True)]
+
+
 def test_a_table_with_a_foreign_partition_becomes_a_plain_one(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     held.sql(

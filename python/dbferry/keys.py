@@ -282,25 +282,24 @@ class Keys:
 
     def _try_indexes(self, drafts: Sequence[Draft], objects: Sequence[str]) -> None:
         """Leaves out what the target itself says no to."""
-        tried = [(d, i) for d in drafts for i in self.of(d).indexes if doubtful(i)]
+        tried = [
+            (draft, made)
+            for draft in drafts
+            if (made := [index for index in self.of(draft).indexes if doubtful(index)])
+        ]
         if not tried or self.pair.faults:
             return
         with self.pair.trying(objects) as session:
-            for draft, index in tried:
-                why = self._refusal(session, draft, index) if session is not None else None
-                if why is not None:
+            if session is None:
+                return
+            for draft, made in tried:
+                for index, why in self._refused(session, draft, made):
                     self._leave_out(draft, index, why)
 
-    def _leave_out(self, draft: Draft, index: Index, why: str) -> None:
-        """Indexes of partitions that belong to it stand alone."""
-        self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
-        self.of(draft).indexes.remove(index)
-        place = (draft.place.schema or "", index.name or "")
-        for part in draft.partitions:
-            its = self.of(part)
-            its.indexes = [replace(i, parent=None) if i.parent == place else i for i in its.indexes]
-
-    def _refusal(self, session: Session, draft: Draft, index: Index) -> str | None:
+    def _refused(
+        self, session: Session, draft: Draft, made: Sequence[Index]
+    ) -> list[tuple[Index, str]]:
+        refusal = self.pair.refusal
         table = NewTable(
             schema=draft.place.schema,
             name=draft.name,
@@ -309,10 +308,20 @@ class Keys:
                 for c in draft.columns
             ),
         )
-        # A table that can't be made either tells nothing about its indexes.
-        if self.pair.refusal(session, table) is not None:
-            return None
-        return self.pair.refusal(session, table, index)
+        # A table that can't be made without them either tells nothing about its indexes.
+        if refusal(session, table, made) is None or refusal(session, table) is not None:
+            return []
+        return [(i, why) for i in made if (why := refusal(session, table, [i])) is not None]
+
+    def _leave_out(self, draft: Draft, index: Index, why: str) -> None:
+        """Indexes of partitions that belong to it stand alone."""
+        self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
+        carried = self.of(draft)
+        carried.indexes = [made for made in carried.indexes if made.name != index.name]
+        place = (draft.place.schema or "", index.name or "")
+        for part in draft.partitions:
+            its = self.of(part)
+            its.indexes = [replace(i, parent=None) if i.parent == place else i for i in its.indexes]
 
     # Foreign keys
 

@@ -79,13 +79,15 @@ class Pair:
             return False
         return True
 
-    def refusal(self, session: Session, table: NewTable, index: Index | None = None) -> str | None:
-        """The target's words, when it can't make a table, or an index on it."""
+    def refusal(
+        self, session: Session, table: NewTable, indexes: Sequence[Index] = ()
+    ) -> str | None:
+        """The target's words, when it can't make a table, or these indexes on it."""
         other = self.ends[1]
         trial = other.try_table(other.fit_rows(table)[0], self.target.numbers)
-        then = other.try_index(table, index) if index is not None else None
+        then = (other.try_index(table, index) for index in indexes)
         try:
-            for statement in (trial.begin, trial.make, then):
+            for statement in (trial.begin, trial.make, *then):
                 if statement:
                     session.query(statement)
         except DbferryError as error:

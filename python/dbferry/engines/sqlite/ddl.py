@@ -90,7 +90,7 @@ def try_table(table: NewTable) -> Trial:
 
 
 def try_index(table: NewTable, index: Index) -> str:
-    return create_index(TRIAL, replace(index, name=f"{TRIAL}_index"))
+    return create_index(TRIAL, replace(index, name=f"{TRIAL}_{index.name}"))
 
 
 def _reference(key: ForeignKey) -> str:

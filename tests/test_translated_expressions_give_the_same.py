@@ -9,7 +9,7 @@ import pytest
 import dbferry
 from dbferry.engines import engine
 from dbferry.run import plan_task
-from dbferry.schema.expressions import Operand, Translation, Untranslatable
+from dbferry.schema.expressions import Operand, Translator, Untranslatable
 from judge import keeping
 from servers.database import Database
 
@@ -99,7 +99,7 @@ def literal(value: object, engine_name: str) -> str:
             return str(value)
 
 
-def between(held: Database, made: Database) -> Translation:
+def between(held: Database, made: Database) -> Translator:
     """As a plan makes it."""
     [item] = plan_task(dbferry.Task(source=held.url, target=made.url, prepare="append")).tables
     ends = engine(held.engine), engine(made.engine)
@@ -110,7 +110,7 @@ def between(held: Database, made: Database) -> Translation:
         operands[column.name] = Operand.of(
             ends, known, column.canonical, column.target, column.target_type
         )
-    return Translation(*ends, operands)
+    return Translator(*ends, operands)
 
 
 def plain(value: Any) -> Any:

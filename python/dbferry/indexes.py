@@ -14,7 +14,8 @@ from dbferry.catalog import Index, Part, Table
 from dbferry.engines import FittedIndex
 from dbferry.items import ColumnItem
 from dbferry.pair import Pair
-from dbferry.schema.expressions import Operand, Translation, Untranslatable
+from dbferry.schema.terms import Operand, Untranslatable
+from dbferry.schema.translation import Translation
 
 
 def translation(pair: Pair, table: Table, items: Iterable[ColumnItem]) -> Translation:

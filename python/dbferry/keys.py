@@ -18,7 +18,7 @@ from dbferry.engines import NewColumn, NewTable
 from dbferry.indexes import doubtful, fit, translation
 from dbferry.items import ColumnItem
 from dbferry.pair import Pair
-from dbferry.schema.expressions import Translation
+from dbferry.schema.translation import Translation
 from dbferry.selection import Destination
 
 Place = tuple[str, str]

@@ -184,7 +184,7 @@ class Task(BaseModel):
 
     def assess(self, *, sample: bool = False) -> Assessment:
         """What a run would meet, and what both servers allow; the target may be an engine's name alone."""
-        from dbferry.assessment import assess_task
+        from dbferry.assessment.assess import assess_task
 
         return assess_task(self, sample=sample)
 

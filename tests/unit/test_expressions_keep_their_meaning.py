@@ -5,7 +5,8 @@ import pytest
 from dbferry.catalog import Column, NativeType
 from dbferry.engines import engine
 from dbferry.schema.defaults import default
-from dbferry.schema.expressions import Operand, Translation, Untranslatable
+from dbferry.schema.expressions import Operand, Translator, Untranslatable
+from dbferry.schema.translation import Translation
 from dbferry.types import Context
 
 PG, MY, MARIA, LITE = "postgresql", "mysql", "mariadb", "sqlite"
@@ -34,7 +35,7 @@ def column(engine_name: str, name: str, collation: str | None) -> Column:
     return Column(name=name, position=1, native=native)
 
 
-def translation(one: str, other: str, collation: str | None = None) -> Translation:
+def translation(one: str, other: str, collation: str | None = None) -> Translator:
     """Between two engines, over a table of one column of each sort, each as it would be created."""
     ends = engine(one), engine(other)
     operands = {}
@@ -46,7 +47,7 @@ def translation(one: str, other: str, collation: str | None = None) -> Translati
         )
         declared = ends[1].declare(reading, context)
         operands[name] = Operand.of(ends, held, reading.canonical, name, declared.native)
-    return Translation(*ends, operands)
+    return Translator(*ends, operands)
 
 
 @pytest.mark.parametrize(
@@ -126,7 +127,8 @@ def test_a_pattern_without_case_in_the_source_is_refused() -> None:
 @pytest.mark.parametrize("one", [PG, MY, MARIA, LITE])
 def test_between_two_of_one_engine_the_text_stays(one: str) -> None:
     text = "any (thing) at ~ all"
-    assert translation(one, one).condition(text) == text
+    kept = Translation(engine(one), engine(one), {})
+    assert (kept.condition(text), kept.value(text), kept.default(text, "a")) == (text,) * 3
 
 
 @pytest.mark.parametrize(

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from dbferry.catalog import NativeType
-from dbferry.mapping.dms.expressions import Place, Refused, translate
 from dbferry.mapping.kinds import canonical
 from dbferry.mapping.masks import native_of
 from dbferry.mapping.rules import Add
@@ -14,6 +14,9 @@ from dbferry.mapping.work import Work
 from dbferry.pair import Pair
 from dbferry.selection import map_schema
 from dbferry.types import Canonical, Kind
+
+if TYPE_CHECKING:
+    from dbferry.mapping.dms.expressions import Place
 
 NAME_LENGTH = 64
 """Room for the names of other tables, should they be merged."""
@@ -39,11 +42,7 @@ def added(pair: Pair, rule: Add, work: Work, now: datetime) -> Added | str:
         return Added(f"(\n{rule.expression}\n)", None, rule.expression)
     if rule.dms_expression is not None:
         moment, _ = phrases.moment(now, wall=True)
-        try:
-            made = translate(rule.dms_expression, one, _place(pair, work, moment))
-        except Refused as why:
-            return f"{why}; a rule `add` with the source's own `expression` may do"
-        return Added(f"(\n{made}\n)", None, made)
+        return _translated(rule.dms_expression, pair, work, moment)
     if rule.source == "load_time":
         return Added(*phrases.moment(now, wall=wall))
     names = {"schema": work.table.schema, "table": work.table.name}
@@ -56,7 +55,20 @@ def added(pair: Pair, rule: Add, work: Work, now: datetime) -> Added | str:
     return Added(phrases.as_text(phrases.constant(value)), native_of(one, text))
 
 
+def _translated(text: str, pair: Pair, work: Work, moment: str) -> Added | str:
+    # With it comes a parser, which takes its time to load.
+    from dbferry.mapping.dms.expressions import Refused, translate
+
+    try:
+        made = translate(text, pair.ends[0], _place(pair, work, moment))
+    except Refused as why:
+        return f"{why}; a rule `add` with the source's own `expression` may do"
+    return Added(f"(\n{made}\n)", None, made)
+
+
 def _place(pair: Pair, work: Work, moment: str) -> Place:
+    from dbferry.mapping.dms.expressions import Place
+
     table = work.table
     schema = work.schema or map_schema(
         table.schema, pair.source, pair.target, pair.ends, pair.options

@@ -15,7 +15,7 @@ from dbferry.schema.terms import Term, Untranslatable, comma, literal, result
 from dbferry.types import Kind
 
 if TYPE_CHECKING:
-    from dbferry.schema.expressions import Translation
+    from dbferry.schema.expressions import Translator
 
 SUMS: Mapping[type[Node], str] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
 TRIMS = {"": "trim", "BOTH": "trim", "LEADING": "trim_left", "TRAILING": "trim_right"}
@@ -27,7 +27,7 @@ CALLED: Mapping[type[Node], str] = {
 
 
 @says(*SUMS)
-def _sum(t: Translation, node: Node) -> Term:
+def _sum(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
     left, right = (t.number(side) for side in (node.this, node.expression))
     if isinstance(node, exp.Sub) and Kind.UINT in (left.kind, right.kind):
@@ -39,7 +39,7 @@ def _sum(t: Translation, node: Node) -> Term:
 
 
 @says(exp.Div, exp.IntDiv, exp.Mod)
-def _quotient(t: Translation, node: Node) -> Term:
+def _quotient(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
     left, right = (t.number(side) for side in (node.this, node.expression))
     if not right.literal or right.value == 0:
@@ -55,7 +55,7 @@ def _quotient(t: Translation, node: Node) -> Term:
 
 
 @says(exp.Neg)
-def _negative(t: Translation, node: Node) -> Term:
+def _negative(t: Translator, node: Node) -> Term:
     only(node, "this")
     term = t.number(node.this)
     if term.literal and isinstance(term.value, Decimal):
@@ -66,26 +66,26 @@ def _negative(t: Translation, node: Node) -> Term:
 
 
 @says(*CALLED)
-def _keyword(t: Translation, node: Node) -> Term:
+def _keyword(t: Translator, node: Node) -> Term:
     only(node)
     return _call(t, CALLED[type(node)], [])
 
 
 @says(exp.Floor, exp.Ceil)
-def _rounded(t: Translation, node: Node) -> Term:
+def _rounded(t: Translator, node: Node) -> Term:
     only(node, "this")
     meaning = "floor" if isinstance(node, exp.Floor) else "ceiling"
     return t.said_as(meaning, [t.fit(node.this)])
 
 
 @says(exp.Anonymous)
-def _anonymous(t: Translation, node: Node) -> Term:
+def _anonymous(t: Translator, node: Node) -> Term:
     only(node, "this", "expressions")
     name = node.name if isinstance(node.this, Node) else str(node.this)
     return _call(t, name.lower(), node.expressions)
 
 
-def _call(t: Translation, name: str, given: Sequence[Node]) -> Term:
+def _call(t: Translator, name: str, given: Sequence[Node]) -> Term:
     functions = t.spoken.functions
     meaning = functions.get(f"{name}/{len(given)}") or functions.get(name)
     if meaning is None:
@@ -113,7 +113,7 @@ def _call(t: Translation, name: str, given: Sequence[Node]) -> Term:
             return t.said_as(meaning, [t.fit(node) for node in given])
 
 
-def _join(t: Translation, given: Sequence[Node], *, skip_null: bool) -> Term:
+def _join(t: Translator, given: Sequence[Node], *, skip_null: bool) -> Term:
     terms = []
     for node in given:
         term = t.fit(node)
@@ -131,19 +131,19 @@ def _join(t: Translation, given: Sequence[Node], *, skip_null: bool) -> Term:
 
 
 @says(exp.DPipe)
-def _pipe(t: Translation, node: Node) -> Term:
+def _pipe(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
     return _join(t, [node.this, node.expression], skip_null=False)
 
 
 @says(exp.Trim)
-def _trim(t: Translation, node: Node) -> Term:
+def _trim(t: Translator, node: Node) -> Term:
     only(node, "this", "position")
     return t.said_as(TRIMS[str(node.args.get("position") or "")], [t.fit(node.this)])
 
 
 @says(exp.Substring)
-def _substring(t: Translation, node: Node) -> Term:
+def _substring(t: Translator, node: Node) -> Term:
     only(node, "this", "start", "length")
     length = node.args.get("length")
     return _slice(
@@ -154,7 +154,7 @@ def _substring(t: Translation, node: Node) -> Term:
     )
 
 
-def _slice(t: Translation, whole: Node, *bounds: Node) -> Term:
+def _slice(t: Translator, whole: Node, *bounds: Node) -> Term:
     text, numbers = t.fit(whole), [t.say(bound) for bound in bounds]
     if text.kind is not Kind.TEXT or any(
         not isinstance(n.value, Decimal) or n.value < 1 for n in numbers
@@ -164,7 +164,7 @@ def _slice(t: Translation, whole: Node, *bounds: Node) -> Term:
 
 
 @says(exp.Extract)
-def _extract(t: Translation, node: Node) -> Term:
+def _extract(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
     unit = node.this.name.lower()
     if unit not in ("year", "month", "day"):

@@ -19,9 +19,8 @@ from dbferry.engines import NewColumn
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
-from dbferry.schema.defaults import default
-from dbferry.schema.expressions import Operand, Translation, Untranslatable
-from dbferry.schema.terms import family
+from dbferry.schema.terms import Untranslatable, family
+from dbferry.schema.translation import Translation
 from dbferry.types import Verdict
 
 LITERAL = re.compile(r"\A('(?:[^']|'')*')::[^'()]+(\(\d+(,\d+)?\))?(\[\])?\Z")
@@ -120,14 +119,11 @@ class ClauseWriter:
             # A type that has moved to another schema isn't named again: the column has it.
             text = LITERAL.sub(r"\1", text)
         try:
-            text = default(translation, text, self._operand(translation, column))
+            text = translation.default(text, column.name)
         except Untranslatable as why:
             made.left_out.append(said(f"default of {called}", column.default, why))
             return clause
         return replace(clause, default=text)
-
-    def _operand(self, translation: Translation, column: Column) -> Operand | None:
-        return translation.operands.get(self.pair.ends[0].fold_column(column.name))
 
     def _generated(
         self,

@@ -14,7 +14,7 @@ from dbferry.schema.terms import Term, Untranslatable, literal, result
 from dbferry.types import Kind
 
 if TYPE_CHECKING:
-    from dbferry.schema.expressions import Translation
+    from dbferry.schema.expressions import Translator
 
 COMPARISONS: Mapping[type[Node], str] = {
     exp.EQ: "=", exp.NEQ: "<>", exp.GT: ">", exp.GTE: ">=", exp.LT: "<", exp.LTE: "<=",
@@ -22,7 +22,7 @@ COMPARISONS: Mapping[type[Node], str] = {
 
 
 @says(exp.And, exp.Or)
-def _and_or(t: Translation, node: Node) -> Term:
+def _and_or(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
     word = "AND" if isinstance(node, exp.And) else "OR"
     sides = [t.truth(side) for side in (node.this, node.expression)]
@@ -30,7 +30,7 @@ def _and_or(t: Translation, node: Node) -> Term:
 
 
 @says(exp.Not)
-def _not(t: Translation, node: Node) -> Term:
+def _not(t: Translator, node: Node) -> Term:
     only(node, "this")
     inner = node.this
     if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
@@ -39,7 +39,7 @@ def _not(t: Translation, node: Node) -> Term:
 
 
 @says(exp.Is)
-def _is(t: Translation, node: Node) -> Term:
+def _is(t: Translator, node: Node) -> Term:
     only(node, "this", "expression", "negate")
     word = "IS NOT" if node.args.get("negate") else "IS"
     if isinstance(node.expression, exp.Null):
@@ -51,7 +51,7 @@ def _is(t: Translation, node: Node) -> Term:
 
 
 @says(*COMPARISONS)
-def _comparison(t: Translation, node: Node) -> Term:
+def _comparison(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
     listed = _listed(node)
     if listed is not None:
@@ -63,7 +63,7 @@ def _comparison(t: Translation, node: Node) -> Term:
 
 
 @says(exp.NullSafeEQ, exp.NullSafeNEQ)
-def _same(t: Translation, node: Node) -> Term:
+def _same(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
     left, right = t.pair(node.this, node.expression)
     t.comparable(left, right, ordered=False)
@@ -72,7 +72,7 @@ def _same(t: Translation, node: Node) -> Term:
 
 
 @says(exp.Between)
-def _between(t: Translation, node: Node) -> Term:
+def _between(t: Translator, node: Node) -> Term:
     only(node, "this", "low", "high")
     sides = []
     for bound, sign in ((node.args["low"], ">="), (node.args["high"], "<=")):
@@ -83,12 +83,12 @@ def _between(t: Translation, node: Node) -> Term:
 
 
 @says(exp.In)
-def _in(t: Translation, node: Node) -> Term:
+def _in(t: Translator, node: Node) -> Term:
     only(node, "this", "expressions")
     return _among(t, node.this, node.expressions, negated=False)
 
 
-def _among(t: Translation, one: Node, others: Sequence[Node], *, negated: bool) -> Term:
+def _among(t: Translator, one: Node, others: Sequence[Node], *, negated: bool) -> Term:
     pairs = [t.pair(one, other) for other in others]
     if not pairs:
         raise Untranslatable("a list without values")
@@ -99,7 +99,7 @@ def _among(t: Translation, one: Node, others: Sequence[Node], *, negated: bool) 
 
 
 @says(exp.Like, exp.ILike, exp.Glob, exp.Escape)
-def _like(t: Translation, node: Node) -> Term:
+def _like(t: Translator, node: Node) -> Term:
     escape = t.spoken.escape
     negated = False
     if isinstance(node, exp.Escape):
@@ -126,7 +126,7 @@ def _like(t: Translation, node: Node) -> Term:
 
 
 @says(exp.Case)
-def _case(t: Translation, node: Node) -> Term:
+def _case(t: Translator, node: Node) -> Term:
     only(node, "this", "ifs", "default")
     results = [t.say(branch.args["true"]) for branch in node.args["ifs"]]
     tests = []
@@ -147,7 +147,7 @@ def _case(t: Translation, node: Node) -> Term:
 
 
 @says(exp.If)
-def _if(t: Translation, node: Node) -> Term:
+def _if(t: Translator, node: Node) -> Term:
     only(node, "this", "true", "false")
     yes, no = t.alike([t.say(node.args["true"]), t.say(node.args["false"])])
     sql = f"(CASE WHEN {t.truth(node.this)} THEN {yes.sql} ELSE {no.sql} END)"

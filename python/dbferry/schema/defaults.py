@@ -14,7 +14,7 @@ from sqlglot import exp
 
 from dbferry.engines import Engine
 from dbferry.schema.dialect import Dialect
-from dbferry.schema.expressions import Translation, parse
+from dbferry.schema.expressions import Translator, parse
 from dbferry.schema.nodes import Node, saying
 from dbferry.schema.terms import Operand, Untranslatable, family, stored
 from dbferry.types import Kind
@@ -49,11 +49,9 @@ CASTS = re.compile(r"::(text|charactervarying)")
 DIGITS = re.compile(r"\([0-6]\)$")
 
 
-def default(translation: Translation, text: str, column: Operand | None) -> str:
+def default(translation: Translator, text: str, column: Operand | None) -> str:
     """What follows the word DEFAULT in the target. Raises Untranslatable."""
     one, other = translation.source.dialect, translation.target.dialect
-    if translation.verbatim:
-        return text
     if one is None or other is None or column is None:
         raise Untranslatable(f"{translation.target.name} gets no defaults")
     meant = one.moments.get(_plain(text))

@@ -24,7 +24,7 @@ from dbferry.schema.nodes import Node, said, saying
 from dbferry.schema.terms import Operand, Term, Untranslatable, as_kind, family
 from dbferry.types import Kind
 
-__all__ = ["Operand", "Term", "Translation", "Untranslatable", "calls", "conditions", "literals"]
+__all__ = ["Operand", "Term", "Translator", "Untranslatable", "calls", "conditions", "literals"]
 
 ORDERED = frozenset({"number", "date", "timestamp", "time"})
 EQUATED = ORDERED | {"text", "enum", "bool", "binary"}
@@ -56,14 +56,12 @@ def parse(text: str, dialect: Dialect) -> Node:
     return inner
 
 
-class Translation:
+class Translator:
     """From one engine to another, for expressions over the columns of one table."""
 
     def __init__(self, source: Engine, target: Engine, operands: Mapping[str, Operand]) -> None:
         self.source, self.target = source, target
         self.operands = {source.fold_column(name): operand for name, operand in operands.items()}
-        renamed = any(name != operand.name for name, operand in operands.items())
-        self.verbatim = source.name == target.name and not renamed
 
     @property
     def spoken(self) -> Dialect:
@@ -79,11 +77,11 @@ class Translation:
 
     def condition(self, text: str) -> str:
         """What is true, false or NULL for a row: a check, a row filter, the rows of a partial index."""
-        return text if self.verbatim else self.truth(parse(text, self.spoken))
+        return self.truth(parse(text, self.spoken))
 
     def value(self, text: str) -> str:
         """What is computed from a row: a generated column, an index on an expression."""
-        return text if self.verbatim else self.term(text).sql
+        return self.term(text).sql
 
     def term(self, text: str) -> Term:
         """As `value`, with its kind."""
@@ -93,7 +91,7 @@ class Translation:
         """The term of an expression that names no column."""
         if node.find(exp.Column) and not self.spoken.words_are_text:
             raise Untranslatable("it names a column")
-        return Translation(self.source, self.target, {}).say(node)
+        return Translator(self.source, self.target, {}).say(node)
 
     def say(self, node: Node) -> Term:
         say = saying(node)

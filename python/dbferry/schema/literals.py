@@ -16,7 +16,7 @@ from dbferry.schema.terms import Term, Untranslatable, as_kind, literal
 from dbferry.types import Kind
 
 if TYPE_CHECKING:
-    from dbferry.schema.expressions import Translation
+    from dbferry.schema.expressions import Translator
 
 TEXTS = frozenset(
     {exp.DType.TEXT, exp.DType.CHAR, exp.DType.VARCHAR, exp.DType.BPCHAR, exp.DType.CHARACTER_SET}
@@ -42,7 +42,7 @@ LITERALS: Mapping[exp.DType, Kind] = {
 
 
 @says(exp.Column)
-def _column(t: Translation, node: Node) -> Term:
+def _column(t: Translator, node: Node) -> Term:
     only(node, "this")
     name, quoted = node.name, bool(node.this.args.get("quoted"))
     operand = t.operands.get(t.source.fold_column(name))
@@ -62,7 +62,7 @@ def _column(t: Translation, node: Node) -> Term:
 
 
 @says(exp.Literal)
-def _literal(t: Translation, node: Node) -> Term:
+def _literal(t: Translator, node: Node) -> Term:
     only(node, "this", "is_string")
     if node.is_string:
         return literal(node.name, Kind.TEXT, t.wanted)
@@ -73,13 +73,13 @@ def _literal(t: Translation, node: Node) -> Term:
 
 
 @says(exp.ByteString)
-def _text(t: Translation, node: Node) -> Term:
+def _text(t: Translator, node: Node) -> Term:
     """`E'…'` of PostgreSQL, whose escapes are undone."""
     return literal(node.name, Kind.TEXT, t.wanted)
 
 
 @says(exp.Introducer)
-def _introduced(t: Translation, node: Node) -> Term:
+def _introduced(t: Translator, node: Node) -> Term:
     """`_utf8mb4'…'`: the text is in the session's own character set by now."""
     if node.name.lower() not in ("_utf8mb4", "_utf8mb3", "_utf8", "_latin1", "_ascii"):
         raise Untranslatable(f"a text in the character set {node.name}")
@@ -87,36 +87,36 @@ def _introduced(t: Translation, node: Node) -> Term:
 
 
 @says(exp.HexString)
-def _bytes(t: Translation, node: Node) -> Term:
+def _bytes(t: Translator, node: Node) -> Term:
     only(node, "this")
     digits = node.name if len(node.name) % 2 == 0 else f"0{node.name}"
     return literal(bytes.fromhex(digits), Kind.BINARY, t.wanted)
 
 
 @says(exp.BitString)
-def _bits(t: Translation, node: Node) -> Term:
+def _bits(t: Translator, node: Node) -> Term:
     only(node, "this")
     return literal(Decimal(int(node.name, 2)), Kind.INT, t.wanted)
 
 
 @says(exp.Boolean)
-def _boolean(t: Translation, node: Node) -> Term:
+def _boolean(t: Translator, node: Node) -> Term:
     return literal(bool(node.this), Kind.BOOL, t.wanted)
 
 
 @says(exp.Null)
-def _null(t: Translation, node: Node) -> Term:
+def _null(t: Translator, node: Node) -> Term:
     return literal(None, Kind.TEXT, t.wanted)
 
 
 @says(exp.Paren)
-def _paren(t: Translation, node: Node) -> Term:
+def _paren(t: Translator, node: Node) -> Term:
     only(node, "this")
     return t.say(node.this)
 
 
 @says(exp.Cast)
-def _cast(t: Translation, node: Node) -> Term:
+def _cast(t: Translator, node: Node) -> Term:
     only(node, "this", "to")
     term, to = t.fit(node.this), node.args["to"]
     only(to, "this", "expressions", "kind")
@@ -137,7 +137,7 @@ def _cast(t: Translation, node: Node) -> Term:
     raise Untranslatable(f"`{said(node)}`: a conversion of {term.kind}")
 
 
-def _cast_literal(t: Translation, term: Term, wanted: exp.DType, to: Node) -> Term:
+def _cast_literal(t: Translator, term: Term, wanted: exp.DType, to: Node) -> Term:
     if term.is_null:
         return term
     kind = LITERALS.get(wanted)

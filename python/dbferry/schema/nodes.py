@@ -13,10 +13,10 @@ from sqlglot import exp
 from dbferry.schema.terms import Term, Untranslatable
 
 if TYPE_CHECKING:
-    from dbferry.schema.expressions import Translation
+    from dbferry.schema.expressions import Translator
 
 Node = exp.Expr
-Say = Callable[["Translation", Node], Term]
+Say = Callable[["Translator", Node], Term]
 _SAYS: dict[type[Node], Say] = {}
 # Of no meaning for a value, or marks of the parser's own.
 IGNORED = frozenset({"safe", "typed", "nested", "value_constructor", "bracket_notation"})

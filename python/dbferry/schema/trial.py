@@ -15,7 +15,6 @@ from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
 from dbferry.schema.clauses import Clause, Clauses, said
-from dbferry.schema.defaults import is_known
 from dbferry.schema.terms import Untranslatable
 
 
@@ -48,7 +47,12 @@ def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:
     one, other = pair.ends
 
     def is_sure(text: str | None) -> bool:
-        return text is None or (one.name == other.name and is_known(one, text))
+        if text is None or one.name != other.name:
+            return text is None
+        # With it comes a parser, which takes its time to load.
+        from dbferry.schema.defaults import is_known
+
+        return is_known(one, text)
 
     columns = [
         Part(column=name, clause=clause)

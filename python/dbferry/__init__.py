@@ -132,9 +132,13 @@ def assess(
     tables: Sequence[str] | None = None,
     exclude: Sequence[str] | None = None,
     schemas: Mapping[str, str] | None = None,
-    prepare: Prepare = "create",
+    prepare: Prepare | None = None,
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
+    rules: Sequence[Mapping[str, object] | Rule] | None = None,
+    style: Style | None = None,
+    dms_mappings: Mapping[str, object] | str | Path | None = None,
+    dms_settings: Mapping[str, object] | str | Path | None = None,
     workers: int | None = None,
     sample: bool = False,
 ) -> Assessment:
@@ -145,8 +149,8 @@ def assess(
     """
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, partitions=partitions, workers=workers,
-        dms_mappings=None, dms_settings=None,
+        on_loss=on_loss, partitions=partitions, workers=workers, rules=rules, style=style,
+        dms_mappings=dms_mappings, dms_settings=dms_settings,
     ).assess(sample=sample)  # fmt: skip
 
 

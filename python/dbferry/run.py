@@ -97,13 +97,8 @@ class _Run:
         reading = stack.enter_context(open_session(source, side="source"))
         writing = stack.enter_context(open_session(target, side="target"))
         options = options_of(task, sample=sample)
-        theirs = named_schemas(task)
-        one = read_catalog(source, reading, "source", theirs)
-        if met := met_schemas(task, one.schemas):
-            theirs += met
-            one = read_catalog(source, reading, "source", theirs)
-        ours = reached_schemas(task, [*theirs, one.default_schema or ""])
-        other = read_catalog(target, writing, "target", ours)
+        one, theirs = read_source(task, source, reading)
+        other = read_catalog(target, writing, "target", reached_schemas(task, theirs))
         return cls(
             task, source, target, reading, writing, make_plan(one, other, options, reading, writing)
         )
@@ -294,9 +289,9 @@ def options_of(task: Task, *, sample: bool) -> Options:
     """What a task asks of its plan."""
     return Options(
         tables=task.tables, exclude=task.exclude, schemas=task.schemas,
-        prepare=Prepare(task.prepare), on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
-        rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
-        partitions=task.partitions, notes=task.notes,
+        prepare=Prepare(task.prepare), on_loss=[*task.on_loss, *losses(task.rules)],
+        partitions=task.partitions, rules=task.rules, first_wins=task.style == "dms", notes=task.notes,
+        range_bytes=task.range_mb << 20, sample=sample,
     )  # fmt: skip
 
 
@@ -312,6 +307,18 @@ def check_pair(source: Endpoint, target: Endpoint) -> None:
         raise RequestError(
             "the source and the target are the same database", hint="name another database"
         )
+
+
+def read_source(
+    task: Task, source: Endpoint, session: OpenSession
+) -> tuple[Catalog, Sequence[str]]:
+    """The catalog, and the schemas of it that the task is about by name."""
+    named = named_schemas(task)
+    one = read_catalog(source, session, "source", named)
+    if met := met_schemas(task, one.schemas):
+        named += met
+        one = read_catalog(source, session, "source", named)
+    return one, [*named, *([one.default_schema] if one.default_schema else [])]
 
 
 def read_catalog(

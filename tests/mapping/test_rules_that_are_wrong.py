@@ -128,3 +128,12 @@ def test_a_task_file_has_rules_and_a_plan_tells_them(database: Make, tmp_path: P
     assert made.rows("SELECT amount, email FROM orders") == [(2, "xyz")]
     schema = json.loads(run("schema").out)
     assert {"Filter", "Mask", "Merge"} <= set(schema["$defs"])
+
+
+def test_an_assessment_knows_the_rules(database: Make) -> None:
+    held, made = database("sqlite"), database("sqlite")
+    held.sql(SHOP)
+    found = dbferry.assess(held.url, made.url, rules=[{"rename_table": "orders", "to": "sales"}])
+    assert "sales" in str(found.to_dict())
+    with pytest.raises(DbferryError, match=r"rule 1 \(remove: orders.nope\) matches nothing"):
+        dbferry.assess(held.url, made.url, rules=[{"remove": "orders.nope"}])

@@ -22,8 +22,9 @@ from dbferry.assessment.report import Assessment, Party
 from dbferry.engines import engine
 from dbferry.errors import RequestError
 from dbferry.items import Plan
+from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.planner import make_plan
-from dbferry.run import check_pair, options_of, read_catalog
+from dbferry.run import check_pair, options_of, read_catalog, read_source
 from dbferry.selection import select
 from dbferry.sessions import OpenSession, open_session
 from dbferry.urls import SCHEMES, Endpoint, parse
@@ -50,11 +51,11 @@ def assess_task(task: Task, *, sample: bool = False) -> Assessment:
 
     All rows are looked at where types depend on them; with `sample` a part of the large tables.
     """
-    with ExitStack() as stack:
+    with withholding(task.rules), ExitStack() as stack:
         source = parse(task.source)
         reading = stack.enter_context(open_session(source, side="source"))
-        one = read_catalog(source, reading, "source", list(task.schemas))
-        target, writing, other = _target(task, source, one, stack)
+        one, theirs = read_source(task, source, reading)
+        target, writing, other = _target(task, source, one, theirs, stack)
         options = options_of(task, sample=sample)
         tables, _ = select(one, options)
         asked = SourceEnd(session=reading, catalog=one, tables=tables, workers=task.workers)
@@ -64,6 +65,9 @@ def assess_task(task: Task, *, sample: bool = False) -> Assessment:
             plan = make_plan(readable, other, options, reading, writing)
         else:
             plan = Plan(source_engine=one.engine, target_engine=other.engine, tables=())
+        if task.rules and not plan.tables:
+            # Rules without sense leave nothing to assess.
+            plan.check()
         about = _estimate(plan, reading, readable)
         return Assessment(
             version=dbferry.__version__,
@@ -89,7 +93,7 @@ def _readable(source: Catalog, checks: Sequence[Finding]) -> Catalog:
 
 
 def _target(
-    task: Task, source: Endpoint, one: Catalog, stack: ExitStack
+    task: Task, source: Endpoint, one: Catalog, theirs: Sequence[str], stack: ExitStack
 ) -> tuple[Endpoint | None, OpenSession | None, Catalog]:
     """The target, a session on it and what it holds; the first two only where a URL was given."""
     if "://" not in task.target:
@@ -100,7 +104,7 @@ def _target(
     if target.path is not None and not Path(target.path).exists():
         opened = replace(target, path=":memory:")
     writing = stack.enter_context(open_session(opened, side="target"))
-    other = read_catalog(target, writing, "target", list(task.schemas.values()))
+    other = read_catalog(target, writing, "target", reached_schemas(task, theirs))
     return target, writing, other
 
 

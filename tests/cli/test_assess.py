@@ -126,6 +126,18 @@ def test_a_task_file_is_assessed(dbferry: Command, blocked: SqliteDatabase, tmp_
     assert result.json["target"]["engine"] == "mariadb"
 
 
+def test_the_rules_of_a_task_are_followed(
+    dbferry: Command, shop: SqliteDatabase, tmp_path: Path
+) -> None:
+    rules = [{"rename_table": "*", "prefix": "shop_"}, {"filter": "orders", "where": "id > 7"}]
+    task = {"source": shop.url, "target": "postgresql", "rules": rules}
+    (tmp_path / "task.json").write_text(json.dumps(task))
+    told = dbferry("assess", str(tmp_path / "task.json"), "--json").json
+    (table,) = [o for o in told["objects"] if o["kind"] == "table"]
+    assert table["what"] == 'create "public"."shop_orders"'
+    assert told["estimate"]["rows"] == 0
+
+
 def test_a_pattern_that_matches_nothing_is_in_the_way(
     dbferry: Command, shop: SqliteDatabase
 ) -> None:

@@ -16,7 +16,7 @@ from dbferry import _native
 from dbferry.errors import DbferryError, RequestError
 from dbferry.progress import Progress
 from dbferry.report import Report
-from dbferry.task import DEFAULT_ENGINE, Partitions, Prepare, Style, Task
+from dbferry.task import DEFAULT_ENGINE, Only, Partitions, Prepare, Style, Task
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -73,6 +73,7 @@ def migrate(
     exclude: Sequence[str] | None = None,
     schemas: Mapping[str, str] | None = None,
     prepare: Prepare | None = None,
+    only: Only | None = None,
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
@@ -95,7 +96,7 @@ def migrate(
     """
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, partitions=partitions, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        only=only, on_loss=on_loss, partitions=partitions, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
         dms_settings=dms_settings,
     )  # fmt: skip
@@ -110,6 +111,7 @@ def plan(
     exclude: Sequence[str] | None = None,
     schemas: Mapping[str, str] | None = None,
     prepare: Prepare | None = None,
+    only: Only | None = None,
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
@@ -120,7 +122,7 @@ def plan(
     """What `migrate` would do with the same arguments; moves nothing."""
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, partitions=partitions, rules=rules, style=style, dms_mappings=dms_mappings,
+        only=only, on_loss=on_loss, partitions=partitions, rules=rules, style=style, dms_mappings=dms_mappings,
         dms_settings=dms_settings,
     ).plan()  # fmt: skip
 

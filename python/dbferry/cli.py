@@ -21,6 +21,7 @@ from dbferry import show
 from dbferry.assessment.finding import Level
 from dbferry.errors import DbferryError, Interrupted, RequestError, format_error
 from dbferry.progress import Bar, Display, Lines
+from dbferry.script import check_folder
 from dbferry.task import DEFAULT_ENGINE, Task
 
 IN_THE_WAY = 4
@@ -84,6 +85,12 @@ PrepareOption = Annotated[
         help="create: make what is missing, refuse tables with rows (default); truncate; drop; append",
     ),
 ]
+SchemaOnly = Annotated[
+    bool, typer.Option("--schema-only", help="Make tables, keys and all else; move no row")
+]
+DataOnly = Annotated[
+    bool, typer.Option("--data-only", help="Move rows into tables that are there; make nothing")
+]
 OnLoss = Annotated[
     list[str] | None,
     typer.Option(
@@ -112,6 +119,10 @@ DmsMappings = Annotated[
     Path | None, typer.Option(help="AWS DMS's table mappings (JSON), taken as they are")
 ]
 DmsSettings = Annotated[Path | None, typer.Option(help="AWS DMS's task settings (JSON)")]
+Sql = Annotated[
+    Path | None,
+    typer.Option("--sql", help="Also write the statements as files of SQL into this folder"),
+]
 Json = Annotated[bool, typer.Option("--json", help="Print one JSON result on stdout")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary")]
 
@@ -139,6 +150,8 @@ def migrate(
     exclude: Exclude = None,
     schema: Schemas = None,
     prepare: PrepareOption = None,
+    schema_only: SchemaOnly = False,
+    data_only: DataOnly = False,
     on_loss: OnLoss = None,
     partitions: PartitionsOption = None,
     workers: Workers = None,
@@ -154,6 +167,7 @@ def migrate(
     """Move the tables of SOURCE to TARGET and compare the counts."""
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
+        only=_only(schema_only=schema_only, data_only=data_only),
         on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
         dms_settings=dms_settings,
@@ -169,6 +183,8 @@ def plan(
     exclude: Exclude = None,
     schema: Schemas = None,
     prepare: PrepareOption = None,
+    schema_only: SchemaOnly = False,
+    data_only: DataOnly = False,
     on_loss: OnLoss = None,
     partitions: PartitionsOption = None,
     workers: Workers = None,
@@ -178,15 +194,19 @@ def plan(
     large_values_mb: LargeValuesMb = None,
     dms_mappings: DmsMappings = None,
     dms_settings: DmsSettings = None,
+    sql: Sql = None,
     as_json: Json = False,
 ) -> None:
     """Print what a migration would do, table by table and column by column; move nothing."""
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
+        only=_only(schema_only=schema_only, data_only=data_only),
         on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
         dms_settings=dms_settings,
     )  # fmt: skip
+    if sql is not None:
+        check_folder(sql)
     made = task.plan()
     if as_json:
         _print_json(made.to_dict())
@@ -194,6 +214,8 @@ def plan(
         show.plan(made, Console())
     if made.faults:
         raise typer.Exit(2)
+    for path in made.write_sql(sql) if sql is not None else ():
+        sys.stderr.write(f"written: {path}\n")
 
 
 @app.command(epilog=ASSESS_EPILOG)
@@ -325,6 +347,14 @@ def _task(source: str, target: str | None, **options: Any) -> Task:
             raise RequestError("the target is missing", hint="dbferry migrate SOURCE TARGET")
         return Task.from_file(source, **given)
     return Task.of(source=source, target=target, **given)
+
+
+def _only(*, schema_only: bool, data_only: bool) -> str | None:
+    if schema_only and data_only:
+        raise RequestError(
+            "--schema-only and --data-only exclude each other", hint="leave out both to move all"
+        )
+    return "schema" if schema_only else "data" if data_only else None
 
 
 def _pair(text: str) -> tuple[str, str]:

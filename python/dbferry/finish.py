@@ -43,9 +43,17 @@ class _Building:
 
 class Finish:
     def __init__(
-        self, items: Sequence[TableItem], pool: Pool, views: Sequence[Step] = (), *, beside: bool
+        self,
+        items: Sequence[TableItem],
+        pool: Pool,
+        views: Sequence[Step] = (),
+        *,
+        beside: bool,
+        rows: bool = True,
     ) -> None:
         self.items = items
+        self._rows = rows
+        """False when the tables are made and no row is moved."""
         self.views = views
         self.left_out: list[str] = []
         """Views that the target has refused, with its words."""
@@ -203,15 +211,16 @@ class Finish:
         more = f"; and {len(failures) - NAMED} more" if len(failures) > NAMED else ""
         count = f"{len(failures)} objects were" if len(failures) > 1 else "one object was"
         first = next((f.statement for f in failures if f.statement), None)
-        how = "mend the rows in the target, and make what is missing by hand" + (
-            f", as with: {first}" if first else ""
-        )
+        mend = "mend the rows in the target, and make" if self._rows else "make"
+        how = f"{mend} what is missing by hand" + (f", as with: {first}" if first else "")
+        again = "mend the source and run again with --prepare truncate"
+        whole = "every row is" if self._rows else "the tables are"
         return SchemaError(
-            f"every row is in the target, and {count} not made: {named}{more}",
+            f"{whole} in the target, and {count} not made: {named}{more}",
             code=failures[0].error.code,
             side="target",
             engine=failures[0].error.engine,
-            hint=f"{how}; or mend the source and run again with --prepare truncate",
+            hint=f"{how}; or {again if self._rows else 'mend the cause and run again'}",
         )
 
 

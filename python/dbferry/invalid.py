@@ -22,8 +22,9 @@ def explain(error: ValidationError, subject: str, known: Callable[[Place], Itera
         elif fault["type"] == "missing":
             parts.append(f"the field `{field}` is missing")
         else:
-            message = fault["msg"]
-            parts.append(f"the field `{field}`: {message[0].lower()}{message[1:]}")
+            message = fault["msg"].removeprefix("Value error, ")
+            at = f"the field `{field}`: " if field else ""
+            parts.append(f"{at}{message[0].lower()}{message[1:]}")
     return f"{subject} is wrong: " + "; ".join(parts)
 
 

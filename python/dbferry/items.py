@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from dbferry.catalog import Check, ForeignKey, Identity, Index, NativeType, Table
 from dbferry.engines import Step
 from dbferry.errors import DbferryError, RequestErrors
 from dbferry.selection import Destination
 from dbferry.types import Canonical, Facts, Flight, Verdict
+
+if TYPE_CHECKING:
+    from dbferry.differences import Difference
+    from dbferry.script import Script
 
 ENGINE_POLICIES = ("error", "null", "clamp")
 
@@ -117,6 +123,8 @@ class TableItem:
     """Those that are made, besides the primary key's; in the target's names, as are foreign keys."""
     foreign_keys: tuple[ForeignKey, ...] = ()
     checks: tuple[Check, ...] = ()
+    differences: tuple[Difference, ...] = ()
+    """Of a table that stands from the one that would have been made."""
     before: tuple[str, ...] = ()
     builds: tuple[Step, ...] = ()
     """Keys and indexes, once the table's rows are in."""
@@ -162,6 +170,7 @@ class TableItem:
             "estimated_rows": self.source.estimated_rows,
             "estimated_bytes": self.source.estimated_bytes,
             "notes": list(self.notes),
+            "differences": [found.to_dict() for found in self.differences],
             "primary_key": list(self.source.primary_key),
             "indexes": [
                 {
@@ -202,6 +211,9 @@ class Ddl:
 
 @dataclass(frozen=True, kw_only=True)
 class Plan:
+    source: str = ""
+    """The URLs of both ends, without passwords."""
+    target: str = ""
     source_engine: str
     target_engine: str
     tables: tuple[TableItem, ...]
@@ -240,9 +252,28 @@ class Plan:
             views=tuple(step.sql for step in self.views),
         )
 
+    @property
+    def lasting_notes(self) -> tuple[str, ...]:
+        """The notes but for how the source would be read, which is a forecast."""
+        return tuple(note for note in self.notes if not note.startswith("source read under"))
+
+    def sql(self) -> list[Script]:
+        """The statements as files for the target's own client, in their order; raises what blocks the plan."""
+        from dbferry.script import scripts
+
+        return scripts(self)
+
+    def write_sql(self, folder: str | os.PathLike[str]) -> list[Path]:
+        """Writes those files into a folder that is empty or not there; gives their paths."""
+        from dbferry.script import write
+
+        return write(self, Path(folder))
+
     def to_dict(self) -> dict[str, Any]:
         ddl = self.ddl()
         return {
+            "source": self.source,
+            "target": self.target,
             "source_engine": self.source_engine,
             "target_engine": self.target_engine,
             "tables": [table.to_dict() for table in self.tables],

@@ -19,7 +19,7 @@ from dbferry.indexes import doubtful, fit, translation
 from dbferry.items import ColumnItem
 from dbferry.pair import Pair
 from dbferry.schema.translation import Translation
-from dbferry.selection import Destination
+from dbferry.selection import Destination, Only
 
 Place = tuple[str, str]
 
@@ -39,6 +39,8 @@ class Draft:
     """True when its partitions are kept."""
     partitions: tuple[Draft, ...] = ()
     """Those that are made with it, parents first."""
+    free: Sequence[ColumnItem] = ()
+    """The columns as they would have been made; of a standing table only."""
 
     @property
     def standing(self) -> Table | None:
@@ -143,6 +145,9 @@ class Keys:
         for part, its in carried.partitions:
             carried.notes += [f"partition {part.table.label}: {note}" for note in its.notes]
 
+    def _adds(self, draft: Draft) -> bool:
+        return draft.action != "append" and self.pair.options.only is not Only.DATA
+
     # Names
 
     def _reserve(self, drafts: Sequence[Draft]) -> None:
@@ -198,7 +203,7 @@ class Keys:
 
     def _add_indexes(self, draft: Draft) -> None:
         table, standing, carried = draft.table, draft.standing, self.of(draft)
-        if draft.action == "append":
+        if not self._adds(draft):
             return
         one, other = self.pair.ends
         columns = {column.name: column for column in draft.columns}
@@ -342,7 +347,7 @@ class Keys:
 
     def _add_foreign_keys(self, draft: Draft) -> None:
         standing, carried = draft.standing, self.of(draft)
-        if draft.action == "append":
+        if not self._adds(draft):
             return
         for told in draft.table.foreign_keys:
             called = f"foreign key {told.name or _listed(told.columns)} of {draft.table.label}"

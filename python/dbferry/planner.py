@@ -6,16 +6,20 @@ travels, `keys` what indexes and foreign keys come along; `items` is the plan as
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
+from dbferry.differences import differences
 from dbferry.errors import DbferryError
+from dbferry.identities import past_rows
 from dbferry.indexes import renamed
 from dbferry.items import ColumnItem, Ddl, Plan, TableItem
 from dbferry.keys import Carried, Draft, Keys, Roles
 from dbferry.mapping.shape import rename_schemas, shape
 from dbferry.names import check_columns, check_tables
+from dbferry.overflow import check_values
 from dbferry.pair import Pair
 from dbferry.prepare import Preparation, action, filled
 from dbferry.schema.clauses import Clauses, ClauseWriter, settle
@@ -24,6 +28,7 @@ from dbferry.schema.trial import try_clauses
 from dbferry.schema.views import ViewWriter
 from dbferry.selection import (
     Destination,
+    Only,
     Options,
     Prepare,
     destination,
@@ -31,6 +36,7 @@ from dbferry.selection import (
     select,
     unmatched,
 )
+from dbferry.types import Facts
 
 __all__ = ["ColumnItem", "Ddl", "Plan", "TableItem", "make_plan"]
 
@@ -78,6 +84,13 @@ class _Planner:
         places = {table.label: self._place(table) for table in tables}
         check_tables(pair, tables, places)
         self.columns.roles = Roles(tables)
+        if pair.options.only is Only.SCHEMA:
+            tables = past_rows(pair, tables)
+            if pair.ends[1].script_opening is None:
+                pair.fault(
+                    "the target's driver makes its tables from the rows: there is no schema without them",
+                    hint="choose a target that needs no driver",
+                )
         filled = self._filled(list(places.values()))
         # Who has rows to keep can't be emptied when a sample has misled.
         self.sample = pair.options.sample and not filled
@@ -88,7 +101,9 @@ class _Planner:
         views = ViewWriter(pair, drafts)
         made = [d for draft in drafts for d in (draft, *draft.partitions)]
         schemas = [*(draft.place.schema for draft in made), *sequences.schemas, *views.schemas]
-        objects = [*self._objects(schemas), *sequences.objects]
+        # Rows alone need nothing to be made.
+        makes = pair.options.only is not Only.DATA
+        objects = [*self._objects(schemas), *sequences.objects] if makes else []
         try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
         keys = Keys(pair, drafts, objects)
@@ -105,8 +120,8 @@ class _Planner:
             tables=tuple(items),
             faults=tuple(pair.faults),
             notes=(*self._notes(), *(f"not moved: {what}" for what in left_out)),
-            views=tuple(views.steps),
-            objects=(*views.drops, *objects, *keys.drops),
+            views=tuple(views.steps) if makes else (),
+            objects=(*(views.drops if makes else ()), *objects, *keys.drops),
         )
 
     def _blocked(self) -> Plan:
@@ -130,9 +145,14 @@ class _Planner:
         notes = list(one.source_notes(pair.source_session, pair.source, pair.target))
         if pair.target_session is not None:
             notes += other.target_notes(pair.target_session)
+        asked = {
+            Only.SCHEMA: ["no rows are moved, as asked"],
+            Only.DATA: ["nothing but rows is moved, as asked"],
+        }
         return [
             *pair.options.notes,
             *notes,
+            *(asked[pair.options.only] if pair.options.only else ()),
             *pair.notes,
             *(f"not moved: {what}" for what in pair.source.skipped),
         ]
@@ -162,7 +182,11 @@ class _Planner:
         chosen = action(self.pair, table, existing, filled)
         standing = None if chosen in ("create", "drop") else existing
         check_columns(self.pair, table, standing)
-        columns, transfer, sampled = self._transfer(table, place, standing)
+        columns, transfer, sampled, facts = self._transfer(table, place, standing)
+        free: list[ColumnItem] = []
+        if standing is not None:
+            free = self._free(table, place, facts)
+            check_values(self.pair, table, standing, columns, free)
         remarks = self.pair.shape(table).remarks
         columns = [
             replace(item, notes=(*remarks.get(item.name, ()), *item.notes)) for item in columns
@@ -175,6 +199,7 @@ class _Planner:
             columns=[with_schema(self.pair, item) for item in columns],
             transfer=transfer,
             sampled=sampled,
+            free=free,
         )
         if not self._keeps_partitions(draft):
             return draft
@@ -214,6 +239,22 @@ class _Planner:
             parts.append(replace(draft, table=table, place=place, existing=None))
         return tuple(parts)
 
+    def _free(
+        self, table: Table, place: Destination, facts: Mapping[str, Facts]
+    ) -> list[ColumnItem]:
+        """The columns as they would be made if the table weren't there; nothing is promised by it."""
+        aside = replace(self.pair, faults=[])
+        columns = Columns(aside, self.columns.roles)
+        cast = bool(aside.shape(table).types)
+        if aside.ends[0].family == aside.ends[1].family and not cast:
+            items = [columns.verbatim(table, column) for column in table.columns]
+        else:
+            items = [
+                columns.crossing(table, column, place, facts.get(column.name, {}), None)
+                for column in table.columns
+            ]
+        return [with_schema(aside, item) for item in items]
+
     def _item(self, draft: Draft, carried: Carried, clauses: Clauses) -> TableItem:
         one, other = self.pair.ends
         table, place, existing = draft.table, draft.place, draft.existing
@@ -247,6 +288,7 @@ class _Planner:
             indexes=tuple(carried.indexes),
             foreign_keys=tuple(carried.foreign_keys),
             checks=tuple(clauses.checks),
+            differences=tuple(differences(self.pair, draft)),
             before=tuple(prepared.before),
             builds=tuple(prepared.builds),
             references=(*prepared.checks, *prepared.references, *prepared.put_back),
@@ -260,7 +302,7 @@ class _Planner:
 
     def _transfer(
         self, table: Table, place: Destination, standing: Table | None
-    ) -> tuple[list[ColumnItem], str, int]:
+    ) -> tuple[list[ColumnItem], str, int, Mapping[str, Facts]]:
         """The engine's own bytes between two of one family where they mean the same; else Arrow.
 
         The number is that of the rows in the sample that the types were chosen by, or 0.
@@ -276,7 +318,7 @@ class _Planner:
         ):
             raw = one.raw_transfer(session, table)
         if raw is not None:
-            return [self.columns.verbatim(table, column) for column in table.columns], raw, 0
+            return [self.columns.verbatim(table, column) for column in table.columns], raw, 0, {}
         try:
             facts = one.probe(session, table, other.name, sample=self.sample)
         except DbferryError as error:
@@ -286,7 +328,8 @@ class _Planner:
             self.columns.crossing(table, column, place, facts.get(column.name, {}), standing)
             for column in table.columns
         ]
-        return columns, "arrow", max((f.get("sampled", 0) for f in facts.values()), default=0)
+        sampled = max((f.get("sampled", 0) for f in facts.values()), default=0)
+        return columns, "arrow", sampled, facts
 
     def _same(self, table: Table, standing: Table) -> bool:
         """True when the engine's own bytes fit the columns that stand."""

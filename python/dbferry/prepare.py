@@ -12,7 +12,7 @@ from dbferry.items import ColumnItem
 from dbferry.keys import Carried, Draft
 from dbferry.pair import Pair
 from dbferry.schema.clauses import Clauses
-from dbferry.selection import Prepare
+from dbferry.selection import Only, Prepare
 from dbferry.types import Verdict
 
 ASKED_AT_ONCE = 100
@@ -37,6 +37,12 @@ def action(pair: Pair, table: Table, existing: Table | None, filled: Container[s
     """`TableItem.action` for a table; a fault when rows stand in its way."""
     prepare = pair.options.prepare
     if existing is None:
+        if pair.options.only is Only.DATA:
+            pair.fault(
+                "the table is not in the target, and only rows are to be moved",
+                table=table.label,
+                hint="make the tables first, as with --schema-only, or exclude this one",
+            )
         return "create"
     if prepare is not Prepare.CREATE:
         return str(prepare)
@@ -68,13 +74,8 @@ class Preparation:
 
     @classmethod
     def of(cls, pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Preparation:
-        other, table, standing = pair.ends[1], draft.table, draft.standing
-        targets = {item.name: item.target for item in draft.columns}
-        key = tuple(targets[name] for name in table.primary_key)
-        identities = [item.target for item in draft.columns if item.identity is not None]
-        kept = other.kept_identities(identities, key)
-        columns = [_identity(i, i.target in kept, other.has_steps) for i in draft.columns]
-        draft = replace(draft, columns=columns)
+        other, standing = pair.ends[1], draft.standing
+        draft = with_identities(pair, draft)
         if standing is None:
             made = _created(pair, draft, carried, clauses)
         else:
@@ -87,6 +88,17 @@ class Preparation:
                     draft.place.schema, draft.name, item.target, item.identity
                 )
         return replace(made, next_values=following)
+
+
+def with_identities(pair: Pair, draft: Draft) -> Draft:
+    """The draft with those identities that the target can keep."""
+    other = pair.ends[1]
+    targets = {item.name: item.target for item in draft.columns}
+    key = tuple(targets[name] for name in draft.table.primary_key)
+    identities = [item.target for item in draft.columns if item.identity is not None]
+    kept = other.kept_identities(identities, key)
+    columns = [_identity(i, i.target in kept, other.has_steps) for i in draft.columns]
+    return replace(draft, columns=columns)
 
 
 def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:

@@ -60,7 +60,7 @@ class TableReport:
 
 @dataclass(frozen=True)
 class Report:
-    """A whole run. `snapshot` tells how the source's consistent point was got."""
+    """A whole run. `snapshot` tells how the source's consistent point was got; empty when no row was read."""
 
     version: str
     source: str

@@ -34,7 +34,7 @@ from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback, Reading
 from dbferry.report import Report, TableReport, Warning_
-from dbferry.selection import Options, Prepare
+from dbferry.selection import Only, Options, Prepare
 from dbferry.sessions import OpenSession, TakesStreams, lend, open_session, open_snapshot
 from dbferry.types import Verdict
 from dbferry.urls import Endpoint, parse
@@ -50,7 +50,8 @@ DATA_KINDS = ("data", "constraint")
 def plan_task(task: Task) -> Plan:
     """The plan of a task; opens sessions on both sides, moves nothing."""
     with withholding(task.rules), ExitStack() as stack:
-        return _Run.open(task, stack, make_files=False).plan
+        made = _Run.open(task, stack, make_files=False).plan
+        return replace(made, source=parse(task.source).safe, target=parse(task.target).safe)
 
 
 def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
@@ -61,7 +62,9 @@ def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
     """
     try:
         with withholding(task.rules), ExitStack() as stack:
-            return _Run.open(task, stack, sample=task.prepare in ("create", "append")).run(progress)
+            # Without rows on their way nothing would check what a sample has promised.
+            sample = task.prepare in ("create", "append") and task.only != "schema"
+            return _Run.open(task, stack, sample=sample).run(progress)
     except _Misled as misled:
         note = f"begun anew with a look at every row: a sample had not shown that {misled}"
     with withholding(task.rules), ExitStack() as stack:
@@ -106,14 +109,15 @@ class _Run:
     def run(self, progress: ProgressCallback | None) -> Report:
         self.plan.check()
         started = time.monotonic()
-        snapshot = open_snapshot(self.source, self.reading, json.dumps(self.task.sizes()))
+        snapshot = self._snapshot()
+        method = snapshot.method if snapshot else ""
         finish = self._finish()
         watch = _Watch(self.plan, progress, started, finish)
-        report = self._report(snapshot.method, [], [], started)
+        report = self._report(method, [], [], started)
         try:
             before = self._prepare()
             outcomes, losses = self._copy(snapshot, before, watch)
-            report = self._report(snapshot.method, outcomes, losses, started)
+            report = self._report(method, outcomes, losses, started)
             for outcome in outcomes:
                 if outcome["state"] == "failed":
                     raise from_fields(outcome["error"])
@@ -121,7 +125,8 @@ class _Run:
             finish.complete(whole, watch.again)
             finish.close()
         except (KeyboardInterrupt, DbferryError) as error:
-            snapshot.cancel()
+            if snapshot:
+                snapshot.cancel()
             finish.close(cancel=True)
             if isinstance(error, DbferryError) and self._is_misled(error) and self._undo(report):
                 raise _Misled(str(error)) from None
@@ -144,6 +149,12 @@ class _Run:
             mismatch.report = _with_left_out(report, finish)
             raise mismatch
         return replace(_with_left_out(report, finish), seconds=time.monotonic() - started)
+
+    def _snapshot(self) -> _native.Snapshot | None:
+        """Nothing when no row is to be read."""
+        if self.task.only == "schema":
+            return None
+        return open_snapshot(self.source, self.reading, json.dumps(self.task.sizes()))
 
     def _is_misled(self, error: DbferryError) -> bool:
         """True when a sample may be to blame, and not the world."""
@@ -194,8 +205,10 @@ class _Run:
         return int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
 
     def _copy(
-        self, snapshot: _native.Snapshot, before: list[int], watch: _Watch
+        self, snapshot: _native.Snapshot | None, before: list[int], watch: _Watch
     ) -> tuple[list[dict[str, Any]], list[list[Any]]]:
+        if snapshot is None:
+            return [{"table": item.name, "state": "done"} for item in self.plan.tables], []
         if isinstance(self.session, TakesStreams):
             return load(snapshot, self.session, self.plan.tables, before, watch)
         tables, target = self.plan.native_tables(), json.dumps(self.target.native())
@@ -211,7 +224,10 @@ class _Run:
             # A library may hold the whole database for one session.
             opens = partial(lend, session)
         pool = Pool(opens, size if other.builds_beside else 1, other.finishing)
-        return Finish(self.plan.tables, pool, self.plan.views, beside=other.builds_beside)
+        rows = self.task.only != "schema"
+        return Finish(
+            self.plan.tables, pool, self.plan.views, beside=other.builds_beside, rows=rows
+        )
 
     def _report(
         self,
@@ -238,7 +254,7 @@ class _Run:
             seconds=time.monotonic() - started,
             tables=tuple(tables),
             # How the source is read is a forecast in the plan and a fact in the report.
-            notes=tuple(n for n in self.plan.notes if not n.startswith("source read under")),
+            notes=(*self.plan.lasting_notes, *_differences(self.plan)),
         )
 
     def _clean_up(self, report: Report) -> str:
@@ -264,12 +280,13 @@ class _Run:
             told.append(f"incomplete and left in the target: {', '.join(stuck)}")
         if kept:
             told.append(f"complete in the target but for keys and indexes: {', '.join(kept)}")
+        rows = self.task.only != "schema"
         old = [item.name for item in self.plan.tables if item.action not in ("create", "drop")]
-        if old:
+        if old and rows:
             told.append(f"may hold some of the new rows: {', '.join(old)}")
         self._put_back()
         again = "mend the cause and run the same command again"
-        if kept or stuck or (old and self.task.prepare == "create"):
+        if rows and (kept or stuck or (old and self.task.prepare == "create")):
             again = "mend the cause and run again with --prepare truncate"
         return "; ".join([*told, again])
 
@@ -289,10 +306,15 @@ def options_of(task: Task, *, sample: bool) -> Options:
     """What a task asks of its plan."""
     return Options(
         tables=task.tables, exclude=task.exclude, schemas=task.schemas,
-        prepare=Prepare(task.prepare), on_loss=[*task.on_loss, *losses(task.rules)],
-        partitions=task.partitions, rules=task.rules, first_wins=task.style == "dms", notes=task.notes,
-        range_bytes=task.range_mb << 20, sample=sample,
+        prepare=Prepare(task.prepare), only=Only(task.only) if task.only else None,
+        on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
+        rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
+        partitions=task.partitions, notes=task.notes,
     )  # fmt: skip
+
+
+def _differences(plan: Plan) -> list[str]:
+    return [f"differs: {item.name}: {found}" for item in plan.tables for found in item.differences]
 
 
 def check_pair(source: Endpoint, target: Endpoint) -> None:

@@ -26,6 +26,13 @@ class Prepare(StrEnum):
     APPEND = "append"
 
 
+class Only(StrEnum):
+    """The half of a migration that is asked for."""
+
+    SCHEMA = "schema"
+    DATA = "data"
+
+
 @dataclass(frozen=True, kw_only=True)
 class Options:
     """What the user asks of a plan."""
@@ -35,6 +42,7 @@ class Options:
     schemas: Mapping[str, str] = field(default_factory=dict)
     """Source schema → target schema."""
     prepare: Prepare = Prepare.CREATE
+    only: Only | None = None
     on_loss: Sequence[str] = ()
     """`[table.]column:CODE=policy`, with wildcards; later rules win."""
     partitions: Literal["keep", "flatten"] | None = None

@@ -50,9 +50,10 @@ def report(made: Report, console: Console) -> None:
     for note in made.notes:
         console.print(escape(note), highlight=False)
     rate = made.rows / made.seconds if made.seconds > 0 else 0
+    under = f"; source read under: {escape(made.snapshot)}" if made.snapshot else ""
     console.print(
         f"{len(made.tables)} tables, {made.rows:,} rows, {made.bytes / 1e6:,.1f} MB in "
-        f"{made.seconds:.2f} s ({rate:,.0f} rows/s); source read under: {escape(made.snapshot)}",
+        f"{made.seconds:.2f} s ({rate:,.0f} rows/s){under}",
         highlight=False,
     )
 
@@ -102,12 +103,15 @@ def _besides(item: Mapping[str, Any]) -> list[str]:
         if item[name]
     ]
     key = [f"primary key ({', '.join(item['primary_key'])})"] if item["primary_key"] else []
-    return [", ".join([*key, *counted]), *item["notes"]]
+    differs = [f"differs: {found['text']}" for found in item["differences"]]
+    return [", ".join([*key, *counted]), *item["notes"], *differs]
 
 
 def _counted(row: TableReport) -> str:
     """What both sides count after the copy."""
     if row.source_rows is None or row.target_rows is None:
+        if row.state == "done":
+            return "made"
         return f"{row.rows:,} moved"
     if row.source_rows == row.target_rows:
         return f"{row.source_rows:,} = {row.target_rows:,}"

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from dbferry.errors import RequestError
 from dbferry.invalid import Place, explain
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from dbferry.progress import ProgressCallback
     from dbferry.report import Report
 
+Only = Literal["schema", "data"]
 Prepare = Literal["create", "truncate", "drop", "append"]
 Style = Literal["strict", "dms"]
 Partitions = Literal["keep", "flatten"]
@@ -50,7 +51,7 @@ class _Plain(yaml.SafeLoader):
 class Task(BaseModel):
     """A migration: two URLs and how to go from one to the other.
 
-    Every field can stand in a task file (YAML or JSON) and has an option of the same name on the command line.
+    Every field can stand in a task file (YAML or JSON) and has an option on the command line, mostly of its name.
     In a file `${NAME}` stands for an environment variable and `$$` for a dollar sign.
     """
 
@@ -75,6 +76,12 @@ class Task(BaseModel):
             "drop: drop and make them anew; append: add to what is there"
         ),
     ] = "create"
+    only: Annotated[
+        Only | None,
+        Field(
+            description="schema: make everything and move no row; data: move rows into tables that are there"
+        ),
+    ] = None
     on_loss: Annotated[
         list[str],
         Field(
@@ -113,6 +120,16 @@ class Task(BaseModel):
     large_values_mb: Annotated[
         int, Field(ge=1, description="Megabytes of large values that may be in flight at once")
     ] = 192
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Self:
+        if self.only == "schema" and self.prepare in ("truncate", "append"):
+            raise ValueError(
+                f"`only: schema` moves no row, and `prepare: {self.prepare}` is about rows"
+            )
+        if self.only == "data" and self.prepare == "drop":
+            raise ValueError("`only: data` makes no table, and `prepare: drop` asks for new ones")
+        return self
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Self:

@@ -117,6 +117,17 @@ class Step:
 
 
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")
+
+
+@dataclass(frozen=True)
+class Measures:
+    """How long the value of `{c}` is, in SQL."""
+
+    characters: str
+    octets: str
+    """Of what holds bytes."""
+
+
 Scope = Literal["database", "schema", "table"]
 """Within what a name is given once."""
 
@@ -193,6 +204,15 @@ class Engine(Protocol):
         """How rules are said to it."""
 
     def assessor(self) -> Assessor: ...
+
+    @property
+    def measures(self) -> Measures | None:
+        """Nothing where it can't be asked about values."""
+
+    @property
+    def script_opening(self) -> Sequence[str] | None:
+        """What a file of statements begins with for the engine's own client; nothing where there are none."""
+
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...
     def complete(self, session: Session, table: Table) -> Table:
         """With what only one question per table tells, and only another of this family asks for."""

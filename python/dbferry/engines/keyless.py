@@ -5,7 +5,17 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Session, Table, View
-from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, NewTable, Scope, Step, Trial
+from dbferry.engines import (
+    ACTIONS,
+    Assessor,
+    Engine,
+    FittedIndex,
+    Measures,
+    NewTable,
+    Scope,
+    Step,
+    Trial,
+)
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.phrases import PlainPhrases
 
@@ -21,6 +31,8 @@ class Keyless(Unnumbered):
     check_scope: Scope = "table"
     phrases = PlainPhrases()
     has_steps = False
+    measures: Measures | None = None
+    script_opening: Sequence[str] | None = None
     index_scope: Scope = "table"
     foreign_key_scope: Scope = "table"
     entry_bytes = None

@@ -28,6 +28,7 @@ class Duckdb(Keyless):
     typed = True
     columns_limit = 5000
     index_scope: Scope = "schema"
+    script_opening = ()
     no_keys = "duckdb adds none to a table that is there"
 
     quote = staticmethod(ddl.quote)

@@ -17,6 +17,10 @@ INDEXES = """
 SELECT schema_name, table_name, index_name, is_unique FROM duckdb_indexes()
 WHERE database_name = current_database() ORDER BY index_name"""
 
+PRIMARY_KEYS = """
+SELECT schema_name, table_name, unnest(constraint_column_names) FROM duckdb_constraints()
+WHERE database_name = current_database() AND constraint_type = 'PRIMARY KEY'"""
+
 
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
@@ -34,6 +38,9 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         # Their columns are told as text only; a name is enough to not make one twice.
         known = Index(name=name, parts=(), unique=(unique or "").lower() == "true")
         indexes[schema or "", table or ""].append(known)
+    keys: dict[tuple[str, str], list[str]] = defaultdict(list)
+    for schema, table, column in session.query(PRIMARY_KEYS):
+        keys[schema or "", table or ""].append(column or "")
     return Catalog(
         engine="duckdb",
         version=session.version,
@@ -45,6 +52,7 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 schema=schema,
                 name=name,
                 columns=tuple(found),
+                primary_key=tuple(keys[schema, name]),
                 indexes=tuple(indexes[schema, name]),
             )
             for (schema, name), found in columns.items()

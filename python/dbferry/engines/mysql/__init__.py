@@ -15,7 +15,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, Measures, NewTable, Scope, Trial
 from dbferry.engines.mysql import catalog, ddl, describe, dialect, indexes, keys, probe, twin, types
 from dbferry.engines.mysql.phrases import MysqlPhrases
 from dbferry.engines.unnumbered import Unnumbered
@@ -47,6 +47,8 @@ class Mysql(Unnumbered):
     defers = False
     builds_beside = True
     finishing = ()
+    measures = Measures("char_length({c})", "length({c})")
+    script_opening = ddl.SCRIPT_OPENING
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)

@@ -15,6 +15,10 @@ NO_PLAIN_DEFAULT = frozenset(
 )
 
 SEARCHES = ("fulltext", "spatial", "vector")
+SCRIPT_OPENING = (
+    "SET NAMES utf8mb4;",
+    "SET SESSION time_zone = '+00:00', sql_mode = 'STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO';",
+)
 
 
 def quote(name: str) -> str:

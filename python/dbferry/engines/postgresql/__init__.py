@@ -6,7 +6,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
-from dbferry.engines import ACTIONS, Assessor, Engine, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
@@ -45,6 +45,8 @@ class Postgresql:
     defers = True
     builds_beside = True
     finishing = FINISHING
+    measures = Measures("char_length(({c})::text)", "octet_length({c})")
+    script_opening = ddl.SCRIPT_OPENING
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)

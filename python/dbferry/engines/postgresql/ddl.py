@@ -21,6 +21,12 @@ from dbferry.engines import NewColumn, NewTable, Step, Trial
 TRIAL = "dbferry_trial"
 BOUNDS = {"smallint": (1 << 15) - 1, "integer": (1 << 31) - 1, "bigint": (1 << 63) - 1}
 
+SCRIPT_OPENING = (
+    "\\set ON_ERROR_STOP on",
+    "SET client_encoding = 'UTF8';",
+    "SET standard_conforming_strings = on;",
+)
+
 
 def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

@@ -13,7 +13,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, Assessor, Engine, NewTable, Scope, Step, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Step, Trial
 from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.sqlite.phrases import SqlitePhrases
 from dbferry.engines.unnumbered import Unnumbered
@@ -44,6 +44,8 @@ class Sqlite(Unnumbered):
     # A file has one writer at a time.
     builds_beside = False
     finishing = ()
+    measures = Measures("length({c})", "length(CAST({c} AS BLOB))")
+    script_opening = ddl.SCRIPT_OPENING
 
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)

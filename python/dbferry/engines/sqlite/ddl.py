@@ -11,6 +11,8 @@ from dbferry.engines.sqlite.definition import Definition
 
 TRIAL = "dbferry_trial"
 
+SCRIPT_OPENING = (".bail on", "PRAGMA foreign_keys = OFF;")
+
 
 def quote(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'

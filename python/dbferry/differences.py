@@ -1,0 +1,184 @@
+"""How a table that stands in the target differs from the one that a plan would have made.
+
+All of it is told before anything moves. What the rows can't be put into is a fault; where only some values
+wouldn't fit, the source is asked whether it has such values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+
+from dbferry.catalog import Column, Identity, IdentityKind, NativeType, Table
+from dbferry.engines import NewColumn, NewTable
+from dbferry.keys import Draft
+from dbferry.pair import Pair
+from dbferry.prepare import new_table, with_identities
+from dbferry.schema.clauses import Clauses
+
+SHOWN = frozenset({"tinyint", "year"})
+"""Types of MySQL and MariaDB whose length is how wide they are shown."""
+Fold = Callable[[str], str]
+Names = tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Difference:
+    """One thing about a standing table. `wanted` and `found` are empty where there is nothing of the kind."""
+
+    what: str
+    """`column`, `name`, `type`, `nullable`, `identity`, `generated`, `primary key`, `unique key` or `foreign key`."""
+    column: str | None
+    """In the target's words."""
+    wanted: str
+    found: str
+
+    def __str__(self) -> str:
+        place = f"column `{self.column}`: " if self.column else ""
+        match self.found, self.wanted:
+            case "", wanted:
+                told = f"{self.what} {wanted} is missing" if self.what != "column" else "is missing"
+            case found, "":
+                told = (
+                    f"{self.what} {found} is not in the source"
+                    if self.what != "column"
+                    else "is not in the source"
+                )
+            case found, wanted:
+                told = f"{self.what} is {found}, and {wanted} would be made"
+        return place + told
+
+    def to_dict(self) -> dict[str, str | None]:
+        return {**vars(self), "text": str(self)}
+
+
+def differences(pair: Pair, draft: Draft) -> list[Difference]:
+    """Of the draft's standing table; none when a new one is made."""
+    standing = draft.standing
+    if standing is None:
+        return []
+    wanted = _wanted(pair, draft)
+    fold = pair.ends[1].fold_column
+    theirs = {fold(column.name): column for column in standing.columns}
+    found = []
+    if standing.name != draft.place.name:
+        found.append(Difference("name", None, draft.place.name, standing.name))
+    for column in wanted.columns:
+        there = theirs.pop(fold(column.name), None)
+        if there is None:
+            found.append(Difference("column", column.name, _declared(column.native), ""))
+        else:
+            found += _of_column(column, there)
+    found += [
+        Difference("column", column.name, "", _declared(column.native))
+        for column in theirs.values()
+    ]
+    return found + _of_keys(pair, draft, standing, wanted)
+
+
+def _wanted(pair: Pair, draft: Draft) -> NewTable:
+    """The table that would have been made."""
+    free = replace(draft, action="create", existing=None, columns=draft.free)
+    made, _ = pair.ends[1].fit_rows(new_table(pair, with_identities(pair, free), Clauses()))
+    told = [draft.table.column(item.name) for item in draft.free]
+    return replace(
+        made,
+        columns=tuple(
+            replace(column, generated=source.generated if source else None)
+            for column, source in zip(made.columns, told, strict=True)
+        ),
+    )
+
+
+def _of_column(wanted: NewColumn, there: Column) -> list[Difference]:
+    pairs = [
+        ("name", wanted.name, there.name),
+        ("nullable", _null(wanted.nullable), _null(there.nullable)),
+        ("generated", wanted.generated or "", there.generated or ""),
+    ]
+    if not same_type(wanted.native, there.native):
+        pairs.insert(1, ("type", _declared(wanted.native), _declared(there.native)))
+    # A rowid counts by itself, asked or not.
+    if not (there.identity and there.identity.kind is IdentityKind.ROWID):
+        pairs.append(("identity", _counts(wanted.identity), _counts(there.identity)))
+    return [
+        Difference(what, there.name, ours, theirs)
+        for what, ours, theirs in pairs
+        if ours != theirs and not (what == "generated" and ours and theirs)
+    ]
+
+
+def same_type(wanted: NativeType, found: NativeType) -> bool:
+    """Servers print a type in words of their own: its parts are compared where the words differ."""
+    if (wanted.charset or found.charset) != (found.charset or wanted.charset):
+        return False
+    if wanted.domain or found.domain:
+        return wanted.domain == found.domain
+    return wanted.text.lower() == found.text.lower() or _parts(wanted) == _parts(found)
+
+
+def _parts(native: NativeType) -> tuple[object, ...]:
+    own = native.schema if native.schema != "pg_catalog" else None
+    length = None if native.name in SHOWN else native.length
+    sizes = (length, native.precision, native.scale)
+    return (own, native.name, *sizes, native.unsigned, native.labels)
+
+
+def _declared(native: NativeType) -> str:
+    charset = f" {native.charset}" if native.charset not in (None, "utf8mb4") else ""
+    return (native.domain or native.text or "any") + charset
+
+
+def _null(nullable: bool) -> str:
+    return "NULL" if nullable else "NOT NULL"
+
+
+def _counts(identity: Identity | None) -> str:
+    if identity is None:
+        return ""
+    return "by 1" if identity.increment == 1 else f"by {identity.increment}"
+
+
+def _of_keys(pair: Pair, draft: Draft, standing: Table, wanted: NewTable) -> list[Difference]:
+    fold = pair.ends[1].fold_column
+    found = []
+    if list(map(fold, wanted.primary_key)) != list(map(fold, standing.primary_key)):
+        keys = (_listed(wanted.primary_key), _listed(standing.primary_key))
+        found.append(Difference("primary key", None, *keys))
+    ours = [i.columns for i in draft.table.indexes if i.is_key]
+    theirs = [i.columns for i in standing.indexes if i.is_key]
+    if all(theirs):
+        # DuckDB tells the columns of an index as text only: its keys aren't compared.
+        found += _of_kind("unique key", draft, [wanted.primary_key], ours, theirs, fold)
+    ours = [key.columns for key in draft.table.foreign_keys]
+    theirs = [key.columns for key in standing.foreign_keys]
+    return found + _of_kind("foreign key", draft, [], ours, theirs, fold)
+
+
+def _of_kind(
+    what: str,
+    draft: Draft,
+    besides: Sequence[Names],
+    ours: Sequence[Names],
+    theirs: Sequence[Names],
+    fold: Fold,
+) -> list[Difference]:
+    """Keys by their columns; a unique one that is the other's primary key is none that lacks."""
+    targets = {column.name: column.target for column in draft.columns}
+    named = [tuple(targets[name] for name in key) for key in ours if set(key) <= set(targets)]
+    primary = draft.standing.primary_key if draft.standing else ()
+    known = [_folded(key, fold) for key in (*named, *besides)]
+    there = [_folded(key, fold) for key in (*theirs, *([primary] if besides else []))]
+    lacking = [key for key in named if _folded(key, fold) not in there]
+    more = [key for key in theirs if _folded(key, fold) not in known]
+    return [Difference(what, None, _listed(key), "") for key in dict.fromkeys(lacking)] + [
+        Difference(what, None, "", _listed(key)) for key in dict.fromkeys(more)
+    ]
+
+
+def _folded(names: Sequence[str], fold: Fold) -> list[str]:
+    return [fold(name) for name in names]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return f"({', '.join(names)})" if names else ""

@@ -136,7 +136,7 @@ def _told(plan: Plan) -> list[str]:
 
 
 def _changes(item: TableItem) -> list[str]:
-    lines = [f"{item.name}: {note}" for note in item.notes]
+    lines = [f"{item.name}: {told}" for told in (*item.notes, *item.differences)]
     for column in item.columns:
         if column.notes:
             codes = " ".join(column.codes)

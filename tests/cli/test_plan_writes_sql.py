@@ -135,7 +135,7 @@ def test_each_file_says_what_it_is_and_what_stays_behind(
         for fact in (version, pg_db.name, maria_db.name, " UTC", *FILES):
             assert fact in text.partition("\n\n")[0]
     before = paths[0].read_text()
-    assert "-- not moved: index public.g (gin)" in before
+    assert "-- not moved: index g of public.t (" in before
     assert "-- public.t.w: " in before
 
 

@@ -6,7 +6,6 @@
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -16,7 +15,7 @@ from chinook import CHINOOK, fill_chinook
 from dbferry.assessment.finding import Level
 from dbferry.assessment.report import Assessment
 from servers.database import Database
-from servers.fresh import make_database
+from servers.fresh import filled
 
 GOLDEN = Path(__file__).parent / "golden" / "assess"
 SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
@@ -49,18 +48,13 @@ TRAPS["mariadb"] = TRAPS["mysql"]
 def shop(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Database]]:
-    """A function: engine to a database that holds Chinook and the traps; each is filled once."""
-    made: dict[str, Database] = {}
-    with ExitStack() as stack:
+    """A function: engine to a database that holds Chinook and the traps."""
 
-        def holding(engine: str) -> Database:
-            if engine not in made:
-                made[engine] = make_database(engine, request, tmp_path_factory.mktemp("assess"))
-                stack.callback(made[engine].drop)
-                fill_chinook(made[engine])
-                made[engine].sql(TRAPS[engine])
-            return made[engine]
+    def fill(made: Database) -> None:
+        fill_chinook(made)
+        made.sql(TRAPS[made.engine])
 
+    with filled(fill, request, tmp_path_factory) as holding:
         yield holding
 
 

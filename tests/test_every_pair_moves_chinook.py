@@ -1,7 +1,6 @@
 """Chinook, a small music shop of eleven tables, arrives row for row on every way."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -12,7 +11,7 @@ import dbferry
 import judge
 from chinook import CHINOOK, fill_chinook
 from servers.database import Database
-from servers.fresh import make_database
+from servers.fresh import filled
 
 SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
 
@@ -21,17 +20,8 @@ SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
 def chinook(
     request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Callable[[str], Database]]:
-    """A function: engine to a database that holds Chinook; each is filled once."""
-    made: dict[str, Database] = {}
-    with ExitStack() as stack:
-
-        def holding(engine: str) -> Database:
-            if engine not in made:
-                made[engine] = make_database(engine, request, tmp_path_factory.mktemp("chinook"))
-                stack.callback(made[engine].drop)
-                fill_chinook(made[engine])
-            return made[engine]
-
+    """A function: engine to a database that holds Chinook."""
+    with filled(fill_chinook, request, tmp_path_factory) as holding:
         yield holding
 
 

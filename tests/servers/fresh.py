@@ -1,5 +1,7 @@
 """A fresh database of any engine."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -16,3 +18,23 @@ def make_database(engine: str, request: pytest.FixtureRequest, folder: Path) -> 
     if engine == "duckdb":
         return DuckdbDatabase(folder)
     return ServerDatabase(request.getfixturevalue(FIXTURES[engine]))
+
+
+@contextmanager
+def filled(
+    fill: Callable[[Database], None],
+    request: pytest.FixtureRequest,
+    folders: pytest.TempPathFactory,
+) -> Iterator[Callable[[str], Database]]:
+    """A function: engine to a database that was filled, once for all who ask."""
+    made: dict[str, Database] = {}
+    with ExitStack() as stack:
+
+        def holding(engine: str) -> Database:
+            if engine not in made:
+                made[engine] = make_database(engine, request, folders.mktemp("filled"))
+                stack.callback(made[engine].drop)
+                fill(made[engine])
+            return made[engine]
+
+        yield holding

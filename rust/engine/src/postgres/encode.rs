@@ -3,6 +3,8 @@
 //! An encoder is made per column and batch, with the array's type already known to it; it appends one
 //! field, a 32-bit length (−1 for NULL) and the form that the server's `*_recv` function reads.
 
+mod lists;
+
 use std::net::IpAddr;
 
 use arrow_array::cast::AsArray;
@@ -54,33 +56,6 @@ pub enum Write {
     Array,
 }
 
-impl Write {
-    /// The type of the elements that an array tells.
-    fn oid(self) -> Option<i32> {
-        Some(match self {
-            Write::Bool => 16,
-            Write::Bytea => 17,
-            Write::Int8 => 20,
-            Write::Int2 => 21,
-            Write::Int4 => 23,
-            Write::Text => 25,
-            Write::Oid => 26,
-            Write::Float4 => 700,
-            Write::Float8 => 701,
-            Write::Date => 1082,
-            Write::Time => 1083,
-            Write::Timestamp => 1114,
-            Write::Timestamptz => 1184,
-            Write::Interval => 1186,
-            Write::Numeric => 1700,
-            Write::Uuid => 2950,
-            Write::Jsonb => 3802,
-            // Several types are written alike, or none has arrays of its own.
-            Write::Bit | Write::Inet | Write::Array => return None,
-        })
-    }
-}
-
 /// What an encoder did with a field.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Field<'a> {
@@ -100,7 +75,7 @@ pub fn encoder<'a>(column: &ColumnPlan, array: &'a dyn Array) -> Result<Encoder<
         return Err(Error::new(Kind::Internal, message).in_column(&column.name));
     }
     let encoder = match (write, &column.element) {
-        (Write::Array, Some(element)) => arrays(element, array)?,
+        (Write::Array, Some(element)) => lists::arrays(element, array)?,
         (Write::Array, None) => None,
         (write, _) => choose(write, column.flight, array),
     };
@@ -463,42 +438,4 @@ fn intervals(array: &dyn Array) -> Option<Encoder<'_>> {
         bytes[12..].copy_from_slice(&interval.months.to_be_bytes());
         Ok(bytes)
     })
-}
-
-/// Dimensions, a flag for NULLs, the elements' oid; then length and lower bound, and the elements as fields.
-fn arrays<'a>(element: &ColumnPlan, array: &'a dyn Array) -> Result<Option<Encoder<'a>>> {
-    let Some(lists) = array.as_list_opt::<i32>() else { return Ok(None) };
-    let write: Write = named("encoder", &element.write, &element.name)?;
-    let Some(oid) = write.oid() else { return Ok(None) };
-    let items = lists.values();
-    let encode = encoder(element, items.as_ref())?;
-    Ok(Some(Box::new(move |row, out| {
-        if lists.is_null(row) {
-            out.extend_from_slice(&NULL);
-            return Ok(Field::Written);
-        }
-        let offsets = lists.value_offsets();
-        let (Ok(start), Ok(end)) =
-            (usize::try_from(offsets[row]), usize::try_from(offsets[row + 1]))
-        else {
-            return Err(Error::new(Kind::Internal, "a list has a negative offset"));
-        };
-        measured(out, |out| {
-            let nulls = (start..end).any(|item| items.is_null(item));
-            out.extend_from_slice(&i32::from(start < end).to_be_bytes());
-            out.extend_from_slice(&i32::from(nulls).to_be_bytes());
-            out.extend_from_slice(&oid.to_be_bytes());
-            if start < end {
-                out.extend_from_slice(&length(end - start)?);
-                out.extend_from_slice(&1i32.to_be_bytes());
-            }
-            for item in start..end {
-                if let Field::Rest(bytes) = encode(item, out)? {
-                    out.extend_from_slice(bytes);
-                }
-            }
-            Ok(())
-        })?;
-        Ok(Field::Written)
-    })))
 }

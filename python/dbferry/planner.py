@@ -258,7 +258,6 @@ class _Planner:
     def _item(self, draft: Draft, carried: Carried, clauses: Clauses) -> TableItem:
         one, other = self.pair.ends
         table, place, existing = draft.table, draft.place, draft.existing
-        shaped = self.pair.shape(table)
         prepared = Preparation.of(self.pair, draft, carried, clauses)
         shaped = self.pair.shape(table)
         notes = [*shaped.notes, *place.notes, *carried.notes]

@@ -251,6 +251,23 @@ def test_what_the_target_refuses_is_named_with_its_words(database: Make) -> None
     assert made.rows("SELECT * FROM t ORDER BY id") == [(1, 2), (2, 3)]
 
 
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_check_of_a_column_that_counts_is_named_where_there_is_none(
+    database: Make, engine: str
+) -> None:
+    source, target = database("sqlite"), database(engine)
+    source.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY AUTOINCREMENT CHECK (id > 0), n INTEGER, "
+        "CHECK (n < 9)); INSERT INTO t VALUES (1, 2)"
+    )
+    report = dbferry.migrate(source.url, target.url)
+    assert [note for note in report.notes if "check" in note] == [
+        f"not moved: check of main.t: id > 0 (`id` counts, which {engine} doesn't check)"
+    ]
+    with pytest.raises(Exception, match=r"check|CONSTRAINT"):
+        target.sql("INSERT INTO t (n) VALUES (10)")
+
+
 def test_rows_that_break_a_check_are_told_when_all_are_in(database: Make) -> None:
     """MySQL compares 'X' and 'x' as equal, and PostgreSQL doesn't."""
     held, made = database("mysql"), database("postgresql")

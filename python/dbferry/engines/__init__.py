@@ -297,6 +297,10 @@ class Engine(Protocol):
 
     @property
     def check_scope(self) -> Scope: ...
+    @property
+    def checks_identities(self) -> bool:
+        """True when a check may name a column that gives next values."""
+
     def create_view(self, view: View) -> Sequence[str]: ...
     def drop_view(self, view: View) -> str: ...
     def finish_table(self, table: NewTable) -> Sequence[Step]:

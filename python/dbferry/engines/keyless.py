@@ -30,6 +30,7 @@ class Keyless(Unnumbered):
     trial_frame = ("", "")
     check_scope: Scope = "table"
     phrases = PlainPhrases()
+    checks_identities = True
     has_steps = False
     measures: Measures | None = None
     script_opening: Sequence[str] | None = None

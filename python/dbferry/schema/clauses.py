@@ -160,7 +160,7 @@ class ClauseWriter:
         for check in draft.table.checks:
             called = f"check {check.name} of" if check.name else "check of"
             try:
-                text = _condition(check, translation)
+                text = self._uncounted(draft, _condition(check, translation))
             except Untranslatable as why:
                 made.left_out.append(said(f"{called} {draft.table.label}", check.expression, why))
                 continue
@@ -173,6 +173,16 @@ class ClauseWriter:
                     column=check.column if keeps else None,
                 )
             )
+
+    def _uncounted(self, draft: Draft, text: str) -> str:
+        """The condition of a check, unless it names a column that no check of the target may."""
+        other = self.pair.ends[1]
+        if other.checks_identities:
+            return text
+        for item in draft.columns:
+            if item.identity is not None and other.quote(item.target) in text:
+                raise Untranslatable(f"`{item.target}` counts, which {other.name} doesn't check")
+        return text
 
     def _named(self, draft: Draft, check: Check) -> str:
         """Its own name, or one like it that is free."""

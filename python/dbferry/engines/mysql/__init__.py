@@ -34,6 +34,7 @@ class Mysql(Unnumbered):
     dialect = dialect.DIALECT
     has_schemas = True
     typed = True
+    checks_identities = False
     has_steps = False
     comment_limits = (2048, 1024)
     trial_frame = ("", "")

@@ -31,6 +31,7 @@ class Postgresql:
     dialect = dialect.DIALECT
     has_schemas = True
     typed = True
+    checks_identities = True
     has_steps = True
     comment_limits = (COMMENT_CHARACTERS, COMMENT_CHARACTERS)
     has_sequences = True

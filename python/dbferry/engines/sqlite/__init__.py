@@ -30,6 +30,7 @@ class Sqlite(Unnumbered):
     dialect = dialect.DIALECT
     has_schemas = False
     typed = False
+    checks_identities = True
     has_steps = False
     comment_limits = (0, 0)
     check_scope: Scope = "table"

@@ -469,7 +469,7 @@ def _merged(*groups: tuple[dict[str, Any], ...]) -> tuple[dict[str, Any], ...]:
 def _element(
     reading: Reading, declared: Declared, flight: Flight, writing: Writing
 ) -> dict[str, Any] | None:
-    element = Flight("text") if flight.type == "text_list" else flight.element
+    element = flight.held
     if element is None:
         return None
     return {

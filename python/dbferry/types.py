@@ -107,6 +107,11 @@ class Flight:
     element: Flight | None = None
     """What a `list` holds."""
 
+    @property
+    def held(self) -> Flight | None:
+        """What a list of any sort holds."""
+        return Flight("text") if self.type == "text_list" else self.element
+
     def to_dict(self) -> dict[str, Any]:
         if self.type == "decimal":
             return {"type": "decimal", "precision": self.precision, "scale": self.scale}

@@ -1,4 +1,4 @@
-"""Checks of a target that is one file: its folder, and the room on its disk."""
+"""A target that is one file: what a new one holds, its folder, and the room on its disk."""
 
 from __future__ import annotations
 
@@ -8,6 +8,19 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from dbferry.assessment.finding import Finding, Level, TargetEnd, judged
+from dbferry.catalog import Catalog
+
+
+def new_file(engine: str, version: str) -> Catalog:
+    """Nothing but its one schema, whose tables have names without case."""
+    return Catalog(
+        engine=engine,
+        version=version,
+        schemas=("main",),
+        default_schema="main",
+        tables=(),
+        folds_tables=True,
+    )
 
 
 def check_file(end: TargetEnd) -> Iterable[Finding]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from dbferry.assessment.files import check_file
+from dbferry.assessment.files import check_file, new_file
 from dbferry.assessment.finding import Finding, TargetEnd
 from dbferry.catalog import Catalog
 from dbferry.engines.unassessed import check_source, sizes
@@ -20,14 +20,7 @@ def oldest(engine: str) -> tuple[int, ...]:
 
 
 def empty(engine: str, version: str | None, database: str) -> Catalog:
-    return Catalog(
-        engine=engine,
-        version=version or NEWEST,
-        schemas=("main",),
-        default_schema="main",
-        tables=(),
-        folds_tables=True,
-    )
+    return new_file(engine, version or NEWEST)
 
 
 def check_target(end: TargetEnd) -> Iterable[Finding]:

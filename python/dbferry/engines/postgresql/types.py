@@ -544,7 +544,7 @@ def accept(native: NativeType, flight: Flight) -> Writing | None:
 
 
 def _accept_array(native: NativeType, flight: Flight) -> Writing | None:
-    element = Flight("text") if flight.type == "text_list" else flight.element
+    element = flight.held
     if element is None or native.element not in ELEMENTS:
         return None
     single = replace(native, name=native.element, kind="base", element=None)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 
-from dbferry.assessment.files import check_file
+from dbferry.assessment.files import check_file, new_file
 from dbferry.assessment.finding import (
     Finding,
     Level,
@@ -31,14 +31,7 @@ def oldest(engine: str) -> tuple[int, ...]:
 
 
 def empty(engine: str, version: str | None, database: str) -> Catalog:
-    return Catalog(
-        engine=engine,
-        version=version or NEWEST,
-        schemas=("main",),
-        default_schema="main",
-        tables=(),
-        folds_tables=True,
-    )
+    return new_file(engine, version or NEWEST)
 
 
 def sizes(session: Session, tables: Sequence[Table]) -> Mapping[str, Room]:

@@ -48,7 +48,7 @@ def test_a_forked_child_is_refused_and_the_parent_goes_on(pg_db: Database) -> No
 
 def test_a_snapshot_is_refused_in_a_forked_child(pg_db: Database) -> None:
     code = CHILD.replace('_native.connect(sys.argv[1], "source")', "Both(sys.argv[1])")
-    code = code.replace('session.query("SELECT 2")', 'session.snapshot.copy("{}", "[]", [])')
+    code = code.replace('session.query("SELECT 2")', 'session.snapshot.copy("{}", "[]", "[]")')
     both = textwrap.dedent(
         """
         import json

@@ -138,4 +138,4 @@ def test_an_interrupted_build_says_what_is_there(pg_db: Database, database: Make
     error = caught.value
     assert error.exit_code == 130
     assert error.hint is not None
-    assert "complete in the target but for keys and indexes" in error.hint
+    assert "what was moved stays; run the same command again" in error.hint

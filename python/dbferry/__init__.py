@@ -16,7 +16,16 @@ from dbferry import _native
 from dbferry.errors import DbferryError, RequestError
 from dbferry.progress import Progress
 from dbferry.report import Report
-from dbferry.task import DEFAULT_ENGINE, Only, Partitions, Prepare, Style, Task
+from dbferry.task import (
+    DEFAULT_ENGINE,
+    Only,
+    OnTableError,
+    Partitions,
+    Prepare,
+    Style,
+    Task,
+    Unfinished,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -78,6 +87,11 @@ def migrate(
     partitions: Partitions | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
     style: Style | None = None,
+    name: str | None = None,
+    unfinished: Unfinished | None = None,
+    on_table_error: OnTableError | None = None,
+    retries: int | None = None,
+    retry_seconds: int | None = None,
     workers: int | None = None,
     batch_rows: int | None = None,
     range_mb: int | None = None,
@@ -98,7 +112,8 @@ def migrate(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
         only=only, on_loss=on_loss, partitions=partitions, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
-        dms_settings=dms_settings,
+        dms_settings=dms_settings, name=name, unfinished=unfinished, on_table_error=on_table_error, retries=retries,
+        retry_seconds=retry_seconds,
     )  # fmt: skip
     return task.run(progress=progress)
 

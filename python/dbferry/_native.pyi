@@ -30,14 +30,15 @@ class Session:
 class Snapshot:
     method: str
     sessions: int
+    token: str | None
+    def cut(self, table: str) -> str: ...
     def copy(
         self,
         target: str,
         tables: str,
-        rows_before: list[int],
+        work: str,
         watch: Callable[[list[tuple[int, int, int, int]]], None] | None = None,
-        *,
-        together: bool = False,
+        terms: str = "{}",
     ) -> str: ...
     def stream(self, table: str) -> ArrowStream: ...
     def count(self, table: str) -> int: ...

@@ -115,6 +115,31 @@ RangeRows = Annotated[
 LargeValuesMb = Annotated[
     int | None, typer.Option(help="Megabytes of large values that may be in flight at once")
 ]
+Name = Annotated[
+    str | None,
+    typer.Option("--name", help="Tells this task from others between the same databases"),
+]
+ResumeOption = Annotated[
+    bool,
+    typer.Option(
+        "--resume", help="Go on inside tables though the source may have been written to since"
+    ),
+]
+RestartTables = Annotated[
+    bool, typer.Option("--restart-tables", help="Begin tables again that were left half done")
+]
+OnTableErrorOption = Annotated[
+    str | None,
+    typer.Option("--on-table-error", help="continue with the other tables (default), or stop"),
+]
+Retries = Annotated[
+    int | None,
+    typer.Option("--retries", help="Times that a range is tried again before its table fails"),
+]
+RetrySeconds = Annotated[
+    int | None,
+    typer.Option("--retry-seconds", help="Seconds that a server which has gone is waited for"),
+]
 DmsMappings = Annotated[
     Path | None, typer.Option(help="AWS DMS's table mappings (JSON), taken as they are")
 ]
@@ -159,6 +184,12 @@ def migrate(
     range_mb: RangeMb = None,
     range_rows: RangeRows = None,
     large_values_mb: LargeValuesMb = None,
+    name: Name = None,
+    resume: ResumeOption = False,
+    restart_tables: RestartTables = False,
+    on_table_error: OnTableErrorOption = None,
+    retries: Retries = None,
+    retry_seconds: RetrySeconds = None,
     dms_mappings: DmsMappings = None,
     dms_settings: DmsSettings = None,
     as_json: Json = False,
@@ -170,7 +201,8 @@ def migrate(
         only=_only(schema_only=schema_only, data_only=data_only),
         on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
-        dms_settings=dms_settings,
+        dms_settings=dms_settings, name=name, on_table_error=on_table_error, retries=retries,
+        retry_seconds=retry_seconds, unfinished=_unfinished(resume=resume, restart=restart_tables),
     )  # fmt: skip
     move(task, as_json=as_json, quiet=quiet)
 
@@ -355,6 +387,15 @@ def _only(*, schema_only: bool, data_only: bool) -> str | None:
             "--schema-only and --data-only exclude each other", hint="leave out both to move all"
         )
     return "schema" if schema_only else "data" if data_only else None
+
+
+def _unfinished(*, resume: bool, restart: bool) -> str | None:
+    if resume and restart:
+        raise RequestError(
+            "--resume and --restart-tables exclude each other",
+            hint="leave out both to go on where it is sure that nothing has changed",
+        )
+    return "resume" if resume else "restart" if restart else None
 
 
 def _pair(text: str) -> tuple[str, str]:

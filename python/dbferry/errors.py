@@ -59,7 +59,7 @@ class DbferryError(Exception):
     @property
     def fatal(self) -> bool:
         """True when the session that raised it is of no more use."""
-        return self.kind in ("connect", "lost", "cancelled")
+        return self.kind in ("connect", "lost", "cancelled", "fenced")
 
     def place(self) -> str:
         """The known parts of the place, as one phrase; empty when nothing is known."""
@@ -216,6 +216,12 @@ class MismatchError(DbferryError):
     default_kind = "mismatch"
 
 
+class FencedError(DbferryError):
+    """Another run has taken the task over."""
+
+    default_kind = "fenced"
+
+
 class Interrupted(DbferryError):
     """The user interrupted the run."""
 
@@ -228,7 +234,8 @@ _BY_KIND: dict[str, type[DbferryError]] = {
     for cls in (
         RequestError, ConnectError, AuthError, TlsError, PermissionError_, MissingError,
         ExistsError, DataError, ConstraintError, SpaceError, BusyError, LostError, TimeoutError_,
-        ProtocolError, UnsupportedError, InternalError, SchemaError, MismatchError, Interrupted,
+        ProtocolError, UnsupportedError, InternalError, SchemaError, MismatchError,
+        FencedError, Interrupted,
     )
 }  # fmt: skip
 

@@ -8,6 +8,7 @@ keys wait for every table. What fails is kept aside while the rest is made, and 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Lock
@@ -15,6 +16,7 @@ from threading import Lock
 from dbferry.engines import Step
 from dbferry.errors import ConstraintError, DbferryError, SchemaError
 from dbferry.items import TableItem
+from dbferry.ledger.steps import Steps
 from dbferry.pool import Pool
 from dbferry.sessions import OpenSession
 
@@ -50,8 +52,11 @@ class Finish:
         *,
         beside: bool,
         rows: bool = True,
+        steps: Steps | None = None,
     ) -> None:
         self.items = items
+        self._steps = steps
+        self._numbers = {item.name: number for number, item in enumerate(items)}
         self._rows = rows
         """False when the tables are made and no row is moved."""
         self.views = views
@@ -131,7 +136,7 @@ class Finish:
         if not step.singly:
             return self._try(session, item, step.what, step.sql)
         try:
-            session.execute(step.sql)
+            self._run(session, item, step.sql)
         except DbferryError as error:
             if error.fatal:
                 raise
@@ -146,14 +151,20 @@ class Finish:
 
     def _try(self, session: OpenSession, item: TableItem, what: str, statement: str) -> bool:
         try:
-            session.execute(statement)
+            self._run(session, item, statement)
         except DbferryError as error:
-            if error.fatal:
+            if error.fatal or error.retryable:
                 error.table = error.table or item.name
                 raise
             self._fail(item, what, statement, error)
             return False
         return True
+
+    def _run(self, session: OpenSession, item: TableItem, statement: str) -> None:
+        if self._steps is None:
+            session.execute(statement)
+        else:
+            self._steps.run(session, self._numbers[item.name], statement)
 
     def _fail(self, item: TableItem, what: str, statement: str, error: DbferryError) -> None:
         with self._lock:
@@ -164,8 +175,18 @@ class Finish:
             # What stood before the run stands again, whatever came of the rows.
             for step in item.references if self._refer else item.put_back:
                 if step.sql:
+                    self._clear(session, item, step)
                     self._try(session, item, step.what, step.sql)
                 self._done += 1
+
+    def _clear(self, session: OpenSession, item: TableItem, step: Step) -> None:
+        """Takes away what a run that was broken off may have made and not noted."""
+        steps = self._steps
+        if steps is None or not steps.unsure or step.undo is None:
+            return
+        if not steps.is_done(self._numbers[item.name], step.sql):
+            with suppress(DbferryError):
+                session.execute(step.undo)
 
     def _end(self, session: OpenSession, item: TableItem) -> None:
         failed = {failure.statement for failure in self.failures}
@@ -186,7 +207,7 @@ class Finish:
         """One after another: they read each other."""
         for step in self.views:
             try:
-                session.execute(step.sql)
+                self._run(session, self.items[0], step.sql)
             except DbferryError as error:
                 if error.fatal:
                     raise
@@ -204,6 +225,8 @@ class Finish:
         self._fail(item, step.what, step.sql, ConstraintError(message))
         if step.undo:
             session.execute(step.undo)
+            if self._steps is not None:
+                self._steps.forget(session, self._numbers[item.name], step.sql)
 
     def _error(self) -> SchemaError:
         failures = self.failures

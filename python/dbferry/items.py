@@ -139,10 +139,12 @@ class TableItem:
     def name(self) -> str:
         return self.source.label
 
-    def native(self) -> dict[str, Any]:
+    def native(self, number: int = 0) -> dict[str, Any]:
+        """As the engine's TablePlan reads it; `number` is the table's in the ledger."""
         moved = [column for column in self.columns if not column.generated]
         by_name = {column.name: column for column in moved}
         return {
+            "number": number,
             "name": self.name,
             "source": self.relation,
             "target": self.target,
@@ -235,10 +237,6 @@ class Plan:
         if item is None or place not in item.leaves or item.source.query is None:
             return place
         return f"part {item.leaves.index(place) + 1} of {len(item.leaves)}"
-
-    def native_tables(self) -> list[dict[str, Any]]:
-        """The tables as the engine's TablePlan reads them."""
-        return [table.native() for table in self.tables]
 
     def ddl(self) -> Ddl:
         tables = self.tables

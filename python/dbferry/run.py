@@ -6,8 +6,8 @@ made and could not finish, and says what stays.
 
 from __future__ import annotations
 
-import json
 import time
+import uuid
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -16,10 +16,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import dbferry
-from dbferry import _native
 from dbferry.engines import engine
 from dbferry.errors import (
     DbferryError,
+    FencedError,
     Interrupted,
     MismatchError,
     RequestError,
@@ -28,19 +28,26 @@ from dbferry.errors import (
 )
 from dbferry.finish import Finish
 from dbferry.items import Plan, TableItem
+from dbferry.ledger.book import TABLES
+from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
+from dbferry.ledger.resume import task_id
+from dbferry.ledger.steps import Steps
 from dbferry.load import load
 from dbferry.mapping.task import losses, met_schemas, named_schemas, reached_schemas, withholding
+from dbferry.patience import Patience
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback, Reading
 from dbferry.report import Report, TableReport, Warning_
-from dbferry.selection import Only, Options, Prepare
-from dbferry.sessions import OpenSession, TakesStreams, lend, open_session, open_snapshot
+from dbferry.rounds import Rounds
+from dbferry.selection import Only, Options, Prepare, select
+from dbferry.sessions import OpenSession, TakesStreams, lend, open_session, open_steady
 from dbferry.types import Verdict
 from dbferry.urls import Endpoint, parse
 
 if TYPE_CHECKING:
-    from dbferry.catalog import Catalog
+    from dbferry.catalog import Catalog, Table
+    from dbferry.ledger.book import Entry, TableEntry
     from dbferry.task import Task
 
 DATA_KINDS = ("data", "constraint")
@@ -50,8 +57,13 @@ DATA_KINDS = ("data", "constraint")
 def plan_task(task: Task) -> Plan:
     """The plan of a task; opens sessions on both sides, moves nothing."""
     with withholding(task.rules), ExitStack() as stack:
-        made = _Run.open(task, stack, make_files=False).plan
-        return replace(made, source=parse(task.source).safe, target=parse(task.target).safe)
+        opened = _Run.open(task, stack, make_files=False)
+        return replace(
+            opened.plan,
+            notes=(*opened.plan.notes, *opened.notes),
+            source=parse(task.source).safe,
+            target=parse(task.target).safe,
+        )
 
 
 def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
@@ -86,8 +98,15 @@ class _Run:
     session: OpenSession
     """Plain SQL on the target."""
     plan: Plan
+    tables: Sequence[Table] = ()
+    """What was selected of the source."""
+    keeping: Keeping | None = None
+    """The ledger; nothing where the target can't have one."""
+    notes: list[str] = field(default_factory=list)
     made: list[TableItem] = field(default_factory=list)
     """Tables that this run has created."""
+    resumed: bool = False
+    """True when an earlier run is gone on with."""
 
     @classmethod
     def open(
@@ -97,64 +116,214 @@ class _Run:
         check_pair(source, target)
         if not make_files and target.path is not None and not Path(target.path).exists():
             target = replace(target, path=":memory:")
-        reading = stack.enter_context(open_session(source, side="source"))
-        writing = stack.enter_context(open_session(target, side="target"))
-        options = options_of(task, sample=sample)
+        # Looking alone takes nothing over from anyone.
+        moves = make_files and keeps(task, target)
+        run = uuid.uuid4().hex[:8]
+        if moves:
+            known = task_id(source, target, task.name)
+            source, target = labelled(known, run, source), labelled(known, run, target)
+        reading = stack.enter_context(open_steady(source, side="source"))
+        writing = stack.enter_context(open_steady(target, side="target"))
         one, theirs = read_source(task, source, reading)
-        other = read_catalog(target, writing, "target", reached_schemas(task, theirs))
-        return cls(
-            task, source, target, reading, writing, make_plan(one, other, options, reading, writing)
+        reached = reached_schemas(task, theirs)
+        opened = cls(
+            task,
+            source,
+            target,
+            reading,
+            writing,
+            Plan(source_engine="", target_engine="", tables=()),
         )
+        opened.plan = opened._opened(stack, one, reached, run, moves=moves, sample=sample)
+        return opened
+
+    def _opened(
+        self,
+        stack: ExitStack,
+        one: Catalog,
+        reached: list[str],
+        run: str,
+        *,
+        moves: bool,
+        sample: bool,
+    ) -> Plan:
+        """The plan: of the run that was broken off, if one was and it can be gone on with; else a new one."""
+        options = options_of(self.task, sample=sample)
+        other = read_catalog(self.target, self.session, "target", reached)
+        self.tables, _ = select(one, options)
+        book = book_in(other, self.session, self.target)
+        there = made(other)
+        if book is not None and (moves or there):
+            book.id, book.run = task_id(self.source, self.target, self.task.name), run
+            self.keeping = keeping = Keeping(self.task, book, self.source, self.target)
+            if moves:
+                keeping.hold(stack, there=there)
+            else:
+                keeping.entry = book.entry(book.id)
+            if keeping.entry is not None:
+                entries = keeping.tables
+                if any(entry.has_moved for entry in entries) and not keeping.begins_anew:
+                    keeping.check(keeping.entry, self.tables)
+                    self.resumed = True
+                    self.notes.append(_gone_on_with(keeping.entry, entries, moves=moves))
+                    return keeping.plan(keeping.entry, entries)
+                if moves:
+                    self._forget(keeping, keeping.entry, entries)
+                    other = read_catalog(self.target, self.session, "target", reached)
+        return make_plan(one, hidden(other), options, self.reading, self.session)
+
+    def _forget(self, keeping: Keeping, entry: Entry, entries: Sequence[TableEntry]) -> None:
+        """A run that was broken off is no more: what it has made goes, if there are no rows in it."""
+        before = keeping.plan(entry, entries)
+        other = engine(self.target.engine)
+        for item in before.tables:
+            if item.action in ("create", "drop"):
+                with suppress(DbferryError):
+                    if self._count(item) == 0 or keeping.begins_anew:
+                        place = item.destination
+                        self.session.execute(other.drop_table(place.schema, place.name))
+        for step in (step for item in before.tables for step in item.put_back):
+            with suppress(DbferryError):
+                self.session.execute(step.sql)
+        keeping.close()
+        keeping.entry = None
 
     def run(self, progress: ProgressCallback | None) -> Report:
         self.plan.check()
         started = time.monotonic()
-        snapshot = self._snapshot()
-        method = snapshot.method if snapshot else ""
+        patience = Patience(self.task.retry_seconds)
+        rounds = Rounds(
+            self.task, self.source, self.target, self.reading, self.session, self.plan, self.keeping,
+            patience, watch=lambda _: None, before=[],
+            sampled=any(item.sampled for item in self.plan.tables),
+        )  # fmt: skip
+        if self.task.only != "schema":
+            rounds.open()
         finish = self._finish()
-        watch = _Watch(self.plan, progress, started, finish)
-        report = self._report(method, [], [], started)
+        watch = rounds.watch = _Watch(self.plan, progress, started, finish)
+        report = self._report(rounds, started)
         try:
-            before = self._prepare()
-            outcomes, losses = self._copy(snapshot, before, watch)
-            report = self._report(method, outcomes, losses, started)
-            for outcome in outcomes:
-                if outcome["state"] == "failed":
-                    raise from_fields(outcome["error"])
+            self._begin(rounds)
+            rounds.before = [] if self.resumed else self._prepare()
+            outcomes = self._copy(rounds, watch)
+            report = self._report(rounds, started)
+            failed = [outcome for outcome in outcomes if outcome["state"] == "failed"]
+            if failed and (rounds.sampled or self.keeping is None):
+                raise from_fields(failed[0]["error"])
             whole = {i for i, table in enumerate(report.tables) if table.state == "done"}
-            finish.complete(whole, watch.again)
-            finish.close()
+            finish = self._complete(finish, whole, watch, patience)
+            if failed:
+                raise _failure(failed)
+            if any(outcome["state"] == "unfinished" for outcome in outcomes):
+                raise self._stopped()
         except (KeyboardInterrupt, DbferryError) as error:
-            if snapshot:
-                snapshot.cancel()
+            rounds.cancel()
             finish.close(cancel=True)
             if isinstance(error, DbferryError) and self._is_misled(error) and self._undo(report):
                 raise _Misled(str(error)) from None
-            failure = (
-                error if isinstance(error, DbferryError) else Interrupted("the run was interrupted")
-            )
-            failure.side = failure.side or "target"
-            failure.range = self.plan.part(failure.table, failure.range)
-            if not isinstance(failure, SchemaError):
-                left = self._clean_up(report)
-                failure.hint = f"{failure.hint}; {left}" if failure.hint else left
-            failure.report = _with_left_out(report, finish)
-            if failure.exit_code == RequestError.exit_code:
-                # That code promises that nothing was touched.
-                failure.exit_code = DbferryError.exit_code
-            raise failure from None
+            raise self._failed(error, self._noted(report, finish, rounds)) from None
+        finally:
+            rounds.close()
+        report = self._noted(report, finish, rounds)
+        if self.keeping is not None:
+            patience.persist(self.keeping.close)
         different = [table for table in report.tables if table.state != "done"]
         if different:
             mismatch = _mismatch(different)
-            mismatch.report = _with_left_out(report, finish)
+            mismatch.report = report
             raise mismatch
-        return replace(_with_left_out(report, finish), seconds=time.monotonic() - started)
+        return replace(report, seconds=time.monotonic() - started)
 
-    def _snapshot(self) -> _native.Snapshot | None:
-        """Nothing when no row is to be read."""
-        if self.task.only == "schema":
-            return None
-        return open_snapshot(self.source, self.reading, json.dumps(self.task.sizes()))
+    def _begin(self, rounds: Rounds) -> None:
+        """The ledger's entry, and from then on the signs of life."""
+        keeping = self.keeping
+        if keeping is None:
+            return
+        if not self.resumed:
+            refused = keeping.begin(self.plan, self.tables)
+            if refused is not None:
+                self.notes.append(
+                    f"no ledger can be kept in the target, and a run that is broken off can't be gone on with: {refused}"
+                )
+                self.keeping = rounds.keeping = None
+                return
+        keeping.claim.lost = rounds.cancel
+        keeping.tell()
+
+    def _stopped(self) -> DbferryError:
+        failure = self.keeping.claim.failure if self.keeping else None
+        return failure or Interrupted("the run was interrupted")
+
+    def _failed(self, error: BaseException, report: Report) -> DbferryError:
+        """What a run ends with that has begun: the error, what is left of the run, and how to go on."""
+        failure = (
+            error if isinstance(error, DbferryError) else Interrupted("the run was interrupted")
+        )
+        if failure.kind == "cancelled" and self.keeping and self.keeping.claim.failure:
+            failure = self.keeping.claim.failure
+        failure.side = failure.side or "target"
+        failure.range = self.plan.part(failure.table, failure.range)
+        left = self._left(failure, report)
+        if left:
+            failure.hint = f"{failure.hint}; {left}" if failure.hint else left
+        failure.report = report
+        if failure.exit_code == RequestError.exit_code:
+            # That code promises that nothing was touched.
+            failure.exit_code = DbferryError.exit_code
+        return failure
+
+    def _left(self, failure: DbferryError, report: Report) -> str:
+        """What stays in the target; where nothing but empty tables would, they go."""
+        if self.keeping is None:
+            return "" if isinstance(failure, SchemaError) else self._clean_up(report)
+        if isinstance(failure, FencedError):
+            return ""
+        if isinstance(failure, SchemaError):
+            return "the same command again makes only what is missing"
+        try:
+            begun = any(entry.has_moved for entry in self.keeping.tables)
+        except DbferryError:
+            return "run the same command again to go on"
+        if begun:
+            return "what was moved stays; run the same command again to go on"
+        left = self._clean_up(replace(report, tables=()))
+        with suppress(DbferryError):
+            self.keeping.close()
+        return left
+
+    def _complete(
+        self, finish: Finish, whole: set[int], watch: _Watch, patience: Patience
+    ) -> Finish:
+        """Everything that follows the rows; where a session is lost over it, with new ones."""
+        current = finish
+
+        def work() -> None:
+            nonlocal current
+            try:
+                current.complete(whole, watch.again)
+                current.close()
+            except DbferryError as error:
+                if error.retryable and self.keeping is not None:
+                    current.close(cancel=True)
+                    current = watch.finish = self._finish(again=True)
+                raise
+
+        if self.keeping is None:
+            work()
+        else:
+            self.keeping.book.set_state("finishing")
+            patience.persist(work)
+        return current
+
+    def _noted(self, report: Report, finish: Finish, rounds: Rounds) -> Report:
+        healed = rounds.patience.healed
+        more = [
+            *rounds.moved.notes,
+            *(f"tried again {times} times: {what}" for what, times in healed.items()),
+        ]
+        return replace(
+            _with_left_out(report, finish), notes=(*_with_left_out(report, finish).notes, *more)
+        )
 
     def _is_misled(self, error: DbferryError) -> bool:
         """True when a sample may be to blame, and not the world."""
@@ -183,6 +352,8 @@ class _Run:
             for item, written in empty:
                 if written:
                     self.session.execute(f"DELETE FROM {item.target}")
+            if self.keeping is not None:
+                self.keeping.close()
         except DbferryError:
             return False
         self._put_back()
@@ -204,18 +375,19 @@ class _Run:
     def _count(self, item: TableItem) -> int:
         return int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
 
-    def _copy(
-        self, snapshot: _native.Snapshot | None, before: list[int], watch: _Watch
-    ) -> tuple[list[dict[str, Any]], list[list[Any]]]:
-        if snapshot is None:
-            return [{"table": item.name, "state": "done"} for item in self.plan.tables], []
-        if isinstance(self.session, TakesStreams):
-            return load(snapshot, self.session, self.plan.tables, before, watch)
-        tables, target = self.plan.native_tables(), json.dumps(self.target.native())
-        outcomes, losses = json.loads(snapshot.copy(target, json.dumps(tables), before, watch))
-        return outcomes, losses
+    def _copy(self, rounds: Rounds, watch: _Watch) -> list[dict[str, Any]]:
+        moved = rounds.moved
+        if rounds.snapshot is None:
+            moved.outcomes = [{"table": item.name, "state": "done"} for item in self.plan.tables]
+        elif isinstance(self.session, TakesStreams):
+            moved.outcomes, moved.losses = load(
+                rounds.snapshot, self.session, self.plan.tables, rounds.before, watch
+            )
+        else:
+            rounds.run()
+        return moved.outcomes
 
-    def _finish(self) -> Finish:
+    def _finish(self, *, again: bool = False) -> Finish:
         """The stage that follows the copy, with sessions of its own."""
         other = engine(self.target.engine)
         target, size, session = self.target, self.task.workers, self.session
@@ -226,23 +398,25 @@ class _Run:
         pool = Pool(opens, size if other.builds_beside else 1, other.finishing)
         rows = self.task.only != "schema"
         return Finish(
-            self.plan.tables, pool, self.plan.views, beside=other.builds_beside, rows=rows
-        )
+            self.plan.tables, pool, self.plan.views, beside=other.builds_beside, rows=rows,
+            steps=self._steps(again=again),
+        )  # fmt: skip
 
-    def _report(
-        self,
-        method: str,
-        outcomes: Sequence[dict[str, Any]],
-        losses: Sequence[Sequence[Any]],
-        started: float,
-    ) -> Report:
-        by_name = {outcome["table"]: outcome for outcome in outcomes}
+    def _steps(self, *, again: bool) -> Steps | None:
+        if self.keeping is None:
+            return None
+        known = self.resumed or again
+        entries = self.keeping.tables if known else []
+        return Steps(self.keeping.book, {e.number: e.steps for e in entries}, resumed=known)
+
+    def _report(self, rounds: Rounds, started: float) -> Report:
+        by_name = {outcome["table"]: outcome for outcome in rounds.moved.outcomes}
         tables = [
             TableReport.of(
                 item.name,
                 (item.destination.schema, item.destination.name),
                 by_name.get(item.name, {}),
-                warnings_of(item, losses),
+                warnings_of(item, rounds.moved.losses),
             )
             for item in self.plan.tables
         ]
@@ -250,11 +424,11 @@ class _Run:
             version=dbferry.__version__,
             source=self.source.safe,
             target=self.target.safe,
-            snapshot=method,
+            snapshot=rounds.method,
             seconds=time.monotonic() - started,
             tables=tuple(tables),
             # How the source is read is a forecast in the plan and a fact in the report.
-            notes=(*self.plan.lasting_notes, *_differences(self.plan)),
+            notes=(*self.plan.lasting_notes, *_differences(self.plan), *self.notes),
         )
 
     def _clean_up(self, report: Report) -> str:
@@ -362,7 +536,7 @@ class _Watch:
         self._names = [item.name for item in plan.tables]
         self._progress = progress
         self._started = started
-        self._finish = finish
+        self.finish = finish
         self._readings: Sequence[Reading] = [(0, 0, 0, 0)] * len(self._names)
 
     def again(self) -> None:
@@ -371,7 +545,7 @@ class _Watch:
 
     def __call__(self, readings: Sequence[Reading]) -> None:
         self._readings = readings
-        self._finish.landed(readings)
+        self.finish.landed(readings)
         self._show(readings)
 
     def _show(self, readings: Sequence[Reading]) -> None:
@@ -387,7 +561,7 @@ class _Watch:
                 readings,
                 started=self._started,
                 current=", ".join(running[:3]),
-                phase=self._finish.phase,
+                phase=self.finish.phase,
             )
         )
 
@@ -406,6 +580,29 @@ def warnings_of(item: TableItem, losses: Sequence[Sequence[Any]]) -> tuple[Warni
         for (column, code), rows in counted.items()
     ]
     return tuple(made)
+
+
+def _gone_on_with(entry: Entry, entries: Sequence[TableEntry], *, moves: bool) -> str:
+    ranges = [part for table in entries for part in table.ranges]
+    done = sum(part.done for part in ranges)
+    whole = sum(table.whole for table in entries)
+    told = f"{whole} of {len(entries)} tables and {done} of {len(ranges)} ranges were done"
+    begun = "gone on with" if moves else "to be gone on with by dbferry migrate"
+    return f"a run that was broken off is {begun}: {told}"
+
+
+def _failure(failed: Sequence[dict[str, Any]]) -> DbferryError:
+    """The error of the first table that has failed, which names the others."""
+    error = from_fields(failed[0]["error"])
+    if len(failed) > 1:
+        others = "; ".join(f"{o['table']}: {o['error']['message']}" for o in failed[1:])
+        error.detail = "; ".join(filter(None, [error.detail, f"failed too: {others}"]))
+    return error
+
+
+def hidden(catalog: Catalog) -> Catalog:
+    """Without the tables of ledgers, which are nobody's business."""
+    return replace(catalog, tables=tuple(t for t in catalog.tables if t.name not in TABLES))
 
 
 def _mismatch(different: Sequence[TableReport]) -> MismatchError:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Protocol, runtime_checkable
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, ExitStack, contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from dbferry import _native
+from dbferry.errors import DbferryError
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
@@ -16,6 +18,7 @@ if TYPE_CHECKING:
     from dbferry.engines.duckdb.session import DuckdbSession
     from dbferry.items import TableItem
 
+T = TypeVar("T")
 Row = tuple[str | None, ...]
 
 
@@ -84,6 +87,57 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
         yield session
     finally:
         session.close()
+
+
+class Steady:
+    """A session that is opened anew after it was lost: the call that has met the loss fails, the next one works."""
+
+    def __init__(self, opens: Callable[[], AbstractContextManager[OpenSession]]) -> None:
+        self._opens = opens
+        self._stack = ExitStack()
+        self._session: OpenSession | None = self._stack.enter_context(opens())
+        self.version = self._session.version
+
+    def _call(self, work: Callable[[OpenSession], T]) -> T:
+        session = self._session
+        if session is None:
+            session = self._session = self._stack.enter_context(self._opens())
+        try:
+            return work(session)
+        except DbferryError as error:
+            if error.fatal:
+                self._session = None
+            raise
+
+    def query(self, sql: str) -> list[Row]:
+        return self._call(lambda session: session.query(sql))
+
+    def describe(self, sql: str) -> str:
+        return self._call(lambda session: session.describe(sql))
+
+    def execute(self, sql: str) -> None:
+        self._call(lambda session: session.execute(sql))
+
+    def cancel(self) -> None:
+        if self._session is not None:
+            self._session.cancel()
+
+    def close(self) -> None:
+        self._stack.close()
+
+
+@contextmanager
+def open_steady(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
+    """A steady session where the engine has sessions of its own; else its library's."""
+    if endpoint.engine in ("duckdb", "adbc"):
+        with open_session(endpoint, side=side) as session:
+            yield session
+        return
+    steady = Steady(partial(open_session, endpoint, side=side))
+    try:
+        yield steady
+    finally:
+        steady.close()
 
 
 @contextmanager

@@ -27,6 +27,8 @@ Only = Literal["schema", "data"]
 Prepare = Literal["create", "truncate", "drop", "append"]
 Style = Literal["strict", "dms"]
 Partitions = Literal["keep", "flatten"]
+Unfinished = Literal["resume", "restart"]
+OnTableError = Literal["continue", "stop"]
 
 DEFAULT_ENGINE = "postgresql"
 """What a source is assessed against when nothing is said."""
@@ -107,6 +109,34 @@ class Task(BaseModel):
             "are kept between two of one engine and flattened elsewhere"
         ),
     ] = None
+    name: Annotated[
+        str | None,
+        Field(
+            pattern=r"^[A-Za-z0-9_.-]{1,64}$",
+            description="Tells this task from others between the same two databases",
+        ),
+    ] = None
+    unfinished: Annotated[
+        Unfinished | None,
+        Field(
+            description="What becomes of tables that a run has left half done when the source may have been written "
+            "to since. resume: they are gone on with, under several snapshots; restart: they are begun again, as by default "
+            "where nothing proves that their rows are as they were"
+        ),
+    ] = None
+    on_table_error: Annotated[
+        OnTableError,
+        Field(description="continue: the other tables go on when one fails; stop: nothing does"),
+    ] = "continue"
+    retries: Annotated[
+        int,
+        Field(
+            ge=0, le=1000, description="Times that a range is tried again before its table fails"
+        ),
+    ] = 8
+    retry_seconds: Annotated[
+        int, Field(ge=0, description="Seconds that a server which has gone is waited for")
+    ] = 300
     workers: Annotated[int, Field(ge=1, le=256, description="Sessions on each side at most")] = (
         Field(default_factory=lambda: min(8, max(2, os.cpu_count() or 2)))
     )

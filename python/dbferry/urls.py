@@ -79,6 +79,8 @@ class Endpoint:
     driver: Place | None = None
     """The ADBC driver, and what it is given."""
     connect_timeout_seconds: int = 15
+    label: str | None = None
+    """What its sessions are called in the server."""
 
     def native(self) -> dict[str, Any]:
         """What the engine's `Endpoint` is read from; holds the password."""
@@ -97,6 +99,7 @@ class Endpoint:
             },
             "path": self.path,
             "connect_timeout_seconds": self.connect_timeout_seconds,
+            "label": self.label,
         }
 
     @property

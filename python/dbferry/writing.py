@@ -254,9 +254,9 @@ class _Write:
                 item.destination.schema, item.destination.name
             )
         target = json.dumps(self.endpoint.native())
-        told = snapshot.copy(target, json.dumps([native]), [0], watch, together=True)
-        outcomes, losses = json.loads(told)
-        return outcomes[0], losses
+        told = snapshot.copy(target, json.dumps([native]), "[{}]", watch, '{"together": true}')
+        copied, losses = json.loads(told)
+        return copied["outcomes"][0], losses
 
     def _count(self) -> int:
         (item,) = self.planned.tables

@@ -219,7 +219,7 @@ def test_duckdb_as_a_source_is_refused(dbferry: Command, database: Make, pg_db: 
 
 def no_tables(db: Database) -> bool:
     if db.engine == "sqlite":
-        return db.rows("SELECT count(*) FROM sqlite_schema") == [(0,)]
+        return db.rows("SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'") == []
     schema = "'public'" if db.engine == "postgresql" else "database()"
     query = f"SELECT count(*) FROM information_schema.tables WHERE table_schema = {schema}"
     return db.rows(query) == [(0,)]

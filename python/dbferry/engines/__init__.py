@@ -27,7 +27,9 @@ from dbferry.schema.dialect import Dialect
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
 if TYPE_CHECKING:
-    from dbferry.assessment.finding import Finding, Room, SourceEnd, TargetEnd
+    from dbferry.assessment.finding import Finding, SourceEnd, TargetEnd
+    from dbferry.assessment.finding import Room as Space
+    from dbferry.ledger.room import Room
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -141,7 +143,7 @@ class Assessor(Protocol):
     def empty(self, engine: str, version: str | None, database: str) -> Catalog:
         """A fresh database, of the newest version that is known unless one is given."""
 
-    def sizes(self, session: Session, tables: Sequence[Table]) -> Mapping[str, Room]:
+    def sizes(self, session: Session, tables: Sequence[Table]) -> Mapping[str, Space]:
         """What tables take on the disk, by their labels; one that isn't there is not known."""
 
     def check_source(self, end: SourceEnd) -> Iterable[Finding]: ...
@@ -204,6 +206,8 @@ class Engine(Protocol):
         """How rules are said to it."""
 
     def assessor(self) -> Assessor: ...
+    def ledger(self) -> Room | None:
+        """How it keeps a ledger; nothing where it can't."""
 
     @property
     def measures(self) -> Measures | None:

@@ -54,6 +54,9 @@ class Keyless(Unnumbered):
 
         return unassessed
 
+    def ledger(self) -> None:
+        return None
+
     def kept_identities(
         self, columns: Sequence[str], primary_key: tuple[str, ...]
     ) -> Collection[str]:

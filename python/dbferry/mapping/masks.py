@@ -109,9 +109,14 @@ def _key(rule: Mask) -> bytes:
     return rule.key.get_secret_value().encode() if rule.key else b""
 
 
+def secrets(rules: Iterable[Rule]) -> list[str]:
+    """The keys of masks, and the forms in which they stand in SQL."""
+    keys = [_key(rule) for rule in rules if isinstance(rule, Mask)]
+    return [secret for key in keys if key for secret in (key.decode(), *pads(key))]
+
+
 def withheld(text: str, rules: Iterable[Rule]) -> str:
     """A message without the keys of masks, and without the forms in which they stand in SQL."""
-    for key in (_key(rule) for rule in rules if isinstance(rule, Mask)):
-        for secret in (key.decode(), *pads(key)) if key else ():
-            text = text.replace(secret, "***")
+    for secret in secrets(rules):
+        text = text.replace(secret, "***")
     return text

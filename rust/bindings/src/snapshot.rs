@@ -3,15 +3,19 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dbferry::cancel::Cancel;
+use dbferry::copy::patience::persist;
 use dbferry::copy::progress::Progress;
-use dbferry::copy::runner::{Commit, Run, copy};
+use dbferry::copy::runner::{Commit, OnError, Run, copy};
 use dbferry::copy::stream::{Lent, TableStream, Watch};
 use dbferry::engines;
-use dbferry::error::Result;
+use dbferry::error::{Result, Side};
+use dbferry::ledger::Ledger;
 use dbferry::loss::Losses;
-use dbferry::plan::{Endpoint, Range, Sizes, TablePlan};
+use dbferry::plan::{Endpoint, Range, Retry, Sizes, TablePlan, Work};
 use dbferry::source::{Reader, Reading};
+use dbferry::target::{Writer, WriterOpening};
 use pyo3::prelude::*;
+use serde::Deserialize;
 
 use crate::arrow::ArrowStream;
 use crate::errors;
@@ -25,6 +29,9 @@ pub struct Snapshot {
     /// How the point was got.
     #[pyo3(get)]
     method: String,
+    /// Which transactions it sees: two that are equal see the same rows.
+    #[pyo3(get)]
+    token: Option<String>,
     sizes: Sizes,
     cancel: Cancel,
     owner: Owner,
@@ -50,6 +57,7 @@ impl Snapshot {
             readers: snapshot.readers.into_iter().map(|r| Arc::new(Mutex::new(r))).collect(),
             _keeper: Mutex::new(snapshot.keeper),
             method: snapshot.method,
+            token: snapshot.token,
             sizes,
             cancel,
             owner: Owner::here(),
@@ -78,6 +86,49 @@ impl Reader for Borrowed {
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count(table)
     }
+
+    fn lost(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).lost()
+    }
+
+    fn renew(&mut self) -> Result<bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).renew()
+    }
+}
+
+/// How a copy is done, besides what is copied.
+#[derive(Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct Terms {
+    /// Commit nothing before every row is there; the target's tables aren't counted.
+    together: bool,
+    /// Other tables go on when one fails.
+    go_on: bool,
+    retry: Retry,
+    ledger: Option<Ledger>,
+}
+
+impl Snapshot {
+    /// A writer for each reader, or fewer where the target bears no more.
+    fn writers(&self, opening: &WriterOpening, retry: Retry) -> Result<Vec<Box<dyn Writer>>> {
+        let wanted = self.readers.len().min(engines::most_writers(opening.endpoint.engine));
+        let mut writers: Vec<Box<dyn Writer>> = Vec::with_capacity(wanted);
+        while writers.len() < wanted {
+            let open = || engines::writer(opening.clone());
+            let opened = if writers.is_empty() {
+                persist(retry, &self.cancel, |_| (), open)
+            } else {
+                open()
+            };
+            match opened {
+                Ok(writer) => writers.push(writer),
+                // Fewer sessions than wished are enough.
+                Err(error) if error.kind().retryable() && !writers.is_empty() => break,
+                Err(error) => return Err(error),
+            }
+        }
+        Ok(writers)
+    }
 }
 
 #[pymethods]
@@ -88,49 +139,69 @@ impl Snapshot {
         self.readers.len()
     }
 
-    /// Copies tables (JSON) to a target (JSON) and gives the outcomes and losses as JSON.
+    /// Cuts a table (JSON) into ranges that together hold each of its rows once, as JSON.
+    fn cut(&self, py: Python<'_>, table: &str) -> PyResult<String> {
+        self.owner.check(py)?;
+        let table: TablePlan =
+            serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
+        let cut = || {
+            let mut reader = self.readers[0].lock().unwrap_or_else(PoisonError::into_inner);
+            let sizes = Sizes { workers: self.readers.len(), ..self.sizes };
+            reader
+                .ranges(&table, &sizes)
+                .map_err(|error| error.at(Side::Source).in_table(&table.name))
+        };
+        let ranges = supervise(py, &self.cancel, cut, |_| Ok(()))?
+            .map_err(|error| errors::raise(py, &error))?;
+        serde_json::to_string(&ranges).map_err(|error| errors::plan(py, "range", &error))
+    }
+
+    /// Copies tables (JSON) to a target (JSON) and gives what came of it, and the losses, as JSON.
     ///
-    /// `rows_before`: rows that each target table keeps. `watch` is called every tenth of a second with a list of
-    /// `(rows, bytes, ranges, ranges done)` per table; what it raises stops the copy.
-    /// With `together` nothing is committed before every row is there, and the targets' tables aren't counted.
-    #[pyo3(signature = (target, tables, rows_before, watch=None, *, together=false))]
+    /// `work`: what is left to do of each table (JSON, `Work` each). `terms`: how it is done (JSON). `watch` is called
+    /// every tenth of a second with a list of `(rows, bytes, ranges, ranges done)` per table; what it raises stops
+    /// the copy.
+    #[pyo3(signature = (target, tables, work, watch=None, terms="{}"))]
     fn copy(
         &self,
         py: Python<'_>,
         target: &str,
         tables: &str,
-        rows_before: Vec<u64>,
+        work: &str,
         watch: Option<Py<PyAny>>,
-        together: bool,
+        terms: &str,
     ) -> PyResult<String> {
         self.owner.check(py)?;
         let endpoint: Endpoint =
             serde_json::from_str(target).map_err(|error| errors::plan(py, "endpoint", &error))?;
         let tables: Vec<TablePlan> =
             serde_json::from_str(tables).map_err(|error| errors::plan(py, "plan", &error))?;
+        let todo: Vec<Work> =
+            serde_json::from_str(work).map_err(|error| errors::plan(py, "work", &error))?;
+        let terms: Terms =
+            serde_json::from_str(terms).map_err(|error| errors::plan(py, "terms", &error))?;
         let (progress, losses) = (Progress::new(tables.len()), Losses::default());
+        let commit = match (terms.together, &terms.ledger) {
+            (true, _) => Commit::Together,
+            (false, ledger) => Commit::Each { ledger: ledger.is_some() },
+        };
+        let opening = WriterOpening { endpoint, cancel: self.cancel.clone(), ledger: terms.ledger };
         let work = || {
-            let wanted = self.readers.len().min(engines::most_writers(endpoint.engine));
-            let mut writers = Vec::with_capacity(wanted);
-            for _ in 0..wanted {
-                match engines::writer(&endpoint, &self.cancel) {
-                    Ok(writer) => writers.push(writer),
-                    // Fewer sessions than wished are enough.
-                    Err(error) if error.kind().retryable() && !writers.is_empty() => break,
-                    Err(error) => return Err(error),
-                }
-            }
+            let mut writers = self.writers(&opening, terms.retry)?;
             let mut readers: Vec<Box<dyn Reader>> =
                 self.readers.iter().map(|r| Box::new(Borrowed(Arc::clone(r))) as _).collect();
             let run = Run {
                 tables: &tables,
+                work: &todo,
                 sizes: Sizes { workers: readers.len().min(writers.len()), ..self.sizes },
                 cancel: &self.cancel,
                 progress: &progress,
                 losses: &losses,
-                commit: if together { Commit::Together } else { Commit::Each },
+                commit,
+                retry: terms.retry,
+                on_error: if terms.go_on { OnError::Continue } else { OnError::Stop },
             };
-            Ok(copy(&run, &mut readers, &mut writers, &rows_before))
+            Ok(copy(&run, &mut readers, &mut writers))
         };
         let turn = |py: Python<'_>| match &watch {
             Some(callback) => {
@@ -143,9 +214,9 @@ impl Snapshot {
             }
             None => Ok(()),
         };
-        let outcomes =
+        let copied =
             supervise(py, &self.cancel, work, turn)?.map_err(|error| errors::raise(py, &error))?;
-        serde_json::to_string(&(outcomes, losses.counts()))
+        serde_json::to_string(&(copied, losses.counts()))
             .map_err(|error| errors::plan(py, "report", &error))
     }
 

@@ -5,7 +5,7 @@ use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine, Sizes};
 use crate::session::Session;
 use crate::source::Snapshot;
-use crate::target::Writer;
+use crate::target::{Writer, WriterOpening};
 use crate::{mysql, postgres, sqlite};
 
 /// A session for catalogs, probes and DDL.
@@ -33,14 +33,15 @@ pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<S
 }
 
 /// One writing session.
-pub fn writer(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Writer>> {
-    match endpoint.engine {
-        Engine::Postgresql => postgres::writer(endpoint, cancel),
-        Engine::Mysql | Engine::Mariadb => mysql::writer(endpoint, cancel),
-        Engine::Sqlite => sqlite::writer(endpoint, cancel),
+pub fn writer(opening: WriterOpening) -> Result<Box<dyn Writer>> {
+    let engine = opening.endpoint.engine;
+    match engine {
+        Engine::Postgresql => postgres::writer(opening),
+        Engine::Mysql | Engine::Mariadb => mysql::writer(opening),
+        Engine::Sqlite => sqlite::writer(opening),
         Engine::Arrow | Engine::Adbc => Err(elsewhere()),
     }
-    .map_err(|error| error.on(endpoint.engine).at(Side::Target))
+    .map_err(|error| error.on(engine).at(Side::Target))
 }
 
 /// Writing sessions that an engine bears at once.

@@ -45,6 +45,8 @@ pub enum Kind {
     Protocol,
     /// This engine can't do what was asked.
     Unsupported,
+    /// Another run has taken the task over.
+    Fenced,
     /// The user interrupted the run, or another part of it failed first.
     Cancelled,
     /// A fault of dbferry itself.
@@ -55,6 +57,30 @@ impl Kind {
     /// True when the same work may succeed if it is tried again: the world's fault, not the data's.
     pub fn retryable(self) -> bool {
         matches!(self, Kind::Connect | Kind::Busy | Kind::Lost | Kind::Timeout)
+    }
+
+    /// True when other tables may still be copied: the fault lies with one table's rows or rights.
+    pub fn of_table(self) -> bool {
+        match self {
+            Kind::Data
+            | Kind::Constraint
+            | Kind::Missing
+            | Kind::Exists
+            | Kind::Permission
+            | Kind::Unsupported
+            | Kind::Busy
+            | Kind::Timeout => true,
+            Kind::Request
+            | Kind::Connect
+            | Kind::Auth
+            | Kind::Tls
+            | Kind::Space
+            | Kind::Lost
+            | Kind::Protocol
+            | Kind::Fenced
+            | Kind::Cancelled
+            | Kind::Internal => false,
+        }
     }
 }
 

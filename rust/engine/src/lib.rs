@@ -11,7 +11,7 @@
 //! 3. [`convert`]: the checks that the column's plan demands, a column at a time.
 //! 4. `<engine>::write` takes the block, and `<engine>::encode`, the second loop over values, turns
 //!    arrays into what the target takes in bulk.
-//! 5. The range is committed in one transaction.
+//! 5. The range is committed in one transaction, and its entry in the [`ledger`] with it.
 //!
 //! Between two of the same engine a block holds the engine's own bytes and 2 to 4 fall away.
 //!
@@ -29,6 +29,7 @@ pub mod convert;
 pub mod copy;
 pub mod engines;
 pub mod error;
+pub mod ledger;
 pub mod loss;
 pub mod mysql;
 pub mod net;

@@ -111,6 +111,9 @@ pub struct Endpoint {
     /// `SQLite`'s file.
     #[serde(default)]
     pub path: Option<String>,
+    /// What its sessions are called in the server, so that they can be found again.
+    #[serde(default)]
+    pub label: Option<String>,
     #[serde(default = "Endpoint::default_timeout")]
     pub connect_timeout_seconds: u64,
 }
@@ -336,6 +339,9 @@ pub struct KeyColumn {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TablePlan {
+    /// Its number in the ledger.
+    #[serde(default)]
+    pub number: u64,
     /// How messages and reports call it: `schema.table` of the source.
     pub name: String,
     /// The relation in the source's dialect, quoted: what follows FROM.
@@ -411,6 +417,38 @@ impl Range {
             Some(predicate) => format!("SELECT {expressions} FROM {relation} WHERE {predicate}"),
             None => format!("SELECT {expressions} FROM {relation}"),
         }
+    }
+}
+
+/// What is to be done with a table, where some of it may be done already.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Work {
+    /// The ranges that are left; cut anew when absent.
+    pub ranges: Option<Vec<Range>>,
+    /// Rows that the target table had before and keeps.
+    pub rows_before: u64,
+    /// What earlier runs have committed.
+    pub rows_done: u64,
+    pub bytes_done: u64,
+    pub ranges_done: u64,
+    /// True when its ranges are not all of one snapshot: no count of one says what there should be.
+    pub mixed: bool,
+}
+
+/// How often and how long work that the world has broken is tried again.
+#[derive(Debug, Clone, Copy, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retry {
+    /// Times that one range is tried again before its table is given up.
+    pub attempts: u32,
+    /// Seconds that a server is waited for.
+    pub seconds: u64,
+}
+
+impl Default for Retry {
+    fn default() -> Self {
+        Self { attempts: 8, seconds: 300 }
     }
 }
 

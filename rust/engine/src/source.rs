@@ -13,6 +13,8 @@ pub struct Snapshot {
     pub method: String,
     /// One per session; at least one. All see the same rows.
     pub readers: Vec<Box<dyn Reader>>,
+    /// Which transactions it sees, in the engine's own words; two that are equal see the same rows.
+    pub token: Option<String>,
     /// What must live as long as the snapshot (the session that exported it).
     pub keeper: Option<Box<dyn Send>>,
 }
@@ -43,4 +45,14 @@ pub trait Reader: Send {
 
     /// Rows of the table in this snapshot.
     fn count(&mut self, table: &TablePlan) -> Result<u64>;
+
+    /// True when its session is of no more use.
+    fn lost(&self) -> bool {
+        false
+    }
+
+    /// Opens its session again in the same snapshot; false where nobody can join one again.
+    fn renew(&mut self) -> Result<bool> {
+        Ok(false)
+    }
 }

@@ -20,6 +20,7 @@ use dbferry::plan::{Endpoint, Range, Sizes, TablePlan};
 use dbferry::postgres::{Connection, connect, snapshot, writer};
 use dbferry::session::Session;
 use dbferry::source::Reading;
+use dbferry::target::WriterOpening;
 use serde_json::{Value, json};
 
 fn endpoint_with(tls: Value) -> Endpoint {
@@ -61,11 +62,15 @@ fn flight(name: &str) -> Value {
     json!({"type": name})
 }
 
+fn opening(cancel: &Cancel) -> WriterOpening {
+    WriterOpening::without_ledger(&endpoint(), cancel)
+}
+
 fn copy(plan: &TablePlan, sizes: Sizes) -> Result<u64> {
     let (cancel, losses) = (Cancel::default(), Losses::default());
     let budget = Budget::new(sizes.budget_bytes);
     let mut snapshot = snapshot(&endpoint(), &sizes, &cancel)?;
-    let mut writer = writer(&endpoint(), &cancel)?;
+    let mut writer = writer(opening(&cancel))?;
     let reading = Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses };
     let reader = &mut snapshot.readers[0];
     let mut rows = 0;
@@ -202,7 +207,7 @@ fn a_failed_range_leaves_nothing_and_the_session_lives() {
     assert_eq!(error.detail(), Some("constraint `keyed_copy_pkey`"));
     assert_eq!(error.place().row, Some(901));
 
-    let mut writer = writer(&endpoint(), &Cancel::default()).unwrap();
+    let mut writer = writer(opening(&Cancel::default())).unwrap();
     let broken = vec![Err(Error::new(Kind::Data, "from the reader"))];
     let error = writer
         .write(&plan, &Range::default(), &mut broken.into_iter(), &mut || Ok(()))
@@ -389,7 +394,7 @@ fn what_only_other_engines_send_is_written() {
     ];
     let batch = RecordBatch::try_new(plan.schema(), arrays).unwrap();
     let block = Block { rows: Rows::Arrow(batch), wire_bytes: 0, permit: None };
-    let mut writer = writer(&endpoint(), &Cancel::default()).unwrap();
+    let mut writer = writer(opening(&Cancel::default())).unwrap();
     writer
         .write(&plan, &Range::default(), &mut std::iter::once(Ok(block)), &mut || Ok(()))
         .unwrap();

@@ -47,6 +47,9 @@ class Duckdb(Keyless):
 
         return assessment
 
+    def ledger(self) -> None:
+        return None
+
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
 

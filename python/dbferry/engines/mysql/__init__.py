@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbferry.catalog import (
     Catalog,
@@ -21,6 +22,9 @@ from dbferry.engines.mysql.phrases import MysqlPhrases
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
+
+if TYPE_CHECKING:
+    from dbferry.ledger.room import Room
 
 NAME_CHARACTERS = 64
 ROW_BYTES = 65_535
@@ -77,6 +81,11 @@ class Mysql(Unnumbered):
         from dbferry.engines.mysql import assessment
 
         return assessment
+
+    def ledger(self) -> Room | None:
+        from dbferry.engines.mysql.ledger import MysqlLedger
+
+        return MysqlLedger()
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)

@@ -4,12 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
 from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
+
+if TYPE_CHECKING:
+    from dbferry.ledger.room import Room
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
 NAME_BYTES = 63
@@ -81,6 +85,11 @@ class Postgresql:
         from dbferry.engines.postgresql import assessment
 
         return assessment
+
+    def ledger(self) -> Room | None:
+        from dbferry.engines.postgresql.ledger import PostgresqlLedger
+
+        return PostgresqlLedger()
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dbferry.catalog import (
     Catalog,
@@ -19,6 +20,9 @@ from dbferry.engines.sqlite.phrases import SqlitePhrases
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
+
+if TYPE_CHECKING:
+    from dbferry.ledger.room import Room
 
 _FOLD = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1)})
 
@@ -71,6 +75,11 @@ class Sqlite(Unnumbered):
         from dbferry.engines.sqlite import assessment
 
         return assessment
+
+    def ledger(self) -> Room | None:
+        from dbferry.engines.sqlite.ledger import SqliteLedger
+
+        return SqliteLedger()
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)

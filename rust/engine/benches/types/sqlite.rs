@@ -13,6 +13,7 @@ use dbferry::loss::Losses;
 use dbferry::plan::{Endpoint, Flight, Range, Sizes, TablePlan};
 use dbferry::source::Reading;
 use dbferry::sqlite::{snapshot, writer};
+use dbferry::target::WriterOpening;
 use serde_json::json;
 
 use crate::columns::{self, MONEY, WIDE, plan};
@@ -47,7 +48,8 @@ fn table(read: &str, write: &str, flight: Flight) -> TablePlan {
 }
 
 fn write(path: &Path, table: &TablePlan, batch: &RecordBatch) {
-    let mut writer = writer(&endpoint(path), &Cancel::default()).unwrap();
+    let mut writer =
+        writer(WriterOpening::without_ledger(&endpoint(path), &Cancel::default())).unwrap();
     let block = Block { rows: Rows::Arrow(batch.clone()), wire_bytes: 0, permit: None };
     writer
         .write(table, &Range::default(), &mut std::iter::once(Ok(block)), &mut || Ok(()))

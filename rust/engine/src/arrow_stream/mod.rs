@@ -33,6 +33,7 @@ pub fn snapshot(producer: Arc<dyn Producer>, readers: usize) -> Snapshot {
     Snapshot {
         method: "arrow stream".to_owned(),
         readers: read::readers(producer, readers.max(1)),
+        token: None,
         keeper: None,
     }
 }

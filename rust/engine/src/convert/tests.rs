@@ -14,6 +14,7 @@ use crate::plan::{Policy, Transfer};
 
 fn table(flight: Flight, check: Check, policies: &[(&str, Policy)]) -> TablePlan {
     TablePlan {
+        number: 0,
         name: "t".into(),
         source: "t".into(),
         target: "t".into(),

@@ -4,6 +4,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde::Serialize;
 
+use crate::plan::Work;
+
 /// Counters of every table of a run, in the order of the plan.
 #[derive(Debug)]
 pub struct Progress {
@@ -44,8 +46,11 @@ impl Progress {
 }
 
 impl Counters {
-    pub fn cut(&self, ranges: usize) {
-        self.ranges.store(ranges as u64, Ordering::Relaxed);
+    /// So many ranges are left, besides what earlier runs have done.
+    pub fn cut(&self, ranges: usize, work: &Work) {
+        self.ranges_done.store(work.ranges_done, Ordering::Relaxed);
+        self.read(work.rows_done, 0);
+        self.ranges.store(ranges as u64 + work.ranges_done, Ordering::Relaxed);
     }
 
     pub fn read(&self, rows: u64, bytes: u64) {

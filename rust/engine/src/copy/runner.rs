@@ -1,11 +1,11 @@
 //! The copy itself: ranges, largest first, through pairs of threads.
 //!
 //! A worker is a reading thread and a writing thread, each with one session, and a channel of a few blocks
-//! between them; while the writer commits a range the reader is already in the next. The first failure stops
-//! everything: what isn't committed by then is rolled back by its target, and the tables it belonged to
-//! are told apart from those that are done.
+//! between them; while the writer commits a range the reader is already in the next. Only the writer judges
+//! what came of a range. What the world has broken goes back into the queue and is tried again, with new
+//! sessions where they were lost; a commit that wasn't answered is looked up in the ledger first. What the rows
+//! are to blame for ends their table, and the others go on unless the run is to stop.
 
-use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::thread;
@@ -15,12 +15,15 @@ use serde::Serialize;
 
 use super::budget::Budget;
 use super::gate::Gate;
+use super::healed::{Healed, Healing};
+use super::patience::{pause, persist};
 use super::progress::Progress;
+use super::queue::{Queue, Unit};
 use crate::block::Block;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::loss::Losses;
-use crate::plan::{Range, Sizes, TablePlan};
+use crate::plan::{Range, Retry, Sizes, TablePlan, Work};
 use crate::source::{Reader, Reading};
 use crate::target::{Writer, Written};
 
@@ -30,21 +33,35 @@ const BLOCKS_BETWEEN: usize = 1;
 /// Everything a run shares.
 pub struct Run<'a> {
     pub tables: &'a [TablePlan],
+    /// What is to be done with each table, in their order.
+    pub work: &'a [Work],
     pub sizes: Sizes,
     pub cancel: &'a Cancel,
     pub progress: &'a Progress,
     pub losses: &'a Losses,
     pub commit: Commit,
+    pub retry: Retry,
+    pub on_error: OnError,
 }
 
 /// When ranges are committed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Commit {
     /// Each when its rows are there; both sides are counted at the end.
-    Each,
+    Each {
+        /// True when the target keeps a ledger, which knows what a lost session has committed.
+        ledger: bool,
+    },
     /// None before the rows of all are there, which needs a worker for each range. What the servers
-    /// accepted is the count.
+    /// accepted is the count; nothing is tried again.
     Together,
+}
+
+/// What the failure of one table means for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OnError {
+    Stop,
+    Continue,
 }
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -75,9 +92,13 @@ pub struct Outcome {
     pub error: Option<Error>,
 }
 
-struct Unit {
-    table: usize,
-    range: Range,
+/// What came of a copy.
+#[derive(Debug, Serialize)]
+pub struct Copied {
+    pub outcomes: Vec<Outcome>,
+    /// Why work is left that another snapshot could do: no session of this one is left.
+    pub lost: Option<Error>,
+    pub healed: Vec<Healed>,
 }
 
 /// A range on its way: the writer pulls its blocks from here.
@@ -88,7 +109,11 @@ struct Delivery {
 
 /// The blocks of one range, and proof that they were all: a reader that dies in silence must not look
 /// like one that has finished.
-struct Blocks(Receiver<Option<Result<Block>>>);
+struct Blocks {
+    blocks: Receiver<Option<Result<Block>>>,
+    /// True once the reader has said that there are no more.
+    ended: bool,
+}
 
 impl Iterator for Blocks {
     type Item = Result<Block>;
@@ -97,7 +122,19 @@ impl Iterator for Blocks {
         let lost = || {
             Some(Err(Error::new(Kind::Internal, "the reader of this range ended without a word")))
         };
-        self.0.recv().unwrap_or_else(|_| lost())
+        if self.ended {
+            return None;
+        }
+        let next = self.blocks.recv().unwrap_or_else(|_| lost());
+        self.ended = !matches!(next, Some(Ok(_)));
+        next
+    }
+}
+
+impl Blocks {
+    /// Takes what is left of the range, for nobody.
+    fn drain(&mut self) {
+        while self.next().is_some() {}
     }
 }
 
@@ -113,217 +150,316 @@ struct Tally {
     error: Option<Error>,
 }
 
+/// What the workers of a run share besides what it was asked for.
+struct Floor<'a> {
+    run: &'a Run<'a>,
+    queue: Queue,
+    tallies: Vec<Mutex<Tally>>,
+    budget: Budget,
+    gate: Option<Gate>,
+    healing: Healing,
+    lost: Mutex<Option<Error>>,
+}
+
 /// Copies all tables with as many workers as there are pairs of a reader and a writer.
-/// `rows_before` are the rows each target table already has and keeps.
 pub fn copy(
     run: &Run<'_>,
     readers: &mut [Box<dyn Reader>],
     writers: &mut [Box<dyn Writer>],
-    rows_before: &[u64],
-) -> Vec<Outcome> {
-    let tallies: Vec<Mutex<Tally>> = run.tables.iter().map(|_| Mutex::default()).collect();
-    let budget = Budget::new(run.sizes.budget_bytes);
-    if let Some(queue) = cut(run, readers, &tallies) {
-        let gate = match run.commit {
-            Commit::Each => None,
-            Commit::Together => Some(Gate::new(queue.len())),
-        };
-        let queue = Mutex::new(queue);
+) -> Copied {
+    let tally =
+        |work: &Work| Tally { rows: work.rows_done, bytes: work.bytes_done, ..Tally::default() };
+    let tallies = run.work.iter().map(|work| Mutex::new(tally(work))).collect();
+    let mut floor = Floor {
+        run,
+        queue: Queue::new(vec![]),
+        tallies,
+        budget: Budget::new(run.sizes.budget_bytes),
+        gate: None,
+        healing: Healing::default(),
+        lost: Mutex::default(),
+    };
+    if let Some(units) = floor.cut(readers) {
+        floor.gate = (run.commit == Commit::Together).then(|| Gate::new(units.len()));
+        floor.queue = Queue::new(units);
+        floor.work(readers, writers);
+        match run.commit {
+            Commit::Each { .. } => floor.count(readers, writers),
+            Commit::Together => floor.settle(readers),
+        }
+    }
+    let tallies = floor.tallies.into_iter().zip(run.tables).zip(run.work);
+    let outcomes = tallies.map(|((tally, table), work)| {
+        outcome(table, tally.into_inner().unwrap_or_else(PoisonError::into_inner), work)
+    });
+    Copied {
+        outcomes: outcomes.collect(),
+        lost: floor.lost.into_inner().unwrap_or_else(PoisonError::into_inner),
+        healed: floor.healing.all(),
+    }
+}
+
+impl Floor<'_> {
+    /// The units of all tables; `None` when one can't be cut, with the reason in its tally.
+    fn cut(&self, readers: &mut [Box<dyn Reader>]) -> Option<Vec<Unit>> {
+        let mut units = Vec::new();
+        for (index, (table, work)) in self.run.tables.iter().zip(self.run.work).enumerate() {
+            let ranges = match (&work.ranges, readers.first_mut()) {
+                (Some(ranges), _) => Ok(ranges.clone()),
+                (None, Some(reader)) => reader.ranges(table, &self.run.sizes),
+                (None, None) => Err(Error::new(Kind::Internal, "a snapshot without a session")),
+            };
+            match ranges {
+                Ok(ranges) => {
+                    self.tally(index).ranges_left = ranges.len();
+                    self.run.progress.table(index).cut(ranges.len(), work);
+                    units.extend(ranges.into_iter().map(|range| Unit::new(index, range)));
+                }
+                Err(error) => {
+                    self.tally(index).ranges_left = usize::MAX;
+                    self.fail(index, error.at(Side::Source));
+                    return None;
+                }
+            }
+        }
+        Some(units)
+    }
+
+    fn work(&self, readers: &mut [Box<dyn Reader>], writers: &mut [Box<dyn Writer>]) {
         thread::scope(|scope| {
             for (reader, writer) in readers.iter_mut().zip(writers.iter_mut()) {
                 let (deliver, deliveries) = sync_channel::<Delivery>(1);
-                let (queue, tallies, budget, gate) = (&queue, &tallies, &budget, gate.as_ref());
-                scope.spawn(move || {
-                    read_units(run, reader.as_mut(), queue, tallies, budget, &deliver);
-                });
-                scope.spawn(move || write_units(run, writer.as_mut(), &deliveries, tallies, gate));
+                scope.spawn(move || self.read_units(reader.as_mut(), &deliver));
+                scope.spawn(move || self.write_units(writer.as_mut(), &deliveries));
             }
         });
-        match run.commit {
-            Commit::Each => count(run, readers, writers, &tallies),
-            Commit::Together => settle(run, readers, &tallies),
-        }
     }
-    let outcome = |(index, tally): (usize, Mutex<Tally>)| {
-        let before = rows_before.get(index).copied().unwrap_or(0);
-        outcome(
-            &run.tables[index],
-            tally.into_inner().unwrap_or_else(PoisonError::into_inner),
-            before,
-        )
-    };
-    tallies.into_iter().enumerate().map(outcome).collect()
-}
 
-/// Cuts every table; `None` when one can't be cut, with the reason in its tally.
-fn cut(
-    run: &Run<'_>,
-    readers: &mut [Box<dyn Reader>],
-    tallies: &[Mutex<Tally>],
-) -> Option<VecDeque<Unit>> {
-    let mut units = Vec::new();
-    for (index, table) in run.tables.iter().enumerate() {
-        let ranges = match readers.first_mut() {
-            Some(reader) => reader.ranges(table, &run.sizes),
-            None => Err(Error::new(Kind::Internal, "a snapshot without a session")),
-        };
-        match ranges {
-            Ok(ranges) => {
-                lock(&tallies[index]).ranges_left = ranges.len();
-                run.progress.table(index).cut(ranges.len());
-                units.extend(ranges.into_iter().map(|range| Unit { table: index, range }));
+    fn read_units(&self, reader: &mut dyn Reader, deliver: &SyncSender<Delivery>) {
+        while let Some(unit) = self.queue.take(self.run.cancel) {
+            self.tally(unit.table).started.get_or_insert_with(Instant::now);
+            let (index, range) = (unit.table, unit.range.clone());
+            let (send, blocks) = sync_channel(BLOCKS_BETWEEN);
+            if deliver.send(Delivery { unit, blocks: Blocks { blocks, ended: false } }).is_err() {
+                return;
             }
-            Err(error) => {
-                lock(&tallies[index]).ranges_left = usize::MAX;
-                fail(run, index, error.at(Side::Source), tallies);
-                return None;
+            let read = self.read(reader, index, &range, &send);
+            // A writer that is gone has told why. One that waits for the others could not begin a second range.
+            if send.send(read.clone().err().map(Err)).is_err() || self.gate.is_some() {
+                return;
             }
-        }
-    }
-    // The sort is stable: ranges of one size stay in the order of the table.
-    units.sort_by_key(|unit| std::cmp::Reverse(unit.range.bytes));
-    Some(units.into())
-}
-
-fn read_units(
-    run: &Run<'_>,
-    reader: &mut dyn Reader,
-    queue: &Mutex<VecDeque<Unit>>,
-    tallies: &[Mutex<Tally>],
-    budget: &Budget,
-    deliver: &SyncSender<Delivery>,
-) {
-    let reading = Reading { sizes: run.sizes, budget, cancel: run.cancel, losses: run.losses };
-    while !run.cancel.is_cancelled() {
-        let Some(unit) = lock(queue).pop_front() else { return };
-        let (index, range) = (unit.table, unit.range.clone());
-        lock(&tallies[index]).started.get_or_insert_with(Instant::now);
-        let (send, blocks) = sync_channel(BLOCKS_BETWEEN);
-        if deliver.send(Delivery { unit, blocks: Blocks(blocks) }).is_err() {
-            return;
-        }
-        let counters = run.progress.table(index);
-        let outcome = reader.read(&run.tables[index], &range, &reading, &mut |block| {
-            run.cancel.check()?;
-            counters.read(block.count(), block.wire_bytes);
-            send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
-        });
-        if let Err(error) = outcome {
-            let error =
-                error.at(Side::Source).in_table(&run.tables[index].name).in_range(&range.label());
-            // A writer that is gone has failed itself and told why.
-            let _ = send.send(Some(Err(error)));
-            return;
-        }
-        // A writer that waits for the others could not begin a second range.
-        if send.send(None).is_err() || run.commit == Commit::Together {
-            return;
-        }
-    }
-}
-
-fn write_units(
-    run: &Run<'_>,
-    writer: &mut dyn Writer,
-    deliveries: &Receiver<Delivery>,
-    tallies: &[Mutex<Tally>],
-    gate: Option<&Gate>,
-) {
-    for Delivery { unit, mut blocks } in deliveries {
-        let table = &run.tables[unit.table];
-        let mut accepted = || gate.map_or(Ok(()), |gate| gate.pass(run.cancel));
-        match writer.write(table, &unit.range, &mut blocks, &mut accepted) {
-            Ok(written) => land(run, unit.table, written, tallies),
-            Err(error) => {
-                let error =
-                    error.at(Side::Target).in_table(&table.name).in_range(&unit.range.label());
-                fail(run, unit.table, error, tallies);
+            if reader.lost()
+                && let Err(error) = self.renew(reader)
+            {
+                lock(&self.lost).get_or_insert(read.err().unwrap_or(error));
                 return;
             }
         }
     }
-}
 
-fn land(run: &Run<'_>, index: usize, written: Written, tallies: &[Mutex<Tally>]) {
-    let mut tally = lock(&tallies[index]);
-    tally.ranges_left -= 1;
-    tally.landed += 1;
-    tally.rows += written.rows;
-    tally.bytes += written.bytes;
-    tally.seconds = tally.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
-    run.progress.table(index).range_done();
-}
+    fn read(
+        &self,
+        reader: &mut dyn Reader,
+        index: usize,
+        range: &Range,
+        send: &SyncSender<Option<Result<Block>>>,
+    ) -> Result<()> {
+        let run = self.run;
+        let (table, counters) = (&run.tables[index], run.progress.table(index));
+        let reading = Reading {
+            sizes: run.sizes,
+            budget: &self.budget,
+            cancel: run.cancel,
+            losses: run.losses,
+        };
+        let read = reader.read(table, range, &reading, &mut |block| {
+            run.cancel.check()?;
+            counters.read(block.count(), block.wire_bytes);
+            send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
+        });
+        read.map_err(|error| error.at(Side::Source).in_table(&table.name).in_range(&range.label()))
+    }
 
-/// Notes the first error of a table and stops the run.
-fn fail(run: &Run<'_>, index: usize, error: Error, tallies: &[Mutex<Tally>]) {
-    // What breaks after the stop is a consequence, not a cause.
-    let error = if run.cancel.is_cancelled() { Error::cancelled() } else { error };
-    lock(&tallies[index]).error.get_or_insert(error.in_table(&run.tables[index].name));
-    run.cancel.cancel();
-}
-
-/// Compares the rows that came with those that the servers accepted, and tells a half-done commit.
-fn settle(run: &Run<'_>, readers: &mut [Box<dyn Reader>], tallies: &[Mutex<Tally>]) {
-    let Some(reader) = readers.first_mut() else { return };
-    for (index, table) in run.tables.iter().enumerate() {
-        let mut tally = lock(&tallies[index]);
-        if let Some(error) = tally.error.take() {
-            let rows = tally.rows;
-            tally.error = Some(if tally.landed == 0 {
-                error
-            } else {
-                error.with_detail(format!(
-                    "{} of the parts had been committed before, and their {rows} rows are in the target",
-                    tally.landed
-                ))
-            });
-            continue;
+    /// A session for a reader that has lost its own; an error where there can't be one.
+    fn renew(&self, reader: &mut dyn Reader) -> Result<()> {
+        let seen = |error: &Error| self.healing.add(error);
+        if persist(self.run.retry, self.run.cancel, seen, || reader.renew())? {
+            return Ok(());
         }
-        if tally.ranges_left == 0 {
-            match reader.count(table) {
-                Ok(source) => tally.counts = Some((source, tally.rows)),
-                Err(error) => tally.error = Some(error.at(Side::Source).in_table(&table.name)),
+        Err(Error::new(Kind::Lost, "the session was lost, and its snapshot can't be joined again")
+            .at(Side::Source))
+    }
+
+    fn write_units(&self, writer: &mut dyn Writer, deliveries: &Receiver<Delivery>) {
+        for Delivery { unit, mut blocks } in deliveries {
+            let table = &self.run.tables[unit.table];
+            let mut accepted =
+                || self.gate.as_ref().map_or(Ok(()), |gate| gate.pass(self.run.cancel));
+            let written = writer.write(table, &unit.range, &mut blocks, &mut accepted);
+            // The reader is not to notice: its session is inside the snapshot.
+            blocks.drain();
+            match written {
+                Ok(written) => self.land(&unit, written),
+                Err(error) => {
+                    let error =
+                        error.at(Side::Target).in_table(&table.name).in_range(&unit.range.label());
+                    if !self.mend(writer, unit, error) {
+                        return;
+                    }
+                }
             }
         }
     }
-}
 
-/// Counts the rows of finished tables on both sides, under the source's snapshot.
-fn count(
-    run: &Run<'_>,
-    readers: &mut [Box<dyn Reader>],
-    writers: &mut [Box<dyn Writer>],
-    tallies: &[Mutex<Tally>],
-) {
-    let queue: Mutex<VecDeque<usize>> = Mutex::new((0..run.tables.len()).collect());
-    thread::scope(|scope| {
-        for (reader, writer) in readers.iter_mut().zip(writers.iter_mut()) {
-            let queue = &queue;
-            scope.spawn(move || {
-                while !run.cancel.is_cancelled() {
-                    let Some(index) = lock(queue).pop_front() else { return };
-                    let table = &run.tables[index];
-                    if lock(&tallies[index]).ranges_left > 0 {
-                        continue;
-                    }
-                    let counts = reader
-                        .count(table)
-                        .map_err(|error| error.at(Side::Source))
-                        .and_then(|source| {
-                            let target = writer.count(table).map_err(|e| e.at(Side::Target))?;
-                            Ok((source, target))
-                        });
-                    match counts {
-                        Ok(counts) => lock(&tallies[index]).counts = Some(counts),
-                        Err(error) => fail(run, index, error, tallies),
-                    }
-                }
-            });
+    /// What becomes of a unit that has failed; false when its writer is of no more use.
+    fn mend(&self, writer: &mut dyn Writer, unit: Unit, error: Error) -> bool {
+        let (run, index) = (self.run, unit.table);
+        let seen = |error: &Error| self.healing.add(error);
+        if writer.lost()
+            && let Err(error) = persist(run.retry, run.cancel, seen, || writer.renew())
+        {
+            self.fail(index, error.at(Side::Target));
+            self.queue.settle();
+            return false;
         }
-    });
+        let known = match run.commit {
+            Commit::Together => false,
+            // A session that breaks at its commit doesn't tell what came of it.
+            Commit::Each { ledger } => ledger || error.kind() == Kind::Busy,
+        };
+        if !error.kind().retryable() || !known || unit.attempts >= run.retry.attempts {
+            let tried = unit.attempts;
+            self.fail(index, if tried == 0 { error } else { tried_before(error, tried) });
+            self.queue.settle();
+            return true;
+        }
+        self.healing.add(&error);
+        let table = &run.tables[index];
+        match persist(run.retry, run.cancel, seen, || {
+            if writer.lost() {
+                writer.renew()?;
+            }
+            writer.landed(table, &unit.range)
+        }) {
+            Ok(Some(written)) => self.land(&unit, written),
+            Ok(None) => {
+                let after = pause(unit.attempts);
+                self.queue.give_back(unit, after);
+            }
+            Err(error) => {
+                self.fail(index, error.at(Side::Target));
+                self.queue.settle();
+            }
+        }
+        true
+    }
+
+    fn land(&self, unit: &Unit, written: Written) {
+        let mut tally = self.tally(unit.table);
+        tally.ranges_left -= 1;
+        tally.landed += 1;
+        tally.rows += written.rows;
+        tally.bytes += written.bytes;
+        tally.seconds = tally.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
+        self.run.progress.table(unit.table).range_done();
+        drop(tally);
+        self.queue.settle();
+    }
+
+    /// Notes the first error of a table, and stops the run where the others can't go on.
+    fn fail(&self, index: usize, error: Error) {
+        // What breaks after the stop is a consequence, not a cause.
+        let cancelled = self.run.cancel.is_cancelled();
+        let error = if cancelled { Error::cancelled() } else { error };
+        let goes_on = self.run.on_error == OnError::Continue && error.kind().of_table();
+        self.tally(index).error.get_or_insert(error.in_table(&self.run.tables[index].name));
+        if goes_on {
+            self.queue.drop_table(index);
+        } else {
+            self.run.cancel.cancel();
+        }
+    }
+
+    fn tally(&self, index: usize) -> MutexGuard<'_, Tally> {
+        lock(&self.tallies[index])
+    }
+
+    /// Compares the rows that came with those that the servers accepted, and tells a half-done commit.
+    fn settle(&self, readers: &mut [Box<dyn Reader>]) {
+        let Some(reader) = readers.first_mut() else { return };
+        for (index, table) in self.run.tables.iter().enumerate() {
+            let mut tally = self.tally(index);
+            if let Some(error) = tally.error.take() {
+                let (landed, rows) = (tally.landed, tally.rows);
+                tally.error = Some(if landed == 0 {
+                    error
+                } else {
+                    error.with_detail(format!(
+                        "{landed} of the parts had been committed before, and their {rows} rows are in the \
+                         target"
+                    ))
+                });
+            } else if tally.ranges_left == 0 {
+                match reader.count(table) {
+                    Ok(source) => tally.counts = Some((source, tally.rows)),
+                    Err(error) => tally.error = Some(error.at(Side::Source).in_table(&table.name)),
+                }
+            }
+        }
+    }
+
+    /// Counts the rows of finished tables on both sides, under the source's snapshot.
+    fn count(&self, readers: &mut [Box<dyn Reader>], writers: &mut [Box<dyn Writer>]) {
+        let queue = Mutex::new((0..self.run.tables.len()).collect::<Vec<_>>());
+        thread::scope(|scope| {
+            for (reader, writer) in readers.iter_mut().zip(writers.iter_mut()) {
+                let queue = &queue;
+                scope.spawn(move || {
+                    while !self.run.cancel.is_cancelled() {
+                        let Some(index) = lock(queue).pop() else { return };
+                        let tally = self.tally(index);
+                        let due = tally.ranges_left == 0 && tally.error.is_none();
+                        drop(tally);
+                        if due && !self.count_table(index, reader.as_mut(), writer.as_mut()) {
+                            return;
+                        }
+                    }
+                });
+            }
+        });
+    }
+
+    /// False when a session was lost over it.
+    fn count_table(&self, index: usize, reader: &mut dyn Reader, writer: &mut dyn Writer) -> bool {
+        let table = &self.run.tables[index];
+        let source = if self.run.work[index].mixed {
+            Ok(self.tally(index).rows)
+        } else {
+            reader.count(table).map_err(|error| error.at(Side::Source))
+        };
+        let counts = source.and_then(|source| {
+            let target = writer.count(table).map_err(|error| error.at(Side::Target))?;
+            Ok((source, target))
+        });
+        match counts {
+            Ok(counts) => self.tally(index).counts = Some(counts),
+            // Another count may succeed; the rows are there.
+            Err(error) if error.kind().retryable() && !self.run.cancel.is_cancelled() => {
+                lock(&self.lost).get_or_insert(error.in_table(&table.name));
+                return false;
+            }
+            Err(error) => self.fail(index, error),
+        }
+        true
+    }
 }
 
-fn outcome(table: &TablePlan, tally: Tally, before: u64) -> Outcome {
+fn tried_before(error: Error, times: u32) -> Error {
+    error.with_detail(format!("it was tried {} times", times + 1))
+}
+
+fn outcome(table: &TablePlan, tally: Tally, work: &Work) -> Outcome {
+    let before = work.rows_before;
     let state = match (&tally.error, tally.counts) {
         (Some(error), _) if error.kind() == Kind::Cancelled => State::Unfinished,
         (Some(_), _) => State::Failed,

@@ -15,7 +15,7 @@ use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::loss::Losses;
-use crate::plan::{Range, Sizes, TablePlan, Transfer};
+use crate::plan::{Range, Sizes, TablePlan, Transfer, Work};
 use crate::source::{Reader, Reading};
 
 /// A session that is lent to one stream at a time.
@@ -55,7 +55,7 @@ impl TableStream {
             .unwrap_or_else(PoisonError::into_inner)
             .ranges(&table, &sizes)
             .map_err(|error| error.at(Side::Source).in_table(&table.name))?;
-        watch.progress.table(0).cut(ranges.len());
+        watch.progress.table(0).cut(ranges.len(), &Work::default());
         let schema = table.schema();
         let table = Arc::new(table);
         let queue = Arc::new(Mutex::new(VecDeque::from(ranges)));

@@ -9,12 +9,12 @@ use proptest::prelude::*;
 
 use super::budget::Budget;
 use super::progress::Progress;
-use super::runner::{Commit, Outcome, Run, State, copy};
+use super::runner::{Commit, OnError, Outcome, Run, State, copy};
 use crate::block::Block;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 use crate::loss::Losses;
-use crate::plan::{Range, Sizes, TablePlan};
+use crate::plan::{Range, Retry, Sizes, TablePlan, Work};
 use crate::source::{Reader, Reading};
 use crate::target::Writer;
 use crate::testing::{faults, memory};
@@ -52,9 +52,12 @@ fn run(
         cancel: &cancel,
         progress: &progress,
         losses: &losses,
-        commit: Commit::Each,
+        commit: Commit::Each { ledger: false },
+        retry: Retry { attempts: 2, seconds: 1 },
+        on_error: OnError::Stop,
+        work: &vec![Work::default(); tables.len()],
     };
-    copy(&run, readers, writers, &vec![0; tables.len()])
+    copy(&run, readers, writers).outcomes
 }
 
 fn ids(store: &memory::Store, table: &str) -> Vec<i64> {

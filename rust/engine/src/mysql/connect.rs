@@ -2,6 +2,8 @@
 //!
 //! A unix socket is private as it is, so TLS is never asked on one.
 
+use std::sync::atomic::{AtomicU32, Ordering};
+
 use mysql_common::constants::CapabilityFlags as Capabilities;
 
 use crate::cancel::Cancel;
@@ -23,6 +25,9 @@ const CHARACTER_SET: u8 = 45;
 const MAX_PACKET: u32 = 1 << 30;
 /// A year, the longest that the servers take: a slow other end is no reason to hang up.
 const PATIENCE: u32 = 31_536_000;
+
+/// Sessions of one label that can be told apart; more are not found by it.
+const LABELS: u32 = 64;
 
 /// What a session is for, which its settings depend on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,6 +107,9 @@ impl Connection {
         connection.login(endpoint, &greeting, transport)?;
         connection.packets.stream().set_timeout(None)?;
         connection.settle(role)?;
+        if let Some(label) = &endpoint.label {
+            connection.bear(label)?;
+        }
         let (endpoint, session) = (address.only(endpoint), greeting.session);
         // On a thread of its own: nobody waits for a server that may be gone.
         cancel.on_cancel(move || {
@@ -174,6 +182,19 @@ impl Connection {
              sql_select_limit = 18446744073709551615, net_write_timeout = {PATIENCE}, \
              net_read_timeout = {PATIENCE}, wait_timeout = {PATIENCE}, {limit} = 0"
         ))?;
+        Ok(())
+    }
+
+    /// Takes a lock of the label's name and a number: who holds it is found by that, with no right but one's own.
+    fn bear(&mut self, label: &str) -> Result<()> {
+        static NEXT: AtomicU32 = AtomicU32::new(0);
+        for _ in 0..LABELS {
+            let number = NEXT.fetch_add(1, Ordering::Relaxed) % LABELS;
+            let taken = self.rows(&format!("SELECT GET_LOCK('{label}.{number}', 0)"))?;
+            if taken.first().is_some_and(|row| row.first() == Some(&Some("1".to_owned()))) {
+                return Ok(());
+            }
+        }
         Ok(())
     }
 

@@ -13,6 +13,7 @@ mod describe;
 #[doc(hidden)]
 pub mod encode;
 mod error;
+mod ledger;
 mod packet;
 mod ranges;
 mod read;

@@ -89,6 +89,10 @@ impl Reader for RowReader {
         self.guarded(|connection| count(connection, &table.source))
             .map_err(|error| error.in_table(&table.name))
     }
+
+    fn lost(&self) -> bool {
+        self.spoiled
+    }
 }
 
 /// Rows of a relation.

@@ -36,21 +36,22 @@ pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<S
 
 fn open(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot> {
     let mut sessions = vec![session(endpoint, cancel)?];
+    let before = log_position(&mut sessions[0])?;
     if sizes.workers > 1 {
         for _ in 1..sizes.workers {
             sessions.push(session(endpoint, cancel)?);
         }
         if tells_positions(&mut sessions[0])? && meet(&mut sessions, cancel)? {
-            return Ok(of(BY_POSITION, sessions, cancel));
+            return of(BY_POSITION, sessions, before, cancel);
         }
         if lock(endpoint, &mut sessions, cancel)? {
-            return Ok(of(BY_LOCK, sessions, cancel));
+            return of(BY_LOCK, sessions, before, cancel);
         }
         sessions.truncate(1);
     }
     sessions[0].run("ROLLBACK")?;
     sessions[0].run(OPEN)?;
-    Ok(of(ALONE, sessions, cancel))
+    of(ALONE, sessions, before, cancel)
 }
 
 /// Which way `snapshot` would take with more than one worker; takes no lock. Which of them succeeds in the end also depends on
@@ -70,11 +71,57 @@ pub fn snapshot_method(session: &mut dyn Session) -> Result<&'static str> {
     }
 }
 
-fn of(method: &str, sessions: Vec<Connection>, cancel: &Cancel) -> Snapshot {
+fn of(
+    method: &str,
+    mut sessions: Vec<Connection>,
+    before: Option<String>,
+    cancel: &Cancel,
+) -> Result<Snapshot> {
+    let token = match snapshot_position(&mut sessions[0])? {
+        Some(position) => Some(position),
+        // Without an exact one: where the log stood before and after, if that is the same.
+        None => {
+            let after = log_position(&mut sessions[0])?;
+            before.filter(|before| after.as_ref() == Some(before))
+        }
+    };
     let readers = sessions
         .into_iter()
         .map(|connection| Box::new(RowReader::new(connection, cancel)) as Box<dyn Reader>);
-    Snapshot { method: method.to_owned(), readers: readers.collect(), keeper: None }
+    Ok(Snapshot { method: method.to_owned(), readers: readers.collect(), token, keeper: None })
+}
+
+/// The position in the log that an open snapshot of MariaDB has.
+fn snapshot_position(session: &mut Connection) -> Result<Option<String>> {
+    let rows = session.query("SHOW STATUS LIKE 'Binlog_snapshot_%'")?;
+    let told = |name: &str| {
+        rows.iter().find_map(|row| match row.as_slice() {
+            [Some(known), Some(value)] if known.eq_ignore_ascii_case(name) => Some(value.clone()),
+            _ => None,
+        })
+    };
+    Ok(match (told("Binlog_snapshot_file"), told("Binlog_snapshot_position")) {
+        (Some(file), Some(position)) if !file.is_empty() => Some(format!("{file}:{position}")),
+        _ => None,
+    })
+}
+
+/// Where the log stands now; nothing without a log, or without the right to ask.
+fn log_position(session: &mut Connection) -> Result<Option<String>> {
+    for statement in ["SHOW BINARY LOG STATUS", "SHOW MASTER STATUS"] {
+        match session.query(statement) {
+            Ok(rows) => {
+                return Ok(match rows.first().map(Vec::as_slice) {
+                    Some([Some(file), Some(position), ..]) => Some(format!("{file}:{position}")),
+                    _ => None,
+                });
+            }
+            // Another version's words, or not for this user.
+            Err(error) if !error.kind().retryable() => {}
+            Err(error) => return Err(error),
+        }
+    }
+    Ok(None)
 }
 
 fn session(endpoint: &Endpoint, cancel: &Cancel) -> Result<Connection> {

@@ -5,15 +5,15 @@
 //! back. Where the server refuses LOCAL, the same lines become the tuples of multi-row INSERTs.
 
 use crate::block::{Block, Rows};
-use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
-use crate::plan::{ColumnPlan, Endpoint, Range, TablePlan, Transfer};
-use crate::target::{Accepted, Writer, Written};
+use crate::plan::{ColumnPlan, Range, TablePlan, Transfer};
+use crate::target::{Accepted, Writer, WriterOpening, Written};
 
 use super::command::{Answer, Outcome};
 use super::connect::{Connection, Role};
 use super::encode::{Out, PIECE, Write, encode};
 use super::error::{Words, is_local_infile_off};
+use super::ledger::mark;
 use super::quote;
 use super::read::count;
 
@@ -27,18 +27,24 @@ const STRICT: &str = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO";
 const STRICT_RAW: &str = "STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO,ALLOW_INVALID_DATES";
 
 /// Opens a writing session.
-pub fn writer(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Writer>> {
-    let mut connection = Connection::open(endpoint, Role::Writer, cancel)?;
-    let rows = connection.rows("SELECT @@global.local_infile, @@max_allowed_packet")?;
-    let (allowed, packet) = match rows.first().map(Vec::as_slice) {
-        Some([Some(allowed), Some(packet)]) => {
-            (allowed != "0", packet.parse().unwrap_or(INSERT_BYTES))
-        }
-        _ => return Err(Error::protocol("the server doesn't tell its settings")),
-    };
-    let way = if allowed && connection.offers_files() { Way::Load } else { Way::Insert };
-    let insert_bytes = INSERT_BYTES.min(packet / 2);
-    Ok(Box::new(RowWriter { connection, cancel: cancel.clone(), way, insert_bytes, mode: None }))
+pub fn writer(opening: WriterOpening) -> Result<Box<dyn Writer>> {
+    RowWriter::open(opening).map(|writer| Box::new(writer) as _)
+}
+
+impl RowWriter {
+    fn open(opening: WriterOpening) -> Result<Self> {
+        let mut connection = Connection::open(&opening.endpoint, Role::Writer, &opening.cancel)?;
+        let rows = connection.rows("SELECT @@global.local_infile, @@max_allowed_packet")?;
+        let (allowed, packet) = match rows.first().map(Vec::as_slice) {
+            Some([Some(allowed), Some(packet)]) => {
+                (allowed != "0", packet.parse().unwrap_or(INSERT_BYTES))
+            }
+            _ => return Err(Error::protocol("the server doesn't tell its settings")),
+        };
+        let way = if allowed && connection.offers_files() { Way::Load } else { Way::Insert };
+        let insert_bytes = INSERT_BYTES.min(packet / 2);
+        Ok(Self { connection, opening, way, insert_bytes, mode: None, lost: false })
+    }
 }
 
 /// How rows are handed to the server.
@@ -50,11 +56,13 @@ enum Way {
 
 struct RowWriter {
     connection: Connection,
-    cancel: Cancel,
+    opening: WriterOpening,
     way: Way,
     insert_bytes: usize,
     /// The `sql_mode` last set.
     mode: Option<&'static str>,
+    /// True after a failure that the session may not have got over.
+    lost: bool,
 }
 
 impl Writer for RowWriter {
@@ -72,6 +80,9 @@ impl Writer for RowWriter {
         let blocks = &mut Watched { blocks, upstream: None };
         let written = self.write_blocks(&plan, blocks).and_then(|written| {
             accepted()?;
+            if let Some(ledger) = &self.opening.ledger {
+                mark(&mut self.connection, ledger, table, range, written)?;
+            }
             self.connection.run("COMMIT")?;
             Ok(written)
         });
@@ -80,11 +91,11 @@ impl Writer for RowWriter {
             Err(error) => error,
         };
         // The first error counts; when the rollback fails too, the session is gone and the server rolls back.
-        let _ = self.connection.run("ROLLBACK");
+        self.lost = self.connection.run("ROLLBACK").is_err();
         if let Some(upstream) = blocks.upstream.take() {
             return Err(upstream);
         }
-        let cause = if self.cancel.is_cancelled() { Error::cancelled() } else { error };
+        let cause = if self.opening.cancel.is_cancelled() { Error::cancelled() } else { error };
         Err(ours(cause).in_table(&table.name).in_range(&range.label()))
     }
 
@@ -92,6 +103,22 @@ impl Writer for RowWriter {
         let engine = self.connection.flavour().engine();
         count(&mut self.connection, &table.target)
             .map_err(|error| error.on(engine).at(Side::Target).in_table(&table.name))
+    }
+
+    fn landed(&mut self, table: &TablePlan, range: &Range) -> Result<Option<Written>> {
+        let Some(ledger) = &self.opening.ledger else { return Ok(None) };
+        let answer = self.connection.rows(&ledger.entry(table, range));
+        let engine = self.connection.flavour().engine();
+        ledger.written(&answer.map_err(|error| error.on(engine).at(Side::Target))?)
+    }
+
+    fn lost(&self) -> bool {
+        self.lost
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        *self = Self::open(self.opening.clone())?;
+        Ok(())
     }
 }
 
@@ -273,7 +300,7 @@ impl RowWriter {
             written.rows += block.count();
             written.bytes += bytes;
             drop(block);
-            self.cancel.check()?;
+            self.opening.cancel.check()?;
             next = blocks.next()?;
         }
         Ok(())
@@ -296,7 +323,7 @@ impl RowWriter {
             })?;
             rows += block.count();
             drop(block);
-            self.cancel.check()?;
+            self.opening.cancel.check()?;
             next = blocks.next()?;
         }
         insert.flush(&mut |statement, rows, before| self.run_insert(statement, rows, before))?;

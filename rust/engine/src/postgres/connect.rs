@@ -126,7 +126,7 @@ impl Connection {
         let parameters = [
             ("user", endpoint.user.as_str()),
             ("database", endpoint.database.as_str()),
-            ("application_name", "dbferry"),
+            ("application_name", endpoint.label.as_deref().unwrap_or("dbferry")),
             ("client_encoding", "UTF8"),
         ];
         let parameters = parameters.into_iter().filter(|(_, value)| !value.is_empty());

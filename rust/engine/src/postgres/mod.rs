@@ -18,6 +18,7 @@ pub mod copy;
 pub mod decode;
 pub mod encode;
 pub mod error;
+pub mod ledger;
 pub mod messages;
 pub mod numeric;
 pub mod ranges;

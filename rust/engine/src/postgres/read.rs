@@ -42,10 +42,14 @@ fn open_snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<
     let rows = keeper.query("SELECT pg_catalog.pg_export_snapshot()")?;
     let name = rows.into_iter().flatten().flatten().next();
     let name = name.ok_or_else(|| Error::protocol("the server gave no name of its snapshot"))?;
+    let token = token(&mut keeper)?;
+    let join = Join { endpoint: endpoint.clone(), snapshot: name, cancel: cancel.clone() };
     let mut readers: Vec<Box<dyn Reader>> = Vec::new();
     while readers.len() < sizes.workers.max(1) {
-        match join(endpoint, &name, cancel) {
-            Ok(session) => readers.push(Box::new(RangeReader { session })),
+        match join.open() {
+            Ok(session) => {
+                readers.push(Box::new(RangeReader { session, join: Some(join.clone()) }));
+            }
             // The server is full: go on with what there is.
             Err(error) if error.code() == Some("53300") => break,
             Err(error) => return Err(error),
@@ -53,22 +57,45 @@ fn open_snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<
     }
     let method = "exported snapshot".to_owned();
     if readers.is_empty() {
-        readers.push(Box::new(RangeReader { session: keeper }));
-        return Ok(Snapshot { method, readers, keeper: None });
+        readers.push(Box::new(RangeReader { session: keeper, join: None }));
+        return Ok(Snapshot { method, readers, token, keeper: None });
     }
-    Ok(Snapshot { method, readers, keeper: Some(Box::new(keeper)) })
+    Ok(Snapshot { method, readers, token, keeper: Some(Box::new(keeper)) })
 }
 
-fn join(endpoint: &Endpoint, snapshot: &str, cancel: &Cancel) -> Result<Connection> {
-    let mut session = connect(endpoint, cancel)?;
-    session.query(BEGIN)?;
-    session.query(&format!("SET TRANSACTION SNAPSHOT {}", literal(snapshot)))?;
-    Ok(session)
+/// Which transactions the snapshot sees. A standby's own numbers say nothing of that.
+fn token(session: &mut Connection) -> Result<Option<String>> {
+    if session.major() < 13 {
+        return Ok(None);
+    }
+    let rows = session.query(
+        "SELECT pg_catalog.pg_current_snapshot() WHERE NOT pg_catalog.pg_is_in_recovery()",
+    )?;
+    Ok(rows.into_iter().flatten().flatten().next())
+}
+
+/// How a session gets into the snapshot, as long as the one lives that has exported it.
+#[derive(Clone)]
+struct Join {
+    endpoint: Endpoint,
+    snapshot: String,
+    cancel: Cancel,
+}
+
+impl Join {
+    fn open(&self) -> Result<Connection> {
+        let mut session = connect(&self.endpoint, &self.cancel)?;
+        session.query(BEGIN)?;
+        session.query(&format!("SET TRANSACTION SNAPSHOT {}", literal(&self.snapshot)))?;
+        Ok(session)
+    }
 }
 
 /// One session inside the snapshot.
 struct RangeReader {
     session: Connection,
+    /// Absent where this session is the only one.
+    join: Option<Join>,
 }
 
 impl Reader for RangeReader {
@@ -94,6 +121,23 @@ impl Reader for RangeReader {
         self.session
             .number(&format!("SELECT pg_catalog.count(*) FROM {}", table.source))
             .map_err(|error| placed(error, table))
+    }
+
+    fn lost(&self) -> bool {
+        self.session.check().is_err()
+    }
+
+    fn renew(&mut self) -> Result<bool> {
+        let Some(join) = &self.join else { return Ok(false) };
+        match join.open() {
+            Ok(session) => {
+                self.session = session;
+                Ok(true)
+            }
+            // The server is there and knows no such snapshot: who has exported it is gone.
+            Err(error) if !error.kind().retryable() => Ok(false),
+            Err(error) => Err(error.on(Engine::Postgresql).at(Side::Source)),
+        }
     }
 }
 

@@ -1,4 +1,4 @@
-//! Bulk in: one `COPY … FROM STDIN` and one transaction per range.
+//! Bulk in: one `COPY … FROM STDIN` and one transaction per range, with the ledger's entry in it.
 //!
 //! A COPY's bytes may be cut into messages anywhere. Small fields are gathered in a buffer, a large one goes
 //! from its array to the socket as it is.
@@ -10,13 +10,13 @@ use postgres_protocol::message::frontend;
 use super::connect::{Connection, connect};
 use super::copy::{HEADER, TRAILER};
 use super::encode::{Encoder, Field, encoder};
+use super::ledger::mark;
 use super::quote;
 use crate::block::{Block, Rows};
-use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
-use crate::plan::{Endpoint, Engine, Range, TablePlan, Transfer};
+use crate::plan::{Engine, Range, TablePlan, Transfer};
 use crate::session::Session;
-use crate::target::{Accepted, Writer, Written};
+use crate::target::{Accepted, Writer, WriterOpening, Written};
 
 /// Bytes gathered before they are sent.
 const BUFFER: usize = 256 << 10;
@@ -26,13 +26,18 @@ const MESSAGE: usize = 1 << 20;
 const HEAD: usize = 5;
 
 /// Opens a session that writes.
-pub fn writer(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Writer>> {
-    let session = connect(endpoint, cancel).map_err(|error| error.at(Side::Target))?;
-    Ok(Box::new(RangeWriter { session }))
+pub fn writer(opening: WriterOpening) -> Result<Box<dyn Writer>> {
+    let session = open(&opening)?;
+    Ok(Box::new(RangeWriter { session, opening }))
+}
+
+fn open(opening: &WriterOpening) -> Result<Connection> {
+    connect(&opening.endpoint, &opening.cancel).map_err(|error| error.at(Side::Target))
 }
 
 struct RangeWriter {
     session: Connection,
+    opening: WriterOpening,
 }
 
 impl Writer for RangeWriter {
@@ -44,7 +49,7 @@ impl Writer for RangeWriter {
         accepted: Accepted<'_>,
     ) -> Result<Written> {
         // An error that comes with the blocks has its place already.
-        self.transact(table, blocks, accepted)
+        self.transact(table, range, blocks, accepted)
             .map_err(|error| placed(error, table).in_range(&range.label()))
     }
 
@@ -52,6 +57,21 @@ impl Writer for RangeWriter {
         self.session
             .number(&format!("SELECT pg_catalog.count(*) FROM {}", table.target))
             .map_err(|error| placed(error, table))
+    }
+
+    fn landed(&mut self, table: &TablePlan, range: &Range) -> Result<Option<Written>> {
+        let Some(ledger) = &self.opening.ledger else { return Ok(None) };
+        let answer = self.session.query(&ledger.entry(table, range));
+        ledger.written(&answer.map_err(|error| placed(error, table))?)
+    }
+
+    fn lost(&self) -> bool {
+        self.session.check().is_err()
+    }
+
+    fn renew(&mut self) -> Result<()> {
+        self.session = open(&self.opening)?;
+        Ok(())
     }
 }
 
@@ -63,13 +83,21 @@ impl RangeWriter {
     fn transact(
         &mut self,
         table: &TablePlan,
+        range: &Range,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
         accepted: Accepted<'_>,
     ) -> Result<Written> {
         self.session.query("BEGIN")?;
         let opened = table.opening.as_ref().map_or(Ok(()), |sql| self.session.query(sql).map(drop));
         let copied = opened.and_then(|()| self.copy(table, blocks));
-        match copied.and_then(|written| accepted().map(|()| written)) {
+        let entered = copied.and_then(|written| {
+            accepted()?;
+            if let Some(ledger) = &self.opening.ledger {
+                mark(&mut self.session, ledger, table, range, written)?;
+            }
+            Ok(written)
+        });
+        match entered {
             Ok(written) => {
                 self.session.query("COMMIT")?;
                 Ok(written)

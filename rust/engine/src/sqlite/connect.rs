@@ -84,22 +84,7 @@ struct Plain(Connection);
 
 impl Session for Plain {
     fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
-        let mut rest = sql;
-        let mut last = Vec::new();
-        while !rest.is_empty() {
-            let (statement, taken) = Statement::first(&self.0, rest)?;
-            rest = rest.get(taken.max(1)..).unwrap_or_default();
-            let Some(mut statement) = statement else { continue };
-            let mut rows = Vec::new();
-            while statement.step()? {
-                let row = (0..statement.width()).map(|column| printed(&statement, column));
-                rows.push(row.collect::<Result<TextRow>>()?);
-            }
-            if statement.width() > 0 {
-                last = rows;
-            }
-        }
-        Ok(last)
+        query(&self.0, sql)
     }
 
     fn describe(&mut self, sql: &str) -> Result<Vec<Described>> {
@@ -130,6 +115,26 @@ impl Session for Plain {
     fn version(&self) -> &str {
         rusqlite::version()
     }
+}
+
+/// The rows of the last statement that gives any.
+pub(super) fn query(connection: &Connection, sql: &str) -> Result<Vec<TextRow>> {
+    let mut rest = sql;
+    let mut last = Vec::new();
+    while !rest.is_empty() {
+        let (statement, taken) = Statement::first(connection, rest)?;
+        rest = rest.get(taken.max(1)..).unwrap_or_default();
+        let Some(mut statement) = statement else { continue };
+        let mut rows = Vec::new();
+        while statement.step()? {
+            let row = (0..statement.width()).map(|column| printed(&statement, column));
+            rows.push(row.collect::<Result<TextRow>>()?);
+        }
+        if statement.width() > 0 {
+            last = rows;
+        }
+    }
+    Ok(last)
 }
 
 fn printed(statement: &Statement<'_>, column: usize) -> Result<Option<String>> {

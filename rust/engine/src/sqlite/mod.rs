@@ -10,6 +10,7 @@ mod connect;
 mod decode;
 mod encode;
 mod error;
+mod ledger;
 mod ranges;
 mod read;
 mod statement;

@@ -5,6 +5,8 @@
 //! whole rows of values, each `tag u8, length u32 little endian, bytes`: tag 0 NULL (length 0), 1 integer
 //! and 2 real (8 bytes, little endian), 3 text, 4 blob, with the bytes exactly as they lie in the file.
 
+use std::time::UNIX_EPOCH;
+
 use rusqlite::Connection;
 
 use super::connect::{Access, count, open};
@@ -27,9 +29,12 @@ const TRIES: usize = 5;
 
 /// Opens the file and fixes the point that is read, on as many sessions as asked for and possible.
 pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot> {
+    let before = version(endpoint);
     let snapshot = |readers: Vec<FileReader>| Snapshot {
         method: "one version of the file".to_owned(),
         readers: readers.into_iter().map(|reader| Box::new(reader) as _).collect(),
+        // Who has written meanwhile may be seen or not.
+        token: before.clone().filter(|before| version(endpoint).as_ref() == Some(before)),
         keeper: None,
     };
     if sizes.workers > 1 {
@@ -41,6 +46,18 @@ pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<S
     }
     let reader = FileReader::begin(endpoint, endpoint.connect_timeout_seconds, cancel)?;
     Ok(snapshot(vec![reader]))
+}
+
+/// What any commit changes of the file or of its log: sizes and times of change.
+fn version(endpoint: &Endpoint) -> Option<String> {
+    let path = endpoint.path.as_ref()?;
+    let told = |path: &str| {
+        let told = std::fs::metadata(path).ok()?;
+        let changed = told.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+        Some(format!("{}@{}", told.len(), changed.as_nanos()))
+    };
+    let log = told(&format!("{path}-wal")).filter(|log| !log.starts_with("0@"));
+    Some(format!("{} {}", told(path)?, log.unwrap_or_default()))
 }
 
 /// Readers that all see the same: nobody has written between the first one's beginning and the last one's,

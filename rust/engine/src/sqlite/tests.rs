@@ -16,7 +16,7 @@ use crate::error::{Error, Kind, Result, Side};
 use crate::loss::Losses;
 use crate::plan::{ColumnPlan, Endpoint, Flight, Policy, Range, Sizes, TablePlan, Transfer};
 use crate::source::Reading;
-use crate::target::Written;
+use crate::target::{WriterOpening, Written};
 
 struct Files {
     directory: TempDir,
@@ -58,7 +58,8 @@ impl Files {
     }
 
     fn write(&self, table: &TablePlan, blocks: Vec<Block>) -> Result<Written> {
-        let mut writer = writer(&self.endpoint("b"), &Cancel::default())?;
+        let mut writer =
+            writer(WriterOpening::without_ledger(&self.endpoint("b"), &Cancel::default()))?;
         writer.write(table, &Range::default(), &mut blocks.into_iter().map(Ok), &mut || Ok(()))
     }
 }
@@ -83,6 +84,7 @@ fn column(name: &str, read: &str, flight: Flight, write: &str) -> ColumnPlan {
 
 fn table(columns: Vec<ColumnPlan>) -> TablePlan {
     TablePlan {
+        number: 0,
         name: "t".into(),
         source: "\"t\"".into(),
         target: "\"t\"".into(),
@@ -387,7 +389,8 @@ fn a_reader_that_fails_leaves_nothing_behind() {
     files.run("a", EVERYTHING);
     files.run("b", EVERYTHING.split_once(';').unwrap().0);
     let (blocks, _) = files.read(&everything(), Sizes::default()).unwrap();
-    let mut writer = writer(&files.endpoint("b"), &Cancel::default()).unwrap();
+    let mut writer =
+        writer(WriterOpening::without_ledger(&files.endpoint("b"), &Cancel::default())).unwrap();
     let mut broken = blocks.into_iter().map(Ok).chain([Err(Error::new(Kind::Lost, "gone"))]);
     let error =
         writer.write(&everything(), &Range::default(), &mut broken, &mut || Ok(())).unwrap_err();
@@ -417,7 +420,9 @@ fn a_file_that_is_no_database_is_told() {
     };
     assert_eq!(error.kind(), Kind::Request);
     let missing = files.endpoint("no/such/directory");
-    let Err(error) = writer(&missing, &Cancel::default()) else { panic!("opened") };
+    let Err(error) = writer(WriterOpening::without_ledger(&missing, &Cancel::default())) else {
+        panic!("opened")
+    };
     assert_eq!(error.kind(), Kind::Permission);
 }
 

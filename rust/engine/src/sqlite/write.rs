@@ -7,14 +7,14 @@
 
 use rusqlite::Connection;
 
-use super::connect::{Access, count, open};
+use super::connect::{Access, count, open, query};
+use super::ledger::mark;
 use super::statement::Statement;
 use super::{encode, error};
 use crate::block::{Block, Rows};
-use crate::cancel::Cancel;
 use crate::error::{Error, Result, Side};
-use crate::plan::{Endpoint, Engine, Range, TablePlan};
-use crate::target::{Accepted, Writer, Written};
+use crate::plan::{Engine, Range, TablePlan};
+use crate::target::{Accepted, Writer, WriterOpening, Written};
 
 /// `SQLite` has one writer at a time; a second would only wait for the first.
 pub const MAX_WRITERS: usize = 1;
@@ -23,18 +23,18 @@ pub const MAX_WRITERS: usize = 1;
 const SETTINGS: &str = "PRAGMA foreign_keys = OFF; PRAGMA synchronous = NORMAL; \
     PRAGMA cache_size = -65536; PRAGMA recursive_triggers = OFF;";
 
-pub fn writer(endpoint: &Endpoint, cancel: &Cancel) -> Result<Box<dyn Writer>> {
-    let connection =
-        open(endpoint, Access::Write, cancel).map_err(|error| error.at(Side::Target))?;
+pub fn writer(opening: WriterOpening) -> Result<Box<dyn Writer>> {
+    let connection = open(&opening.endpoint, Access::Write, &opening.cancel)
+        .map_err(|error| error.at(Side::Target))?;
     connection
         .execute_batch(SETTINGS)
         .map_err(|cause| error::from_rusqlite(cause).at(Side::Target))?;
-    Ok(Box::new(FileWriter { connection, cancel: cancel.clone() }))
+    Ok(Box::new(FileWriter { connection, opening }))
 }
 
 struct FileWriter {
     connection: Connection,
-    cancel: Cancel,
+    opening: WriterOpening,
 }
 
 impl Writer for FileWriter {
@@ -51,6 +51,9 @@ impl Writer for FileWriter {
         self.run("BEGIN IMMEDIATE").map_err(placed)?;
         let done = self.insert(table, blocks).and_then(|written| {
             accepted().map_err(Failed::Theirs)?;
+            if let Some(ledger) = &self.opening.ledger {
+                mark(&self.connection, ledger, table, range, written)?;
+            }
             self.run("COMMIT").map_err(Failed::Own)?;
             Ok(written)
         });
@@ -72,6 +75,12 @@ impl Writer for FileWriter {
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
         count(&self.connection, &table.target)
             .map_err(|error| error.on(Engine::Sqlite).at(Side::Target).in_table(&table.name))
+    }
+
+    fn landed(&mut self, table: &TablePlan, range: &Range) -> Result<Option<Written>> {
+        let Some(ledger) = &self.opening.ledger else { return Ok(None) };
+        let answer = query(&self.connection, &ledger.entry(table, range));
+        ledger.written(&answer.map_err(|error| error.on(Engine::Sqlite).at(Side::Target))?)
     }
 }
 
@@ -104,7 +113,7 @@ impl FileWriter {
         let mut written = Written::default();
         for block in blocks {
             let block = block.map_err(Failed::Theirs)?;
-            self.cancel.check()?;
+            self.opening.cancel.check()?;
             let count = block.count();
             match &block.rows {
                 Rows::Arrow(batch) => {

@@ -21,6 +21,7 @@ pub fn snapshot(tables: Tables, readers: usize) -> Snapshot {
     Snapshot {
         method: "memory".to_owned(),
         readers: (0..readers.max(1)).map(reader).collect(),
+        token: None,
         keeper: None,
     }
 }

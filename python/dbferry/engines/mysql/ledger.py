@@ -1,0 +1,68 @@
+"""The ledger in MySQL and MariaDB: DDL commits by itself, named locks hold tasks and tell sessions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from typing import TYPE_CHECKING
+
+from dbferry.engines.mysql import ddl
+from dbferry.errors import DbferryError
+
+if TYPE_CHECKING:
+    from dbferry.ledger.book import RangeEntry
+    from dbferry.sessions import OpenSession
+    from dbferry.urls import Endpoint
+
+LABELS = 64
+"""Sessions of one label that the engine tells apart."""
+PATIENCE_SECONDS = 60
+
+
+class MysqlLedger:
+    now = "UNIX_TIMESTAMP()"
+    long_text = "longtext"
+    cuts_by_key = True
+    table_options = " ENGINE = InnoDB DEFAULT CHARSET = utf8mb4"
+
+    def literal(self, text: str) -> str:
+        return ddl.literal(text)
+
+    def joined(self, statements: Iterable[str]) -> str | None:
+        return None
+
+    @contextmanager
+    def alone(self, session: OpenSession) -> Iterator[None]:
+        session.query(f"SELECT GET_LOCK('dbferry', {PATIENCE_SECONDS})")
+        try:
+            yield
+        finally:
+            session.query("SELECT RELEASE_LOCK('dbferry')")
+
+    def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
+        return session.query(f"SELECT GET_LOCK('dbferry.{task}', 0)")[0][0] == "1"
+
+    def break_claim(self, session: OpenSession, task: str) -> None:
+        self._end(session, f"dbferry.{task}")
+
+    def places(self, session: OpenSession, relations: Sequence[str]) -> str:
+        return ""
+
+    def kept(
+        self, session: OpenSession, relation: str, ranges: Sequence[RangeEntry], places: str
+    ) -> bool:
+        # A row doesn't tell who wrote it.
+        return False
+
+    def end_sessions(self, session: OpenSession, label: str) -> int:
+        return sum(self._end(session, f"{label}.{number}") for number in range(LABELS))
+
+    def _end(self, session: OpenSession, lock: str) -> int:
+        rows = session.query(f"SELECT IS_USED_LOCK('{lock}'), CONNECTION_ID()")
+        holder, own = rows[0]
+        if holder is None or holder == own:
+            return 0
+        # It may have ended by itself meanwhile.
+        with suppress(DbferryError):
+            session.execute(f"KILL {holder}")
+        return 1

@@ -1,0 +1,106 @@
+"""The ledger in PostgreSQL: statements of one message are one transaction, advisory locks hold tasks."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING
+
+from dbferry.engines.postgresql import ddl
+
+if TYPE_CHECKING:
+    from dbferry.ledger.book import RangeEntry
+    from dbferry.sessions import OpenSession
+    from dbferry.urls import Endpoint
+
+ASKED_AT_ONCE = 100
+"""Ranges of one question."""
+MAKING = 7_233_172_117_306_401
+"""The advisory lock of whoever makes or drops the tables of ledgers."""
+
+
+class PostgresqlLedger:
+    now = "EXTRACT(EPOCH FROM pg_catalog.clock_timestamp())::bigint"
+    long_text = "text"
+    cuts_by_key = False
+    table_options = ""
+
+    def literal(self, text: str) -> str:
+        return ddl.literal(text)
+
+    def joined(self, statements: Iterable[str]) -> str | None:
+        return "; ".join(statements)
+
+    @contextmanager
+    def alone(self, session: OpenSession) -> Iterator[None]:
+        session.query(f"SELECT pg_catalog.pg_advisory_lock({MAKING})")
+        try:
+            yield
+        finally:
+            session.query(f"SELECT pg_catalog.pg_advisory_unlock({MAKING})")
+
+    def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
+        rows = session.query(f"SELECT pg_catalog.pg_try_advisory_lock({_key(task)})")
+        return rows[0][0] == "t"
+
+    def break_claim(self, session: OpenSession, task: str) -> None:
+        key = _key(task) & (1 << 64) - 1
+        session.query(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_locks "
+            f"WHERE locktype = 'advisory' AND classid = {key >> 32} AND objid = {key & 0xFFFFFFFF} "
+            "AND objsubid = 1 AND granted AND pid <> pg_catalog.pg_backend_pid()"
+        )
+
+    def places(self, session: OpenSession, relations: Sequence[str]) -> str:
+        names = ", ".join(self.literal(name.removeprefix("ONLY ")) for name in relations)
+        rows = session.query(
+            "SELECT pg_catalog.string_agg(pg_catalog.pg_relation_filenode(r::regclass)::text, ' ' ORDER BY n) "
+            f"FROM pg_catalog.unnest(ARRAY[{names}]::text[]) WITH ORDINALITY AS t(r, n)"
+        )
+        return rows[0][0] or ""
+
+    def kept(
+        self, session: OpenSession, relation: str, ranges: Sequence[RangeEntry], places: str
+    ) -> bool:
+        """No row in them is younger than their snapshot, and there are as many as were read.
+
+        A row that was there and has gone is missing in the count, one that came or changed is younger. All this
+        is said of blocks, which only means something while the table lies in the same file.
+        """
+        relations = dict.fromkeys(part.relation or relation for part in ranges)
+        if not places or any(not part.token for part in ranges):
+            return False
+        for start in range(0, len(ranges), ASKED_AT_ONCE):
+            asked = ranges[start : start + ASKED_AT_ONCE]
+            rows = session.query(" UNION ALL ".join(map(partial(_young, relation), asked)))
+            told = {int(r[0] or 0): (r[1], r[2]) for r in rows}
+            if any(told.get(part.number) != (str(part.rows), "0") for part in asked):
+                return False
+        return bool(relations)
+
+    def end_sessions(self, session: OpenSession, label: str) -> int:
+        rows = session.query(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
+            f"WHERE application_name = {self.literal(label)} AND usename = current_user "
+            "AND pid <> pg_catalog.pg_backend_pid()"
+        )
+        return len(rows)
+
+
+def _young(relation: str, part: RangeEntry) -> str:
+    """How many rows a range has, and how many whose transaction its snapshot may not have seen."""
+    # Numbers of transactions go round: only their age can be compared.
+    oldest = int(part.token.split(":")[0]) & 0xFFFFFFFF
+    young = f"pg_catalog.age(xmin) <= pg_catalog.age('{oldest}'::xid)"
+    where = f" WHERE {part.predicate}" if part.predicate else ""
+    return (
+        f"SELECT {part.number}, pg_catalog.count(*), pg_catalog.count(*) FILTER (WHERE {young}) "
+        f"FROM {part.relation or relation}{where}"
+    )
+
+
+def _key(task: str) -> int:
+    digest = hashlib.sha256(f"dbferry {task}".encode()).digest()
+    return int.from_bytes(digest[:8], "big", signed=True)

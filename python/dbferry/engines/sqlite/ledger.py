@@ -1,0 +1,71 @@
+"""The ledger in a SQLite file: everything is part of a transaction, and a lock on a file beside it holds the task."""
+
+from __future__ import annotations
+
+import fcntl
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, TextIO
+
+from dbferry.engines.sqlite import ddl
+
+if TYPE_CHECKING:
+    from dbferry.ledger.book import RangeEntry
+    from dbferry.sessions import OpenSession
+    from dbferry.urls import Endpoint
+
+
+class SqliteLedger:
+    now = "CAST(strftime('%s', 'now') AS INTEGER)"
+    long_text = "text"
+    cuts_by_key = True
+    table_options = ""
+
+    def __init__(self) -> None:
+        self._lock: TextIO | None = None
+
+    def literal(self, text: str) -> str:
+        return ddl.literal(text)
+
+    def joined(self, statements: Iterable[str]) -> str | None:
+        return "; ".join(["BEGIN IMMEDIATE", *statements, "COMMIT"])
+
+    @contextmanager
+    def alone(self, session: OpenSession) -> Iterator[None]:
+        # Whoever writes the file is alone.
+        yield
+
+    def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
+        if endpoint.path is None or endpoint.path == ":memory:":
+            return True
+        file = Path(f"{endpoint.path}-dbferry-{task}").open("w")  # noqa: SIM115  (held until released)
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            file.close()
+            return False
+        self._lock = file
+        return True
+
+    def break_claim(self, session: OpenSession, task: str) -> None:
+        """A process can't be ended from here: its next transaction finds the fence."""
+
+    def places(self, session: OpenSession, relations: Sequence[str]) -> str:
+        return ""
+
+    def kept(
+        self, session: OpenSession, relation: str, ranges: Sequence[RangeEntry], places: str
+    ) -> bool:
+        # A row doesn't tell who wrote it.
+        return False
+
+    def end_sessions(self, session: OpenSession, label: str) -> int:
+        return 0
+
+    def release(self) -> None:
+        """Lets the task go, and leaves no file."""
+        if self._lock is not None:
+            Path(self._lock.name).unlink(missing_ok=True)
+            self._lock.close()
+            self._lock = None

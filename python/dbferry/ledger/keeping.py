@@ -1,0 +1,151 @@
+"""A run's ledger from its opening to its close: a new task is written into it, a known one is gone on with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from contextlib import ExitStack, suppress
+from dataclasses import replace
+from functools import partial
+from typing import TYPE_CHECKING
+
+import dbferry
+from dbferry.engines import engine
+from dbferry.errors import DbferryError, PermissionError_
+from dbferry.ledger import resume, stored
+from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
+from dbferry.ledger.claim import Claim, holder, lease_seconds
+from dbferry.ledger.stored import Veil
+from dbferry.sessions import open_session
+
+if TYPE_CHECKING:
+    from dbferry.catalog import Catalog, Table
+    from dbferry.items import Plan
+    from dbferry.sessions import OpenSession
+    from dbferry.task import Task
+    from dbferry.urls import Endpoint
+
+NATIVE = frozenset({"postgresql", "mysql", "mariadb", "sqlite"})
+
+
+def labelled(task: str, run: str, endpoint: Endpoint) -> Endpoint:
+    """The endpoint with sessions that the next run can find."""
+    return replace(endpoint, label=label(task, run)) if endpoint.engine in NATIVE else endpoint
+
+
+def keeps(task: Task, target: Endpoint) -> bool:
+    """True when there is something to keep and a place for it."""
+    there = target.path != ":memory:" and task.only != "schema"
+    return there and engine(target.engine).ledger() is not None
+
+
+def book_in(target: Catalog, session: OpenSession, endpoint: Endpoint) -> Book | None:
+    """The book of a target; nothing where none can be kept. Whether it has been made is another question."""
+    other = engine(endpoint.engine)
+    room = other.ledger()
+    if room is None:
+        return None
+    schema = target.default_schema or ("public" if endpoint.engine == "postgresql" else None)
+    return Book(session, other, room, schema)
+
+
+def made(target: Catalog) -> bool:
+    """True when a ledger is in the target."""
+    return any(table.name == TABLES[0] for table in target.tables)
+
+
+class Keeping:
+    def __init__(self, task: Task, book: Book, source: Endpoint, target: Endpoint) -> None:
+        self.book = book
+        self.entry: Entry | None = None
+        """The run that was broken off, if there is one."""
+        self._task, self._source, self._target = task, source, target
+        self._veil = Veil(task.rules)
+        room = book.room
+        self.claim = Claim(
+            partial(open_session, target, side="target"), target, self._copy_of, room
+        )
+
+    def _copy_of(self, session: OpenSession) -> Book:
+        """The same book through another session."""
+        book = Book(session, engine(self._target.engine), self.book.room, self.book.schema)
+        book.id, book.run, book.fence = self.book.id, self.book.run, self.book.fence
+        return book
+
+    def hold(self, stack: ExitStack, *, there: bool) -> None:
+        """Takes the task, for as long as the stack. Raises a BusyError while another run is at work on it."""
+        stack.callback(self.claim.release)
+        self.claim.take(self.book.id, self._look)
+        self.entry = self._look() if there else None
+        if self.entry is not None:
+            self.book.take_over(self.entry, holder(), lease_seconds())
+            self._end_sessions(self.entry)
+
+    def _look(self) -> Entry | None:
+        with suppress(DbferryError):
+            return self.book.entry(self.book.id)
+        return None
+
+    def _end_sessions(self, entry: Entry) -> None:
+        """A server may not have noticed that its client is gone, and hold what that had locked."""
+        old = label(entry.id, entry.run)
+        self.book.room.end_sessions(self.book.session, old)
+        room = engine(self._source.engine).ledger()
+        if room is not None and self._source.engine in NATIVE:
+            with open_session(self._source, side="source") as session:
+                room.end_sessions(session, old)
+
+    # A run that was broken off
+
+    @property
+    def tables(self) -> list[TableEntry]:
+        return self.book.tables(self.book.id)
+
+    def check(self, entry: Entry, tables: Sequence[Table]) -> None:
+        """Raises a RequestError that names what of the task or of the source isn't as it was."""
+        resume.check(entry, resume.asked(self._task), resume.shapes(tables))
+
+    @property
+    def begins_anew(self) -> bool:
+        """True when the task asks to remove what is there, and the run that was broken off was asked for something else."""
+        entry, prepare = self.entry, self._task.prepare
+        return (
+            entry is not None
+            and prepare in ("truncate", "drop")
+            and entry.asked["prepare"] != prepare
+        )
+
+    def plan(self, entry: Entry, tables: Sequence[TableEntry]) -> Plan:
+        return stored.plan_of(entry.plan, [table.plan for table in tables], self._veil)
+
+    # A new one
+
+    def begin(self, plan: Plan, tables: Sequence[Table]) -> str | None:
+        """Writes the task into the ledger; why that can't be, where the user may not make tables."""
+        try:
+            with self.book.room.alone(self.book.session):
+                self.book.make()
+                self.book.begin(
+                    {
+                        "version": dbferry.__version__,
+                        "holder": holder(),
+                        "source": self._source.safe,
+                        "asked": json.dumps(resume.asked(self._task)),
+                        "shapes": json.dumps(resume.shapes(tables)),
+                        "plan": stored.rest_text(plan, self._veil),
+                    },
+                    lease_seconds(),
+                )
+        except PermissionError_ as error:
+            return error.message
+        self.book.add_tables(
+            (number, item.name, stored.table_text(item, self._veil))
+            for number, item in enumerate(plan.tables)
+        )
+        return None
+
+    def tell(self) -> None:
+        self.claim.tell(self.book.fence, lease_seconds())
+
+    def close(self) -> None:
+        self.book.close(self.book.id)

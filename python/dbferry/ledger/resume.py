@@ -1,0 +1,121 @@
+"""What of an earlier run still holds: the task and the source it was made for, and the ranges that it has moved."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
+
+from dbferry.errors import DbferryError, RequestError, RequestErrors
+
+if TYPE_CHECKING:
+    from dbferry.catalog import Table
+    from dbferry.ledger.book import Entry
+    from dbferry.task import Task
+    from dbferry.urls import Endpoint
+
+HOW = frozenset(
+    {
+        "source", "target", "name", "workers", "batch_rows", "range_mb", "range_rows", "large_values_mb",
+        "unfinished", "retries", "retry_seconds", "on_table_error", "max_rate", "max_connections",
+    }
+)  # fmt: skip
+"""Fields of a task that say how rows are moved, and not which or into what."""
+
+
+def task_id(source: Endpoint, target: Endpoint, name: str | None) -> str:
+    """The same for the same two databases, whoever connects to them."""
+    told = json.dumps([_identity(source), _identity(target), name])
+    return hashlib.sha256(told.encode()).hexdigest()[:12]
+
+
+def _identity(endpoint: Endpoint) -> list[object]:
+    hosts = [[host.name, host.port] for host in endpoint.hosts]
+    place = endpoint.driver.shown if endpoint.driver is not None else None
+    return [endpoint.engine, hosts, endpoint.socket, endpoint.database, endpoint.path, place]
+
+
+def asked(task: Task) -> dict[str, Any]:
+    """What is asked for, as a ledger keeps it; of rules, which may hold secrets, only a digest."""
+    told: dict[str, Any] = task.model_dump(mode="json", exclude=set(HOW) | {"rules"})
+    rules = [rule.model_dump_json() for rule in task.rules]
+    told["rules"] = hashlib.sha256(json.dumps(rules).encode()).hexdigest()[:12] if rules else ""
+    return told
+
+
+def shapes(tables: Iterable[Table]) -> dict[str, Any]:
+    """The columns and the key of each table."""
+    return {
+        table.label: {
+            "columns": {
+                c.name: f"{c.native.text}{'' if c.nullable else ' not null'}" for c in table.columns
+            },
+            "key": list(table.primary_key),
+        }
+        for table in tables
+    }
+
+
+def check(entry: Entry, asked: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
+    """Raises a RequestError that names everything that isn't as it was."""
+    faults = [*_task_faults(entry.asked, asked), *_source_faults(entry.shapes, shapes)]
+    if faults:
+        raise faults[0] if len(faults) == 1 else RequestErrors(faults)
+
+
+HINT = (
+    "undo the change to go on; or begin anew with --prepare truncate or drop; "
+    "or let dbferry cleanup forget the run that was broken off"
+)
+
+
+def _task_faults(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[DbferryError]:
+    return [
+        RequestError(
+            f"the run that was broken off was asked for other {name}: {_told(name, before.get(name))} then, "
+            f"and {_told(name, now.get(name))} now",
+            side="target",
+            hint=HINT,
+        )
+        for name in dict.fromkeys((*before, *now))
+        if before.get(name) != now.get(name)
+    ]
+
+
+def _told(name: str, value: object) -> str:
+    if name == "rules":
+        return f"those of digest {value}" if value else "none"
+    return json.dumps(value, ensure_ascii=False) if value not in (None, [], {}) else "none"
+
+
+def _source_faults(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[DbferryError]:
+    faults: list[DbferryError] = []
+    for name in dict.fromkeys((*before, *now)):
+        told = _changes(before.get(name), now.get(name))
+        faults += [
+            RequestError(
+                f"the source isn't as it was when the run was broken off: {change}",
+                table=name, side="source", hint=HINT,
+            )
+            for change in told
+        ]  # fmt: skip
+    return faults
+
+
+def _changes(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> Sequence[str]:
+    if before is None:
+        return ["the table is new"]
+    if now is None:
+        return ["the table is gone"]
+    old, new = before["columns"], now["columns"]
+    told = [f"column `{name}` is new" for name in new if name not in old]
+    told += [f"column `{name}` is gone" for name in old if name not in new]
+    told += [
+        f"column `{name}` was {old[name]} and is {new[name]}"
+        for name in old
+        if name in new and old[name] != new[name]
+    ]
+    if before["key"] != now["key"]:
+        told.append("the primary key is another")
+    return told

@@ -1,0 +1,52 @@
+"""How an engine keeps a ledger; each folder of an engine that can has one in `ledger.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from dbferry.ledger.book import RangeEntry
+    from dbferry.sessions import OpenSession
+    from dbferry.urls import Endpoint
+
+
+class Room(Protocol):
+    @property
+    def now(self) -> str:
+        """The server's time as whole seconds, in SQL."""
+
+    @property
+    def long_text(self) -> str:
+        """The type of a text of any length."""
+
+    @property
+    def table_options(self) -> str: ...
+    @property
+    def cuts_by_key(self) -> bool:
+        """Of a source: true when a row stays in its range whatever becomes of its other columns."""
+
+    def literal(self, text: str) -> str: ...
+    def joined(self, statements: Iterable[str]) -> str | None:
+        """Statements as one that is carried out as a whole or not at all; nothing where DDL can't be a part of that."""
+
+    def alone(self, session: OpenSession) -> AbstractContextManager[None]:
+        """Nobody else makes or drops the ledger's tables meanwhile."""
+
+    def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
+        """True when the session now holds the task, for as long as it lives; false when another does."""
+
+    def break_claim(self, session: OpenSession, task: str) -> None:
+        """Ends the session that holds a task, where that is possible."""
+
+    def places(self, session: OpenSession, relations: Sequence[str]) -> str:
+        """Of a source: what changes when its server moves the rows of relations about; empty where nothing tells."""
+
+    def kept(
+        self, session: OpenSession, relation: str, ranges: Sequence[RangeEntry], places: str
+    ) -> bool:
+        """Of a source: true when it is sure that these ranges hold the rows that were read from them."""
+
+    def end_sessions(self, session: OpenSession, label: str) -> int:
+        """Ends all sessions of a label but one's own; how many there were."""

@@ -1,0 +1,248 @@
+"""The copy, in rounds: each under a snapshot of its own, until the ledger says that every range is done.
+
+One round is all there is unless the source loses the snapshot, or an earlier run was broken off. Then the ranges
+that are done stay where it is sure that the new snapshot has the same rows in them. Elsewhere the table is begun
+again, so that it is of one moment; or, where the user says so and each row stays in its range, it is gone on with.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from dbferry.engines import engine
+from dbferry.errors import RequestError, from_fields
+from dbferry.ledger.book import Cut
+from dbferry.progress import Reading
+from dbferry.sessions import open_snapshot
+
+if TYPE_CHECKING:
+    from dbferry import _native
+    from dbferry.items import Plan, TableItem
+    from dbferry.ledger.book import TableEntry
+    from dbferry.ledger.keeping import Keeping
+    from dbferry.patience import Patience
+    from dbferry.sessions import OpenSession
+    from dbferry.task import Task
+    from dbferry.urls import Endpoint
+
+IDLE_ROUNDS = 5
+"""Rounds in a row that may bring nothing before the run gives up."""
+
+
+@dataclass
+class Moved:
+    """What came of all rounds."""
+
+    outcomes: list[dict[str, Any]] = field(default_factory=list)
+    losses: list[list[Any]] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+
+@dataclass
+class Rounds:
+    task: Task
+    source: Endpoint
+    target: Endpoint
+    reading: OpenSession
+    session: OpenSession
+    plan: Plan
+    keeping: Keeping | None
+    patience: Patience
+    watch: Callable[[Sequence[Reading]], None]
+    before: Sequence[int]
+    """Rows that each target table has and keeps, where no earlier run has told."""
+    sampled: bool = False
+    snapshot: _native.Snapshot | None = None
+    method: str = ""
+    """How the last snapshot's point was got."""
+    moved: Moved = field(default_factory=Moved)
+    cancelled: bool = False
+
+    def open(self) -> _native.Snapshot:
+        sizes = json.dumps(self.task.sizes())
+        self.snapshot = open_snapshot(self.source, self.reading, sizes)
+        self.method = self.snapshot.method
+        return self.snapshot
+
+    def close(self) -> None:
+        """Lets the snapshot go, and what its sessions hold."""
+        self.snapshot = None
+
+    def cancel(self) -> None:
+        """Stops what runs, from any thread."""
+        self.cancelled = True
+        if self.snapshot is not None:
+            self.snapshot.cancel()
+
+    def run(self) -> Moved:
+        """Every round until all is done, or a table has failed for good."""
+        lost: Counter[tuple[str, str, str]] = Counter()
+        done, idle = -1, 0
+        while True:
+            snapshot = self.snapshot or self.patience.persist(self.open)
+            copied, losses = self._round(snapshot)
+            for table, column, code, rows in losses:
+                lost[table, column, code] += rows
+            for fault in copied["healed"]:
+                self.patience.note(fault["side"], fault["kind"], fault["message"], fault["times"])
+            self.moved.outcomes = copied["outcomes"]
+            self.moved.losses = [[*where, rows] for where, rows in lost.items()]
+            if copied["lost"] is None:
+                return self.moved
+            error = from_fields(copied["lost"])
+            if self.keeping is None or self.cancelled:
+                raise error
+            now = sum(len(table.done) for table in self.patience.persist(lambda: self._tables))
+            done, idle = now, idle + 1 if now == done else 0
+            if idle >= IDLE_ROUNDS:
+                raise error
+            self.patience.note(error.side, error.kind, error.message)
+            self.snapshot = None
+
+    @property
+    def _tables(self) -> list[TableEntry]:
+        return self.keeping.tables if self.keeping else []
+
+    def _round(self, snapshot: _native.Snapshot) -> tuple[dict[str, Any], list[Any]]:
+        items = self.plan.tables
+        natives = [item.native(number) for number, item in enumerate(items)]
+        terms: dict[str, Any] = {
+            "retry": {"attempts": self.task.retries, "seconds": self.task.retry_seconds},
+            "go_on": self.task.on_table_error == "continue" and not self.sampled,
+        }
+        if self.keeping is None:
+            work = [{"rows_before": rows} for rows in self.before]
+        else:
+            keeping = self.keeping
+            work = self.patience.persist(lambda: self._work(keeping, snapshot, natives))
+            book = keeping.book
+            terms["ledger"] = {
+                "tasks": book.relation("dbferry_task"), "ranges": book.relation("dbferry_range"),
+                "task": book.id, "fence": book.fence, "token": snapshot.token or "",
+            }  # fmt: skip
+            terms["go_on"] &= any(part["rows_done"] for part in work) or len(items) > 1
+        told = snapshot.copy(
+            json.dumps(self.target.native()), json.dumps(natives), json.dumps(work), self.watch, json.dumps(terms)
+        )  # fmt: skip
+        copied, losses = json.loads(told)
+        return copied, losses
+
+    def _work(
+        self, keeping: Keeping, snapshot: _native.Snapshot, natives: Sequence[dict[str, Any]]
+    ) -> list[dict[str, Any]]:
+        """What is left of each table, once it is settled what of the done holds."""
+        entries = self._tables
+        again = keeping.entry is not None or any(entry.state != "new" for entry in entries)
+        mixed = {}
+        for item, entry in zip(self.plan.tables, entries, strict=True):
+            mixed[entry.number] = self._settle(keeping, item, entry, snapshot) if again else False
+        self._cut(keeping, snapshot, natives, entries, again=again)
+        return [
+            {
+                "ranges": [part.native() for part in entry.left],
+                "rows_before": entry.rows_before,
+                "rows_done": sum(part.rows for part in entry.done),
+                "bytes_done": sum(part.moved_bytes for part in entry.done),
+                "ranges_done": len(entry.done),
+                "mixed": mixed[entry.number],
+            }
+            for entry in self._tables
+        ]
+
+    def _settle(
+        self,
+        keeping: Keeping,
+        item: TableItem,
+        entry: TableEntry,
+        snapshot: _native.Snapshot,
+    ) -> bool:
+        """Begins a table again whose done ranges don't hold; true where they hold and are of another snapshot."""
+        if entry.state != "cut" or not entry.begun:
+            return False
+        tokens = {part.token for part in entry.done}
+        if tokens == {snapshot.token}:
+            self._say(
+                f"{item.name}: the source has not been written to since (snapshot {snapshot.token})"
+            )
+            return False
+        if entry.whole:
+            return True
+        room = engine(self.source.engine).ledger()
+        relations = _relations(item, entry)
+        if self.task.unfinished != "restart" and room is not None:
+            places = room.places(self.reading, relations) if entry.place else ""
+            if places == entry.place and room.kept(self.reading, item.relation, entry.done, places):
+                self._say(f"{item.name}: the rows moved before are as they were in the source")
+                return False
+            if self.task.unfinished == "resume" and room.cuts_by_key:
+                self._say(
+                    f"{item.name}: its ranges were read under several snapshots; rows written to in between are of "
+                    "one or the other moment"
+                )
+                return True
+        self._restart(keeping, item, entry)
+        return False
+
+    def _restart(self, keeping: Keeping, item: TableItem, entry: TableEntry) -> None:
+        if entry.rows_before:
+            raise RequestError(
+                f"{item.name} can't be gone on with, for the source may have been written to, nor begun again, for "
+                "the target's table had rows before",
+                table=item.name,
+                side="target",
+                hint="remove the rows that the run has added, and let dbferry cleanup forget it; or choose --resume "
+                "where the source is MySQL, MariaDB or SQLite",
+            )
+        why = (
+            "as asked"
+            if self.task.unfinished == "restart"
+            else "for nothing proves that the source's rows are as they were"
+        )
+        self._say(f"{item.name}: begun again, {why}")
+        keeping.book.restart(entry.number)
+        entry.state, entry.ranges = "new", []
+
+    def _cut(
+        self,
+        keeping: Keeping,
+        snapshot: _native.Snapshot,
+        natives: Sequence[dict[str, Any]],
+        entries: Sequence[TableEntry],
+        *,
+        again: bool,
+    ) -> None:
+        """Cuts the tables that are new, or new again."""
+        book, other = keeping.book, engine(self.target.engine)
+        room = engine(self.source.engine).ledger()
+        cuts: dict[int, Cut] = {}
+        for item, entry, native in zip(self.plan.tables, entries, natives, strict=True):
+            if entry.state != "new":
+                continue
+            if again:
+                # What a run that was broken off has left of it.
+                book.restart(entry.number)
+                place = item.destination
+                if keeping.entry is not None:
+                    self.session.execute(other.truncate_table(place.schema, place.name))
+            ranges = json.loads(snapshot.cut(json.dumps(native)))
+            relations = list(dict.fromkeys(part["relation"] or item.relation for part in ranges))
+            # The rows of a query lie nowhere.
+            lies = room is not None and len(ranges) > 1 and item.source.query is None
+            places = room.places(self.reading, relations) if room and lies else ""
+            before = self.before[entry.number] if self.before else 0
+            cuts[entry.number] = Cut(ranges=ranges, place=places, rows_before=before)
+        if cuts:
+            book.add_ranges(cuts)
+        book.set_state("copying")
+
+    def _say(self, note: str) -> None:
+        if note not in self.moved.notes:
+            self.moved.notes.append(note)
+
+
+def _relations(item: TableItem, entry: TableEntry) -> list[str]:
+    return list(dict.fromkeys(part.relation or item.relation for part in entry.ranges))

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import sys
 from pathlib import Path
 from typing import Annotated, Any, NoReturn
@@ -321,6 +322,38 @@ def demo(
         move(Task.of(source=f"sqlite:///{source}", target=target), as_json=False, quiet=quiet)
 
 
+Where = Annotated[str, typer.Argument(help="URL of the target, or a task file", show_default=False)]
+
+
+@app.command()
+def status(target: Where, as_json: Json = False) -> None:
+    """Tell how far the runs are that are not finished in TARGET."""
+    from dbferry.ledger.status import status as look
+
+    tasks = look(_target(target))
+    if as_json:
+        _print_json([task.to_dict() for task in tasks])
+    else:
+        show.tasks(tasks, Console())
+
+
+@app.command()
+def cleanup(target: Where, quiet: Quiet = False) -> None:
+    """Remove all that dbferry keeps in TARGET; a run that was broken off can't be gone on with then."""
+    from dbferry.ledger.status import cleanup as forget
+
+    for task in forget(_target(target)):
+        left = [table.table for table in task.tables if table.state != "moved"]
+        if not quiet:
+            sys.stderr.write(f"forgotten: the task from {task.source}\n")
+            if left:
+                sys.stderr.write(f"left incomplete in the target: {', '.join(left)}\n")
+
+
+def _target(text: str) -> str:
+    return text if "://" in text else Task.from_file(text).target
+
+
 @app.command("convert-dms")
 def convert_dms(
     mappings: Annotated[Path, typer.Argument(help="AWS DMS's table mappings (JSON)")],
@@ -418,6 +451,7 @@ def _print_json(value: object) -> None:
 
 def main() -> NoReturn:
     """The entry point: every error becomes its message and its exit code."""
+    signal.signal(signal.SIGTERM, _interrupt)
     try:
         code = app(standalone_mode=False)
     except TyperException as error:
@@ -447,6 +481,11 @@ def main() -> NoReturn:
         # Ctrl-C outside of a copy: typer has taken it already.
         sys.stderr.write("error: interrupted\n")
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _interrupt(*_: object) -> None:
+    """SIGTERM ends a run as Ctrl-C does: what isn't committed is rolled back, and the rest can be gone on with."""
+    raise KeyboardInterrupt
 
 
 def _usage(error: TyperException) -> str:

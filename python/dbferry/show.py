@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from dbferry.items import Plan
+    from dbferry.ledger.status import TaskStatus
     from dbferry.report import Report, TableReport
 
 STATES = {
@@ -124,3 +125,28 @@ def _arrow(name: str, target: str) -> str:
 
 def _name(name: str) -> str:
     return escape(printable(name))
+
+
+def tasks(found: Sequence[TaskStatus], console: Console) -> None:
+    """The unfinished tasks of a target, each with its tables."""
+    if not found:
+        console.print("nothing is unfinished in this target")
+    for task in found:
+        alive = (
+            f"its lease has {task.lease_left} s left"
+            if task.lease_left > 0
+            else "its lease is over"
+        )
+        console.print(
+            f"{task.state}: from {escape(task.source)}, last by {escape(task.holder)} ({alive})",
+            highlight=False,
+        )
+        table = Table(box=None, pad_edge=False, header_style="bold")
+        table.add_column("table", overflow="fold", min_width=16)
+        for heading in ("rows", "ranges done"):
+            table.add_column(heading, justify="right", no_wrap=True)
+        table.add_column("state", no_wrap=True)
+        for row in task.tables:
+            ranges = f"{row.ranges_done} of {row.ranges}" if row.ranges else ""
+            table.add_row(_name(row.table), f"{row.rows:,}", ranges, row.state)
+        console.print(table)

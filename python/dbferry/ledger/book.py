@@ -308,6 +308,10 @@ class Book:
                 ]
             self.run_all(removing)
 
+    def drop(self) -> None:
+        """The tables of a ledger without a task."""
+        self.run_all([f"DROP TABLE IF EXISTS {self.relation(name)}" for name in reversed(TABLES)])
+
     def run_all(self, statements: Sequence[str]) -> None:
         """As a whole where the engine can, else one after the other."""
         joined = self.room.joined(statements)

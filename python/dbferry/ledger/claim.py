@@ -105,9 +105,7 @@ class Claim:
         if self._teller is not None:
             self._teller.join()
         self._stack.close()
-        release = getattr(self._room, "release", None)
-        if release is not None:
-            release()
+        self._room.release()
 
 
 def _at_work(entry: Entry | None) -> BusyError:

@@ -40,6 +40,9 @@ class Room(Protocol):
     def break_claim(self, session: OpenSession, task: str) -> None:
         """Ends the session that holds a task, where that is possible."""
 
+    def release(self) -> None:
+        """What of a claim doesn't go with its session."""
+
     def places(self, session: OpenSession, relations: Sequence[str]) -> str:
         """Of a source: what changes when its server moves the rows of relations about; empty where nothing tells."""
 

@@ -45,6 +45,9 @@ class MysqlLedger:
     def break_claim(self, session: OpenSession, task: str) -> None:
         self._end(session, f"dbferry.{task}")
 
+    def release(self) -> None:
+        """All goes with the session."""
+
     def places(self, session: OpenSession, relations: Sequence[str]) -> str:
         return ""
 

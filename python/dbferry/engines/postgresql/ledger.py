@@ -53,6 +53,9 @@ class PostgresqlLedger:
             "AND objsubid = 1 AND granted AND pid <> pg_catalog.pg_backend_pid()"
         )
 
+    def release(self) -> None:
+        """All goes with the session."""
+
     def places(self, session: OpenSession, relations: Sequence[str]) -> str:
         names = ", ".join(self.literal(name.removeprefix("ONLY ")) for name in relations)
         rows = session.query(

@@ -1,0 +1,121 @@
+"""How far the tasks in a target are, and how they are forgotten."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from dbferry.engines import engine
+from dbferry.errors import BusyError, RequestError
+from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
+from dbferry.sessions import open_session
+from dbferry.urls import Endpoint, parse
+
+
+@dataclass(frozen=True, kw_only=True)
+class TableStatus:
+    """One table: rows of done ranges. State: `new`, `moving` or `moved`."""
+
+    table: str
+    state: str
+    rows: int
+    ranges: int
+    ranges_done: int
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskStatus:
+    """One task that is not finished."""
+
+    id: str
+    source: str
+    state: str
+    """`preparing`, `copying` or `finishing`."""
+    started: int
+    """Seconds since 1970."""
+    holder: str
+    lease_left: int
+    """Seconds; 0 or less when the last run is dead or hangs."""
+    tables: tuple[TableStatus, ...]
+
+    @classmethod
+    def of(cls, entry: Entry, tables: list[TableEntry]) -> TaskStatus:
+        return cls(
+            id=entry.id,
+            source=entry.source,
+            state=entry.state,
+            started=entry.started,
+            holder=entry.holder,
+            lease_left=entry.lease_left,
+            tables=tuple(map(_table, tables)),
+        )
+
+    def to_dict(self) -> dict[str, Any]:
+        return asdict(self)
+
+
+def _table(entry: TableEntry) -> TableStatus:
+    return TableStatus(
+        table=entry.name,
+        state="moved" if entry.whole else "moving" if entry.begun else "new",
+        rows=sum(part.rows for part in entry.done),
+        ranges=len(entry.ranges),
+        ranges_done=len(entry.done),
+    )
+
+
+def status(target: str) -> list[TaskStatus]:
+    """The unfinished tasks in a target (a URL)."""
+    with _book(parse(target)) as book:
+        if book is None:
+            return []
+        return [TaskStatus.of(entry, book.tables(entry.id)) for entry in book.tasks()]
+
+
+def cleanup(target: str) -> list[TaskStatus]:
+    """Removes all that dbferry keeps in a target (a URL), and gives the tasks that it forgets by that.
+
+    The tables that were moved stay as they are. Raises a BusyError while a run is at work.
+    """
+    endpoint = parse(target)
+    with _book(endpoint) as book:
+        if book is None:
+            return []
+        entries = book.tasks()
+        forgotten = [TaskStatus.of(entry, book.tables(entry.id)) for entry in entries]
+        for entry in entries:
+            if not book.room.claim(book.session, endpoint, entry.id) and entry.lease_left > 0:
+                raise BusyError(
+                    f"a run is at work on this target: {entry.holder}",
+                    side="target",
+                    engine=endpoint.engine,
+                    hint=f"let it finish, or end it; if it hangs, try again in {entry.lease_left} seconds",
+                )
+            book.room.end_sessions(book.session, label(entry.id, entry.run))
+        for entry in entries:
+            book.close(entry.id)
+        if not entries:
+            book.drop()
+        book.room.release()
+        return forgotten
+
+
+@contextmanager
+def _book(endpoint: Endpoint) -> Iterator[Book | None]:
+    """The book of a target; nothing where there is none."""
+    other = engine(endpoint.engine)
+    room = other.ledger()
+    if room is None:
+        raise RequestError(
+            f"{endpoint.engine} keeps no ledger, and so no task is ever unfinished in it"
+        )
+    if endpoint.path is not None and not Path(endpoint.path).exists():
+        raise RequestError(
+            f"there is no file `{endpoint.path}`", side="target", engine=endpoint.engine
+        )
+    with open_session(endpoint, side="target") as session:
+        found = other.find_table(session, None, TABLES[0]).tables
+        yield Book(session, other, room, found[0].schema) if found else None

@@ -10,6 +10,7 @@ from test_a_killed_run_goes_on import ROWS, done, killed_after, leftovers
 
 from command import Command, moved, refused
 from servers.database import Database
+from servers.server import wait_until
 
 CUT = 60
 Make = Callable[[str], Database]
@@ -145,3 +146,28 @@ def test_a_signal_leaves_what_can_be_gone_on_with(
     assert done(target) > before
     moved(dbferry(*args))
     assert target.rows("SELECT count(*) FROM rows_") == [(ROWS,)]
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "mysql"])
+def test_a_run_that_slept_past_its_lease_can_not_write_over_its_successor(
+    dbferry: Command, database: Make, engine: str
+) -> None:
+    source, target = database("sqlite"), database(engine)
+    source.sql(LARGE)
+    args = ["migrate", source.url, target.url, "--range-rows", str(CUT), "--workers", "1"]
+    first = dbferry.start(*args, env={"DBFERRY_LEASE_SECONDS": "1"})
+    while first.poll() is None and done(target) < 5:
+        pass
+    os.kill(first.pid, signal.SIGSTOP)
+    try:
+        wait_until(
+            lambda: dbferry("status", target.url, "--json").json[0]["lease_left"] <= 0,
+            "the end of the lease",
+        )
+        moved(dbferry(*args))
+    finally:
+        os.kill(first.pid, signal.SIGCONT)
+    result = dbferry.finish(first)
+    assert result.code == 1, result.err
+    assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS, ROWS)]
+    assert not list(leftovers(target))

@@ -78,8 +78,9 @@ class Keeping:
         self.claim.take(self.book.id, self._look)
         self.entry = self._look() if there else None
         if self.entry is not None:
-            self.book.take_over(self.entry, holder(), lease_seconds())
+            # One that stopped just before its commit holds the fence.
             self._end_sessions(self.entry)
+            self.book.take_over(self.entry, holder(), lease_seconds())
 
     def _look(self) -> Entry | None:
         with suppress(DbferryError):

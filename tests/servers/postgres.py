@@ -120,11 +120,16 @@ class PostgresServer(Server):
         with psycopg.connect(dbname="postgres", autocommit=True, **place) as connection:
             connection.execute(text.encode())
 
-    def _end(self) -> None:
+    def stop_at_once(self) -> None:
+        """An immediate shutdown, as `pg_ctl stop -m immediate`: the next start has to recover."""
+        self._own("stop")
         if self.process is not None:
             self.process.send_signal(signal.SIGQUIT)
             self.process.wait()
             self.process = None
+
+    def _end(self) -> None:
+        self.stop_at_once()
 
     def _environment(self) -> dict[str, str]:
         environment = super()._environment()

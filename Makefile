@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Compiled crates live outside the clone, so that the next one doesn't start from nothing.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 
-.PHONY: help demo test test-fast lint bench bench-types bench-scaling build install-servers clean
+.PHONY: help demo test test-fast test-faults lint bench bench-types bench-scaling build install-servers clean
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -34,6 +34,9 @@ test: install-servers build $(VENV)/test-stamp ## install what the tests need an
 test-fast: $(VENV)/test-stamp ## the tests that need no server
 	cargo test --quiet -p dbferry --lib
 	$(BIN)/pytest tests/unit
+
+test-faults: build $(VENV)/test-stamp ## 200 runs that are killed and cut off; FAULT_SEEDS chooses others
+	FAULT_SEEDS=$(or $(FAULT_SEEDS),1-200) $(BIN)/pytest --numprocesses 2 tests/test_faults.py
 
 lint: build $(VENV)/test-stamp ## formatters and linters
 	cargo fmt --check

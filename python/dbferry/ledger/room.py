@@ -53,3 +53,15 @@ class Room(Protocol):
 
     def end_sessions(self, session: OpenSession, label: str) -> int:
         """Ends all sessions of a label but one's own; how many there were."""
+
+
+class Untold:
+    """A source whose rows don't tell who wrote them, nor where they lie."""
+
+    def places(self, session: OpenSession, relations: Sequence[str]) -> str:
+        return ""
+
+    def kept(
+        self, session: OpenSession, relation: str, ranges: Sequence[RangeEntry], places: str
+    ) -> bool:
+        return False

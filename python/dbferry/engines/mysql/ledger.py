@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dbferry.engines.mysql import ddl
 from dbferry.errors import DbferryError
+from dbferry.ledger.room import Untold
 
 if TYPE_CHECKING:
-    from dbferry.ledger.book import RangeEntry
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
 
@@ -19,7 +19,7 @@ LABELS = 64
 PATIENCE_SECONDS = 60
 
 
-class MysqlLedger:
+class MysqlLedger(Untold):
     now = "UNIX_TIMESTAMP()"
     long_text = "longtext"
     cuts_by_key = True
@@ -47,15 +47,6 @@ class MysqlLedger:
 
     def release(self) -> None:
         """All goes with the session."""
-
-    def places(self, session: OpenSession, relations: Sequence[str]) -> str:
-        return ""
-
-    def kept(
-        self, session: OpenSession, relation: str, ranges: Sequence[RangeEntry], places: str
-    ) -> bool:
-        # A row doesn't tell who wrote it.
-        return False
 
     def end_sessions(self, session: OpenSession, label: str) -> int:
         return sum(self._end(session, f"{label}.{number}") for number in range(LABELS))

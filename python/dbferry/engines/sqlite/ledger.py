@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dbferry.engines.sqlite import ddl
+from dbferry.ledger.room import Untold
 
 if TYPE_CHECKING:
-    from dbferry.ledger.book import RangeEntry
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
 
 
-class SqliteLedger:
+class SqliteLedger(Untold):
     now = "CAST(strftime('%s', 'now') AS INTEGER)"
     long_text = "text"
     cuts_by_key = True
@@ -50,15 +50,6 @@ class SqliteLedger:
 
     def break_claim(self, session: OpenSession, task: str) -> None:
         """A process can't be ended from here: its next transaction finds the fence."""
-
-    def places(self, session: OpenSession, relations: Sequence[str]) -> str:
-        return ""
-
-    def kept(
-        self, session: OpenSession, relation: str, ranges: Sequence[RangeEntry], places: str
-    ) -> bool:
-        # A row doesn't tell who wrote it.
-        return False
 
     def end_sessions(self, session: OpenSession, label: str) -> int:
         return 0

@@ -61,6 +61,8 @@ class Rounds:
     """How the last snapshot's point was got."""
     moved: Moved = field(default_factory=Moved)
     cancelled: bool = False
+    emptying: set[int] = field(default_factory=set)
+    """Tables that are begun again, and may hold what an earlier round has moved."""
 
     def open(self) -> _native.Snapshot:
         sizes = json.dumps(self.task.sizes())
@@ -203,6 +205,8 @@ class Rounds:
             else "for nothing proves that the source's rows are as they were"
         )
         self._say(f"{item.name}: begun again, {why}")
+        # Noted first: the ledger will not tell any more that there are rows.
+        self.emptying.add(entry.number)
         keeping.book.restart(entry.number)
         entry.state, entry.ranges = "new", []
 
@@ -226,7 +230,7 @@ class Rounds:
                 # What a run that was broken off has left of it.
                 book.restart(entry.number)
                 place = item.destination
-                if keeping.entry is not None:
+                if keeping.entry is not None or entry.number in self.emptying:
                     self.session.execute(other.truncate_table(place.schema, place.name))
             ranges = json.loads(snapshot.cut(json.dumps(native)))
             relations = list(dict.fromkeys(part["relation"] or item.relation for part in ranges))

@@ -1,7 +1,8 @@
 """The story of a run: plan, prepare, copy, finish, compare.
 
-What fails before the copy leaves the target as it was. What fails later drops the tables that this run has
-made and could not finish, and says what stays.
+What fails before the copy leaves the target as it was. What fails later leaves a ledger and what was moved, for the
+next run to go on with; where nothing was moved, or no ledger can be kept, the tables that this run has made are
+dropped, and what stays is said.
 """
 
 from __future__ import annotations
@@ -175,16 +176,12 @@ class _Run:
     def _forget(self, keeping: Keeping, entry: Entry, entries: Sequence[TableEntry]) -> None:
         """A run that was broken off is no more: what it has made goes, if there are no rows in it."""
         before = keeping.plan(entry, entries)
-        other = engine(self.target.engine)
         for item in before.tables:
             if item.action in ("create", "drop"):
                 with suppress(DbferryError):
                     if self._count(item) == 0 or keeping.begins_anew:
-                        place = item.destination
-                        self.session.execute(other.drop_table(place.schema, place.name))
-        for step in (step for item in before.tables for step in item.put_back):
-            with suppress(DbferryError):
-                self.session.execute(step.sql)
+                        self._drop(item)
+        self._put_back(before)
         keeping.close()
         keeping.entry = None
 
@@ -195,7 +192,7 @@ class _Run:
         rounds = Rounds(
             self.task, self.source, self.target, self.reading, self.session, self.plan, self.keeping,
             patience, watch=lambda _: None, before=[],
-            sampled=any(item.sampled for item in self.plan.tables),
+            sampled=self._sampled,
         )  # fmt: skip
         if self.task.only != "schema":
             rounds.open()
@@ -318,25 +315,26 @@ class _Run:
     def _noted(self, report: Report, finish: Finish, rounds: Rounds) -> Report:
         healed = rounds.patience.healed
         more = [
+            *(f"not moved: {what}" for what in finish.left_out),
             *rounds.moved.notes,
             *(f"tried again {times} times: {what}" for what, times in healed.items()),
         ]
-        return replace(
-            _with_left_out(report, finish), notes=(*_with_left_out(report, finish).notes, *more)
-        )
+        return replace(report, notes=(*report.notes, *more))
+
+    @property
+    def _sampled(self) -> bool:
+        return any(item.sampled for item in self.plan.tables)
 
     def _is_misled(self, error: DbferryError) -> bool:
         """True when a sample may be to blame, and not the world."""
-        sampled = any(item.sampled for item in self.plan.tables)
         world = isinstance(error, Interrupted | SchemaError)
-        return sampled and not world and error.kind in DATA_KINDS
+        return self._sampled and not world and error.kind in DATA_KINDS
 
     def _undo(self, report: Report) -> bool:
         """Leaves the target as it was found: what was made is dropped, what was empty is emptied.
 
         False when it can't, or when there are rows that this run hasn't written.
         """
-        other = engine(self.target.engine)
         empty = [
             (item, table.rows)
             for item, table in zip(self.plan.tables, report.tables, strict=True)
@@ -346,9 +344,7 @@ class _Run:
             if any(self._count(item) != written for item, written in empty):
                 return False
             for item in self.made:
-                self.session.execute(
-                    other.drop_table(item.destination.schema, item.destination.name)
-                )
+                self._drop(item)
             for item, written in empty:
                 if written:
                     self.session.execute(f"DELETE FROM {item.target}")
@@ -356,7 +352,7 @@ class _Run:
                 self.keeping.close()
         except DbferryError:
             return False
-        self._put_back()
+        self._put_back(self.plan)
         return True
 
     def _prepare(self) -> list[int]:
@@ -439,11 +435,8 @@ class _Run:
             if item.name in whole:
                 kept.append(item.name)
                 continue
-            relation = engine(self.target.engine)
             try:
-                self.session.execute(
-                    relation.drop_table(item.destination.schema, item.destination.name)
-                )
+                self._drop(item)
                 dropped.append(item.name)
             except DbferryError:
                 stuck.append(item.name)
@@ -458,22 +451,21 @@ class _Run:
         old = [item.name for item in self.plan.tables if item.action not in ("create", "drop")]
         if old and rows:
             told.append(f"may hold some of the new rows: {', '.join(old)}")
-        self._put_back()
+        self._put_back(self.plan)
         again = "mend the cause and run the same command again"
         if rows and (kept or stuck or (old and self.task.prepare == "create")):
             again = "mend the cause and run again with --prepare truncate"
         return "; ".join([*told, again])
 
-    def _put_back(self) -> None:
+    def _drop(self, item: TableItem) -> None:
+        place = item.destination
+        self.session.execute(engine(self.target.engine).drop_table(place.schema, place.name))
+
+    def _put_back(self, plan: Plan) -> None:
         """Foreign keys that were away for the load stand again, unproved; those that do already stay."""
-        for step in (step for item in self.plan.tables for step in item.put_back):
+        for step in (step for item in plan.tables for step in item.put_back):
             with suppress(DbferryError):
                 self.session.execute(step.sql)
-
-
-def _with_left_out(report: Report, finish: Finish) -> Report:
-    more = (f"not moved: {what}" for what in finish.left_out)
-    return replace(report, notes=(*report.notes, *more))
 
 
 def options_of(task: Task, *, sample: bool) -> Options:

@@ -18,6 +18,7 @@ from dbferry.progress import Progress
 from dbferry.report import Report
 from dbferry.task import (
     DEFAULT_ENGINE,
+    OnBadRow,
     Only,
     OnTableError,
     Partitions,
@@ -90,6 +91,8 @@ def migrate(
     name: str | None = None,
     unfinished: Unfinished | None = None,
     on_table_error: OnTableError | None = None,
+    on_bad_row: OnBadRow | None = None,
+    max_bad_rows: int | None = None,
     retries: int | None = None,
     retry_seconds: int | None = None,
     workers: int | None = None,
@@ -112,7 +115,8 @@ def migrate(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
         only=only, on_loss=on_loss, partitions=partitions, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
-        dms_settings=dms_settings, name=name, unfinished=unfinished, on_table_error=on_table_error, retries=retries,
+        dms_settings=dms_settings, name=name, unfinished=unfinished, on_table_error=on_table_error, on_bad_row=on_bad_row,
+        max_bad_rows=max_bad_rows, retries=retries,
         retry_seconds=retry_seconds,
     )  # fmt: skip
     return task.run(progress=progress)

@@ -133,6 +133,15 @@ OnTableErrorOption = Annotated[
     str | None,
     typer.Option("--on-table-error", help="continue with the other tables (default), or stop"),
 ]
+OnBadRowOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on-bad-row", help="stop (default), or quarantine: put rows aside that don't fit"
+    ),
+]
+MaxBadRows = Annotated[
+    int | None, typer.Option("--max-bad-rows", help="Rows of a table that may be put aside")
+]
 Retries = Annotated[
     int | None,
     typer.Option("--retries", help="Times that a range is tried again before its table fails"),
@@ -189,6 +198,8 @@ def migrate(
     resume: ResumeOption = False,
     restart_tables: RestartTables = False,
     on_table_error: OnTableErrorOption = None,
+    on_bad_row: OnBadRowOption = None,
+    max_bad_rows: MaxBadRows = None,
     retries: Retries = None,
     retry_seconds: RetrySeconds = None,
     dms_mappings: DmsMappings = None,
@@ -202,7 +213,8 @@ def migrate(
         only=_only(schema_only=schema_only, data_only=data_only),
         on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
-        dms_settings=dms_settings, name=name, on_table_error=on_table_error, retries=retries,
+        dms_settings=dms_settings, name=name, on_table_error=on_table_error, on_bad_row=on_bad_row,
+        max_bad_rows=max_bad_rows, retries=retries,
         retry_seconds=retry_seconds, unfinished=_unfinished(resume=resume, restart=restart_tables),
     )  # fmt: skip
     move(task, as_json=as_json, quiet=quiet)
@@ -342,12 +354,56 @@ def cleanup(target: Where, quiet: Quiet = False) -> None:
     """Remove all that dbferry keeps in TARGET; a run that was broken off can't be gone on with then."""
     from dbferry.ledger.status import cleanup as forget
 
-    for task in forget(_target(target)):
+    forgotten = forget(_target(target))
+    if forgotten.rows and not quiet:
+        sys.stderr.write(f"forgotten: {len(forgotten.rows)} rows that had been put aside\n")
+    for task in forgotten.tasks:
         left = [table.table for table in task.tables if table.state != "moved"]
         if not quiet:
             sys.stderr.write(f"forgotten: the task from {task.source}\n")
             if left:
                 sys.stderr.write(f"left incomplete in the target: {', '.join(left)}\n")
+
+
+aside = typer.Typer(help="Rows that were put aside because they didn't fit.", rich_markup_mode=None)
+app.add_typer(aside, name="quarantine", no_args_is_help=True)
+
+
+@aside.command("list")
+def list_rows(target: Where, as_json: Json = False) -> None:
+    """Tell which rows were put aside in TARGET, and why."""
+    from dbferry.ledger.status import bad_rows
+
+    rows = bad_rows(_target(target))
+    if as_json:
+        _print_json([row.to_dict() for row in rows])
+    else:
+        show.bad_rows(rows, Console())
+
+
+@aside.command("retry")
+def retry_rows(
+    source: Source,
+    target: Target = None,
+    tables: Tables = None,
+    exclude: Exclude = None,
+    schema: Schemas = None,
+    on_loss: OnLoss = None,
+    name: Name = None,
+    dms_mappings: DmsMappings = None,
+    dms_settings: DmsSettings = None,
+    as_json: Json = False,
+) -> None:
+    """Read rows from SOURCE again that were put aside, and move them as the options now say."""
+    task = _task(
+        source, target, tables=tables, exclude=exclude, schemas=schema, on_loss=on_loss, name=name,
+        dms_mappings=dms_mappings, dms_settings=dms_settings,
+    )  # fmt: skip
+    retried = task.retry_quarantine()
+    if as_json:
+        _print_json([table.to_dict() for table in retried])
+    else:
+        show.retried(retried, Console())
 
 
 def _target(text: str) -> str:

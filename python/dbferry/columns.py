@@ -405,6 +405,9 @@ class Columns:
                 continue
             note = f"{count} {what}"
             policy = policies.get(code, "error")
+            if policy == "error" and self.pair.options.puts_aside:
+                item = _warned(item, code, f"{note}; such rows are put aside")
+                continue
             useless = policy == "null" and (key or "null" not in ways)
             if policy == "error" or useless:
                 item = replace(
@@ -416,12 +419,7 @@ class Columns:
                     + "".join(f" or ={way}" for way in ways[1:]),
                 )
             else:
-                item = replace(
-                    item,
-                    verdict=max(item.verdict, Verdict.WARNING, key=_weight),
-                    codes=(*item.codes, code),
-                    notes=(*item.notes, note),
-                )
+                item = _warned(item, code, note)
         return item
 
     def _refuse(self, table: Table, item: ColumnItem) -> None:
@@ -438,6 +436,15 @@ class Columns:
             engine=self.pair.source.engine,
             hint=hint.replace("{column}", name),
         )
+
+
+def _warned(item: ColumnItem, code: str, note: str) -> ColumnItem:
+    return replace(
+        item,
+        verdict=max(item.verdict, Verdict.WARNING, key=_weight),
+        codes=(*item.codes, code),
+        notes=(*item.notes, note),
+    )
 
 
 def _rounds(reading: Reading, native: NativeType) -> bool:

@@ -50,7 +50,11 @@ def check_values(
     [answers] = pair.source_session.query(f"SELECT {columns} FROM {relation}")
     for demand, answer in zip(asked, answers, strict=True):
         wrong = demand.fault(answer) if answer is not None else None
-        if wrong is not None:
+        if wrong is None:
+            continue
+        if pair.options.puts_aside:
+            pair.notes.append(f"{table.label}: {wrong}; such rows are put aside")
+        else:
             pair.fault(
                 f"{wrong}, of the source's column `{demand.item.name}`",
                 code=demand.code,

@@ -34,6 +34,8 @@ class TableReport:
     seconds: float
     source_rows: int | None
     target_rows: int | None
+    quarantined: int = 0
+    """Rows that didn't fit, and were put aside in the target."""
     warnings: tuple[Warning_, ...] = ()
 
     @classmethod
@@ -54,6 +56,7 @@ class TableReport:
             seconds=outcome.get("seconds", 0.0),
             source_rows=outcome.get("source_rows"),
             target_rows=outcome.get("target_rows"),
+            quarantined=outcome.get("unfit", 0),
             warnings=warnings,
         )
 
@@ -79,6 +82,10 @@ class Report:
         return sum(table.bytes for table in self.tables)
 
     @property
+    def quarantined(self) -> int:
+        return sum(table.quarantined for table in self.tables)
+
+    @property
     def state(self) -> State:
         states = {table.state for table in self.tables}
         order: tuple[State, ...] = ("failed", "unfinished", "different")
@@ -100,6 +107,7 @@ class Report:
                 "rows": self.rows,
                 "bytes": self.bytes,
                 "seconds": round(self.seconds, 3),
+                "quarantined": self.quarantined,
                 "warnings": sum(len(table.warnings) for table in self.tables),
             },
             "tables": [

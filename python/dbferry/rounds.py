@@ -17,6 +17,7 @@ from dbferry.engines import engine
 from dbferry.errors import RequestError, from_fields
 from dbferry.ledger.book import Cut
 from dbferry.progress import Reading
+from dbferry.quarantine import told
 from dbferry.sessions import open_snapshot
 
 if TYPE_CHECKING:
@@ -126,11 +127,15 @@ class Rounds:
                 "tasks": book.relation("dbferry_task"), "ranges": book.relation("dbferry_range"),
                 "task": book.id, "fence": book.fence, "token": snapshot.token or "",
             }  # fmt: skip
+            if self.task.on_bad_row == "quarantine" and keeping.quarantine is not None:
+                terms["quarantine"] = keeping.quarantine.terms(book.id, self.task.max_bad_rows)
+                for item, native in zip(items, natives, strict=True):
+                    native["texts"] = told(self.source, item, native)
             terms["go_on"] &= any(part["rows_done"] for part in work) or len(items) > 1
-        told = snapshot.copy(
+        answer = snapshot.copy(
             json.dumps(self.target.native()), json.dumps(natives), json.dumps(work), self.watch, json.dumps(terms)
         )  # fmt: skip
-        copied, losses = json.loads(told)
+        copied, losses = json.loads(answer)
         return copied, losses
 
     def _work(
@@ -149,6 +154,7 @@ class Rounds:
                 "rows_before": entry.rows_before,
                 "rows_done": sum(part.rows for part in entry.done),
                 "bytes_done": sum(part.moved_bytes for part in entry.done),
+                "unfit_done": sum(part.unfit for part in entry.done),
                 "ranges_done": len(entry.done),
                 "mixed": mixed[entry.number],
             }
@@ -207,7 +213,7 @@ class Rounds:
         self._say(f"{item.name}: begun again, {why}")
         # Noted first: the ledger will not tell any more that there are rows.
         self.emptying.add(entry.number)
-        keeping.book.restart(entry.number)
+        keeping.begin_again(entry.number, item.name)
         entry.state, entry.ranges = "new", []
 
     def _cut(
@@ -228,7 +234,7 @@ class Rounds:
                 continue
             if again:
                 # What a run that was broken off has left of it.
-                book.restart(entry.number)
+                keeping.begin_again(entry.number, item.name)
                 place = item.destination
                 if keeping.entry is not None or entry.number in self.emptying:
                     self.session.execute(other.truncate_table(place.schema, place.name))

@@ -39,6 +39,7 @@ from dbferry.patience import Patience
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback, Reading
+from dbferry.quarantine import TABLE as QUARANTINE
 from dbferry.report import Report, TableReport, Warning_
 from dbferry.rounds import Rounds
 from dbferry.selection import Only, Options, Prepare, select
@@ -75,8 +76,9 @@ def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
     """
     try:
         with withholding(task.rules), ExitStack() as stack:
-            # Without rows on their way nothing would check what a sample has promised.
-            sample = task.prepare in ("create", "append") and task.only != "schema"
+            # Nothing checks what a sample has promised without rows on their way, or where a row may be put aside.
+            rows = task.only != "schema" and task.on_bad_row == "stop"
+            sample = task.prepare in ("create", "append") and rows
             return _Run.open(task, stack, sample=sample).run(progress)
     except _Misled as misled:
         note = f"begun anew with a look at every row: a sample had not shown that {misled}"
@@ -117,6 +119,7 @@ class _Run:
         check_pair(source, target)
         if not make_files and target.path is not None and not Path(target.path).exists():
             target = replace(target, path=":memory:")
+        check_quarantine(task, target)
         # Looking alone takes nothing over from anyone.
         moves = make_files and keeps(task, target)
         run = uuid.uuid4().hex[:8]
@@ -157,6 +160,7 @@ class _Run:
         if book is not None and (moves or there):
             book.id, book.run = task_id(self.source, self.target, self.task.name), run
             self.keeping = keeping = Keeping(self.task, book, self.source, self.target)
+            keeping.find_quarantine(other)
             if moves:
                 keeping.hold(stack, there=there)
             else:
@@ -240,10 +244,13 @@ class _Run:
             refused = keeping.begin(self.plan, self.tables)
             if refused is not None:
                 self.notes.append(
-                    f"no ledger can be kept in the target, and a run that is broken off can't be gone on with: {refused}"
+                    f"no ledger can be kept in the target, and a run that is broken off can't be gone on with: {refused.message}"
                 )
+                if self.task.on_bad_row == "quarantine":
+                    raise refused
                 self.keeping = rounds.keeping = None
                 return
+        keeping.open_quarantine(self.plan, anew=not self.resumed)
         keeping.claim.lost = rounds.cancel
         keeping.tell()
 
@@ -475,7 +482,7 @@ def options_of(task: Task, *, sample: bool) -> Options:
         prepare=Prepare(task.prepare), only=Only(task.only) if task.only else None,
         on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
         rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
-        partitions=task.partitions, notes=task.notes,
+        partitions=task.partitions, notes=task.notes, puts_aside=task.on_bad_row == "quarantine",
     )  # fmt: skip
 
 
@@ -494,6 +501,17 @@ def check_pair(source: Endpoint, target: Endpoint) -> None:
     elif source.safe == target.safe and source.driver == target.driver:
         raise RequestError(
             "the source and the target are the same database", hint="name another database"
+        )
+
+
+def check_quarantine(task: Task, target: Endpoint) -> None:
+    """Rows are put aside in the transaction that commits the others."""
+    if task.on_bad_row == "quarantine" and task.only != "schema" and not keeps(task, target):
+        raise RequestError(
+            f"rows can't be put aside in {target.engine}",
+            side="target",
+            engine=target.engine,
+            hint="choose a target of postgresql, mysql, mariadb or sqlite, or --on-bad-row stop",
         )
 
 
@@ -593,8 +611,9 @@ def _failure(failed: Sequence[dict[str, Any]]) -> DbferryError:
 
 
 def hidden(catalog: Catalog) -> Catalog:
-    """Without the tables of ledgers, which are nobody's business."""
-    return replace(catalog, tables=tuple(t for t in catalog.tables if t.name not in TABLES))
+    """Without the tables that dbferry keeps, which are nobody's business."""
+    own = (*TABLES, QUARANTINE)
+    return replace(catalog, tables=tuple(t for t in catalog.tables if t.name not in own))
 
 
 def _mismatch(different: Sequence[TableReport]) -> MismatchError:

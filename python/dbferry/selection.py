@@ -52,6 +52,8 @@ class Options:
     """True when of two rules for one thing the first is followed, and one that finds nothing is a note."""
     notes: Sequence[str] = ()
     """What is said about the request itself."""
+    puts_aside: bool = False
+    """True when rows that don't fit are put aside, and don't block the plan."""
     range_bytes: int = 64 << 20
     sample: bool = False
     """True when a part of a large table's rows may stand for all in the plan."""

@@ -9,13 +9,16 @@ from rich.markup import escape
 from rich.table import Table
 
 from dbferry.errors import format_error, printable
+from dbferry.quarantine import TABLE as QUARANTINE
 
 if TYPE_CHECKING:
     from rich.console import Console
 
     from dbferry.items import Plan
     from dbferry.ledger.status import TaskStatus
+    from dbferry.quarantine import BadRow
     from dbferry.report import Report, TableReport
+    from dbferry.retry import Retried
 
 STATES = {
     "done": "[green]done[/green]",
@@ -48,6 +51,12 @@ def report(made: Report, console: Console) -> None:
                 f"{escape(warning.note)}{touched}",
                 highlight=False,
             )
+    if made.quarantined:
+        console.print(
+            f"[yellow]{made.quarantined:,} rows don't fit[/yellow] and are in `{QUARANTINE}` of the target: dbferry "
+            "quarantine list tells why",
+            highlight=False,
+        )
     for note in made.notes:
         console.print(escape(note), highlight=False)
     rate = made.rows / made.seconds if made.seconds > 0 else 0
@@ -114,6 +123,8 @@ def _counted(row: TableReport) -> str:
         if row.state == "done":
             return "made"
         return f"{row.rows:,} moved"
+    if row.quarantined and row.source_rows == row.target_rows + row.quarantined:
+        return f"{row.source_rows:,} = {row.target_rows:,} + {row.quarantined:,} aside"
     if row.source_rows == row.target_rows:
         return f"{row.source_rows:,} = {row.target_rows:,}"
     return f"{row.source_rows:,} ≠ {row.target_rows:,}"
@@ -150,3 +161,32 @@ def tasks(found: Sequence[TaskStatus], console: Console) -> None:
             ranges = f"{row.ranges_done} of {row.ranges}" if row.ranges else ""
             table.add_row(_name(row.table), f"{row.rows:,}", ranges, row.state)
         console.print(table)
+
+
+def bad_rows(rows: Sequence[BadRow], console: Console) -> None:
+    """Rows that were put aside: which, and why."""
+    if not rows:
+        console.print("no rows are put aside in this target")
+        return
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for heading in ("table", "key", "column", "reason"):
+        table.add_column(heading, overflow="fold")
+    for row in rows:
+        key = ", ".join(f"{name}={value}" for name, value in (row.key or {}).items())
+        reason = f"{row.reason} [{row.code}]" if row.code else row.reason
+        table.add_row(
+            _name(row.table), _name(key or "none"), _name(row.column or ""), _name(reason)
+        )
+    console.print(table)
+
+
+def retried(tables: Sequence[Retried], console: Console) -> None:
+    """What became of rows that were tried again."""
+    if not tables:
+        console.print("no rows of this task are put aside")
+    for table in tables:
+        told = [f"{table.moved:,} rows moved"]
+        told += [f"{table.unfit:,} still don't fit"] if table.unfit else []
+        told += [f"{table.gone:,} are no longer in the source"] if table.gone else []
+        told += [f"{table.keyless:,} have no key to be found by"] if table.keyless else []
+        console.print(f"{_name(table.table)}: {', '.join(told)}", highlight=False)

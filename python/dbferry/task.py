@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dbferry.items import Plan
     from dbferry.progress import ProgressCallback
     from dbferry.report import Report
+    from dbferry.retry import Retried
 
 Only = Literal["schema", "data"]
 Prepare = Literal["create", "truncate", "drop", "append"]
@@ -29,6 +30,7 @@ Style = Literal["strict", "dms"]
 Partitions = Literal["keep", "flatten"]
 Unfinished = Literal["resume", "restart"]
 OnTableError = Literal["continue", "stop"]
+OnBadRow = Literal["stop", "quarantine"]
 
 DEFAULT_ENGINE = "postgresql"
 """What a source is assessed against when nothing is said."""
@@ -128,6 +130,16 @@ class Task(BaseModel):
         OnTableError,
         Field(description="continue: the other tables go on when one fails; stop: nothing does"),
     ] = "continue"
+    on_bad_row: Annotated[
+        OnBadRow,
+        Field(
+            description="Rows that don't fit the target. stop: their table fails; quarantine: they are put aside in "
+            "`dbferry_quarantine` in the target, each with its key, why, and its values as text"
+        ),
+    ] = "stop"
+    max_bad_rows: Annotated[
+        int, Field(ge=1, description="Rows of one table that may be put aside before it fails")
+    ] = 1000
     retries: Annotated[
         int,
         Field(
@@ -240,6 +252,12 @@ class Task(BaseModel):
         from dbferry.run import run_task
 
         return run_task(self, progress=progress)
+
+    def retry_quarantine(self) -> list[Retried]:
+        """Tries the rows again that runs of this task have put aside, as the task now says."""
+        from dbferry.retry import retry_task
+
+        return retry_task(self)
 
     def sizes(self) -> dict[str, Any]:
         """The sizes that the engine takes."""

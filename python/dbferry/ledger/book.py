@@ -36,7 +36,7 @@ COLUMNS = {
     "dbferry_range": "task varchar(40) NOT NULL, table_number integer NOT NULL, number integer NOT NULL, "
     "relation {text}, predicate {text}, bytes bigint NOT NULL, state varchar(20) NOT NULL, fence bigint NOT NULL, "
     "token {text} NOT NULL, moved_rows bigint NOT NULL, moved_bytes bigint NOT NULL, "
-    "PRIMARY KEY (task, table_number, number)",
+    "unfit_rows bigint NOT NULL, PRIMARY KEY (task, table_number, number)",
     "dbferry_step": "task varchar(40) NOT NULL, table_number integer NOT NULL, name varchar(40) NOT NULL, "
     "PRIMARY KEY (task, table_number, name)",
 }
@@ -74,6 +74,8 @@ class RangeEntry:
     token: str = ""
     rows: int = 0
     moved_bytes: int = 0
+    unfit: int = 0
+    """Rows that were put aside."""
 
     def native(self) -> dict[str, Any]:
         """As the engine's Range reads it."""
@@ -108,7 +110,7 @@ class TableEntry:
     @property
     def has_moved(self) -> bool:
         """True when rows of it are in the target."""
-        return any(part.done and part.rows for part in self.ranges)
+        return any(part.done and (part.rows or part.unfit) for part in self.ranges)
 
     @property
     def done(self) -> list[RangeEntry]:
@@ -125,13 +127,13 @@ class Book:
     def __init__(self, session: OpenSession, other: Engine, room: Room, schema: str | None) -> None:
         self.session = session
         self.room = room
-        self.schema, self._other = schema, other
+        self.schema, self.other = schema, other
         self.id = ""
         self.fence = 0
         self.run = uuid.uuid4().hex[:8]
 
     def relation(self, name: str) -> str:
-        return self._other.relation(self.schema, name)
+        return self.other.relation(self.schema, name)
 
     @property
     def label(self) -> str:
@@ -171,13 +173,15 @@ class Book:
         ]  # fmt: skip
         by_number = {table.number: table for table in found}
         for r in self.session.query(
-            "SELECT table_number, number, relation, predicate, bytes, state, token, moved_rows, moved_bytes "
+            "SELECT table_number, number, relation, predicate, bytes, state, token, moved_rows, moved_bytes, "
+            "unfit_rows "
             f"FROM {self.relation('dbferry_range')} {mine} ORDER BY table_number, number"
         ):
             by_number[_int(r[0])].ranges.append(
                 RangeEntry(
                     number=_int(r[1]), relation=r[2], predicate=r[3], bytes=_int(r[4]),
                     done=r[5] == "done", token=_text(r[6]), rows=_int(r[7]), moved_bytes=_int(r[8]),
+                    unfit=_int(r[9]),
                 )
             )  # fmt: skip
         for r in self.session.query(
@@ -239,7 +243,7 @@ class Book:
             raise FencedError(
                 "another run has taken this task over",
                 side="target",
-                engine=self._other.name,
+                engine=self.other.name,
                 hint="let the other run finish; dbferry status tells how far it is",
             )
 
@@ -258,7 +262,7 @@ class Book:
         """The ranges of tables by their numbers."""
         names = (
             "task", "table_number", "number", "relation", "predicate", "bytes", "state", "fence", "token",
-            "moved_rows", "moved_bytes",
+            "moved_rows", "moved_bytes", "unfit_rows",
         )  # fmt: skip
         self._insert(
             "dbferry_range",
@@ -266,7 +270,7 @@ class Book:
             (
                 (
                     self.id, number, part["number"], part["relation"], part["predicate"], part["bytes"],
-                    "left", self.fence, "", 0, 0,
+                    "left", self.fence, "", 0, 0, 0,
                 )
                 for number, cut in cuts.items()
                 for part in cut.ranges

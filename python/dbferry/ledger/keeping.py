@@ -16,6 +16,8 @@ from dbferry.ledger import resume, stored
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
 from dbferry.ledger.claim import Claim, holder, lease_seconds
 from dbferry.ledger.stored import Veil
+from dbferry.quarantine import TABLE as QUARANTINE
+from dbferry.quarantine import Quarantine
 from dbferry.sessions import open_session
 
 if TYPE_CHECKING:
@@ -57,6 +59,8 @@ def made(target: Catalog) -> bool:
 class Keeping:
     def __init__(self, task: Task, book: Book, source: Endpoint, target: Endpoint) -> None:
         self.book = book
+        self.quarantine: Quarantine | None = None
+        """Where rows are put aside, or an earlier run has put some."""
         self.entry: Entry | None = None
         """The run that was broken off, if there is one."""
         self._task, self._source, self._target = task, source, target
@@ -121,7 +125,7 @@ class Keeping:
 
     # A new one
 
-    def begin(self, plan: Plan, tables: Sequence[Table]) -> str | None:
+    def begin(self, plan: Plan, tables: Sequence[Table]) -> PermissionError_ | None:
         """Writes the task into the ledger; why that can't be, where the user may not make tables."""
         try:
             with self.book.room.alone(self.book.session):
@@ -138,15 +142,36 @@ class Keeping:
                     lease_seconds(),
                 )
         except PermissionError_ as error:
-            return error.message
+            return error
         self.book.add_tables(
             (number, item.name, stored.table_text(item, self._veil))
             for number, item in enumerate(plan.tables)
         )
         return None
 
+    def find_quarantine(self, target: Catalog) -> None:
+        if any(table.name == QUARANTINE for table in target.tables):
+            self.quarantine = Quarantine.beside(self.book)
+
+    def open_quarantine(self, plan: Plan, *, anew: bool) -> None:
+        """Makes room for bad rows where the task wants it; what is left of tables that begin anew goes."""
+        if self._task.on_bad_row == "quarantine":
+            self.quarantine = Quarantine.beside(self.book)
+            self.quarantine.make()
+        if anew and self.quarantine is not None:
+            names = [item.name for item in plan.tables if item.action != "append"]
+            self.quarantine.forget(self.book.id, names)
+
+    def begin_again(self, number: int, name: str) -> None:
+        """A table is moved from its beginning."""
+        self.book.restart(number)
+        if self.quarantine is not None:
+            self.quarantine.forget(self.book.id, [name])
+
     def tell(self) -> None:
         self.claim.tell(self.book.fence, lease_seconds())
 
     def close(self) -> None:
         self.book.close(self.book.id)
+        if self.quarantine is not None:
+            self.quarantine.close()

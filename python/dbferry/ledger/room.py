@@ -7,6 +7,7 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
+    from dbferry.catalog import Column
     from dbferry.ledger.book import RangeEntry
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
@@ -28,6 +29,12 @@ class Room(Protocol):
         """Of a source: true when a row stays in its range whatever becomes of its other columns."""
 
     def literal(self, text: str) -> str: ...
+    def binary(self, text: str) -> str:
+        """Of a source: a literal of bytes that `as_bytes` has told."""
+
+    def as_bytes(self, column: Column) -> tuple[str, str]:
+        """Of a source: an expression of `{c}` that tells any value as text, and its decoder into bytes."""
+
     def joined(self, statements: Iterable[str]) -> str | None:
         """Statements as one that is carried out as a whole or not at all; nothing where DDL can't be a part of that."""
 

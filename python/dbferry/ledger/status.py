@@ -11,6 +11,8 @@ from typing import Any
 from dbferry.engines import engine
 from dbferry.errors import BusyError, RequestError
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
+from dbferry.quarantine import TABLE as QUARANTINE
+from dbferry.quarantine import BadRow, Quarantine
 from dbferry.sessions import open_session
 from dbferry.urls import Endpoint, parse
 
@@ -57,6 +59,14 @@ class TaskStatus:
         return asdict(self)
 
 
+@dataclass(frozen=True)
+class Forgotten:
+    """What a clean-up has removed."""
+
+    tasks: list[TaskStatus]
+    rows: list[BadRow]
+
+
 def _table(entry: TableEntry) -> TableStatus:
     return TableStatus(
         table=entry.name,
@@ -69,19 +79,36 @@ def _table(entry: TableEntry) -> TableStatus:
 
 def status(target: str) -> list[TaskStatus]:
     """The unfinished tasks in a target (a URL)."""
-    with _book(parse(target)) as book:
+    with _book(parse(target), TABLES[0]) as book:
         if book is None:
             return []
         return [TaskStatus.of(entry, book.tables(entry.id)) for entry in book.tasks()]
 
 
-def cleanup(target: str) -> list[TaskStatus]:
-    """Removes all that dbferry keeps in a target (a URL), and gives the tasks that it forgets by that.
+def bad_rows(target: str) -> list[BadRow]:
+    """The rows that were put aside in a target (a URL)."""
+    with _book(parse(target), QUARANTINE) as book:
+        return Quarantine.beside(book).rows() if book is not None else []
+
+
+def cleanup(target: str) -> Forgotten:
+    """Removes all that dbferry keeps in a target (a URL), and tells what it forgets by that.
 
     The tables that were moved stay as they are. Raises a BusyError while a run is at work.
     """
     endpoint = parse(target)
-    with _book(endpoint) as book:
+    tasks = _forget_tasks(endpoint)
+    with _book(endpoint, QUARANTINE) as book:
+        if book is None:
+            return Forgotten(tasks, [])
+        quarantine = Quarantine.beside(book)
+        rows = quarantine.rows()
+        quarantine.drop()
+        return Forgotten(tasks, rows)
+
+
+def _forget_tasks(endpoint: Endpoint) -> list[TaskStatus]:
+    with _book(endpoint, TABLES[0]) as book:
         if book is None:
             return []
         entries = book.tasks()
@@ -104,8 +131,8 @@ def cleanup(target: str) -> list[TaskStatus]:
 
 
 @contextmanager
-def _book(endpoint: Endpoint) -> Iterator[Book | None]:
-    """The book of a target; nothing where there is none."""
+def _book(endpoint: Endpoint, table: str) -> Iterator[Book | None]:
+    """The book of a target; nothing where this table of it isn't."""
     other = engine(endpoint.engine)
     room = other.ledger()
     if room is None:
@@ -117,5 +144,5 @@ def _book(endpoint: Endpoint) -> Iterator[Book | None]:
             f"there is no file `{endpoint.path}`", side="target", engine=endpoint.engine
         )
     with open_session(endpoint, side="target") as session:
-        found = other.find_table(session, None, TABLES[0]).tables
+        found = other.find_table(session, None, table).tables
         yield Book(session, other, room, found[0].schema) if found else None

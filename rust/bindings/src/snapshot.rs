@@ -12,6 +12,7 @@ use dbferry::error::{Result, Side};
 use dbferry::ledger::Ledger;
 use dbferry::loss::Losses;
 use dbferry::plan::{Endpoint, Range, Retry, Sizes, TablePlan, Work};
+use dbferry::quarantine::Quarantine;
 use dbferry::source::{Reader, Reading};
 use dbferry::target::{Writer, WriterOpening};
 use pyo3::prelude::*;
@@ -91,6 +92,10 @@ impl Reader for Borrowed {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).lost()
     }
 
+    fn repeats(&self) -> bool {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).repeats()
+    }
+
     fn renew(&mut self) -> Result<bool> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).renew()
     }
@@ -106,6 +111,8 @@ struct Terms {
     go_on: bool,
     retry: Retry,
     ledger: Option<Ledger>,
+    /// Where rows go that don't fit.
+    quarantine: Option<Quarantine>,
 }
 
 impl Snapshot {
@@ -199,6 +206,7 @@ impl Snapshot {
                 losses: &losses,
                 commit,
                 retry: terms.retry,
+                quarantine: terms.quarantine.as_ref(),
                 on_error: if terms.go_on { OnError::Continue } else { OnError::Stop },
             };
             Ok(copy(&run, &mut readers, &mut writers))

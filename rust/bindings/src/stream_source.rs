@@ -106,6 +106,11 @@ impl Producer for PythonProducer {
         let Some(count) = &self.count else { return Ok(None) };
         self.call(table, |py, plan| count.call1(py, (plan,))?.extract(py).map(Some))
     }
+
+    /// Who can count its rows is a database.
+    fn repeats(&self) -> bool {
+        self.count.is_some()
+    }
 }
 
 /// Takes the rows of an object over from it.

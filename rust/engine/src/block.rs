@@ -3,6 +3,8 @@
 use arrow_array::RecordBatch;
 
 use crate::copy::budget::Permit;
+use crate::error::Result;
+use crate::quarantine::Unfit;
 
 /// Some rows of one range, in order.
 #[derive(Debug)]
@@ -22,6 +24,24 @@ pub enum Rows {
         bytes: Vec<u8>,
         count: u64,
     },
+    /// Rows of a sifted range that can't be decoded.
+    Unfit(Vec<Unfit>),
+}
+
+/// Hands rows over as blocks; the wire bytes count with the first, the permit goes with the last.
+pub fn emit_all(
+    all: Vec<Rows>,
+    mut wire_bytes: u64,
+    mut permit: Option<Permit>,
+    emit: &mut dyn FnMut(Block) -> Result<()>,
+) -> Result<()> {
+    let mut left = all.len();
+    for rows in all {
+        left -= 1;
+        let permit = if left == 0 { permit.take() } else { None };
+        emit(Block { rows, wire_bytes: std::mem::take(&mut wire_bytes), permit })?;
+    }
+    Ok(())
 }
 
 impl Block {
@@ -29,6 +49,7 @@ impl Block {
         match &self.rows {
             Rows::Arrow(batch) => batch.num_rows() as u64,
             Rows::Raw { count, .. } => *count,
+            Rows::Unfit(rows) => rows.len() as u64,
         }
     }
 }

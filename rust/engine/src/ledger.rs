@@ -43,13 +43,14 @@ impl Ledger {
     /// Sets a range's entry to done, once.
     pub fn mark(&self, table: &TablePlan, range: &Range, written: Written) -> String {
         format!(
-            "UPDATE {} SET state = 'done', fence = {}, token = '{}', moved_rows = {}, moved_bytes = {} \
-             WHERE {} AND state <> 'done'",
+            "UPDATE {} SET state = 'done', fence = {}, token = '{}', moved_rows = {}, moved_bytes = {}, \
+             unfit_rows = {} WHERE {} AND state <> 'done'",
             self.ranges,
             self.fence,
             self.token.replace('\'', "''"),
             written.rows,
             written.bytes,
+            written.unfit,
             self.place(table, range)
         )
     }
@@ -57,7 +58,7 @@ impl Ledger {
     /// The query of what a range has brought, if it is done.
     pub fn entry(&self, table: &TablePlan, range: &Range) -> String {
         format!(
-            "SELECT moved_rows, moved_bytes FROM {} WHERE {} AND state = 'done'",
+            "SELECT moved_rows, moved_bytes, unfit_rows FROM {} WHERE {} AND state = 'done'",
             self.ranges,
             self.place(table, range)
         )
@@ -68,8 +69,8 @@ impl Ledger {
         let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
         match answer.first().map(Vec::as_slice) {
             None => Ok(None),
-            Some([rows, bytes]) => match (number(rows), number(bytes)) {
-                (Some(rows), Some(bytes)) => Ok(Some(Written { rows, bytes })),
+            Some([rows, bytes, unfit]) => match (number(rows), number(bytes), number(unfit)) {
+                (Some(rows), Some(bytes), Some(unfit)) => Ok(Some(Written { rows, bytes, unfit })),
                 _ => Err(Error::protocol("an entry of the ledger can't be read").at(Side::Target)),
             },
             Some(_) => {

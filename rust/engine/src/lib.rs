@@ -35,6 +35,7 @@ pub mod mysql;
 pub mod net;
 pub mod plan;
 pub mod postgres;
+pub mod quarantine;
 pub mod session;
 pub mod source;
 pub mod sqlite;

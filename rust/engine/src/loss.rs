@@ -37,6 +37,13 @@ impl Losses {
         *counts.entry((table.to_owned(), column.to_owned(), code)).or_default() += rows;
     }
 
+    /// Takes over what another has counted.
+    pub fn merge(&self, other: &Losses) {
+        for (table, column, code, rows) in other.counts() {
+            self.add(&table, &column, code, rows);
+        }
+    }
+
     /// `(table, column, code, rows)`, sorted.
     pub fn counts(&self) -> Vec<(String, String, &'static str, u64)> {
         let counts = self.0.lock().unwrap_or_else(PoisonError::into_inner);

@@ -363,6 +363,9 @@ pub struct TablePlan {
     /// True for a plain heap (`PostgreSQL`) or a table with a rowid (`SQLite`): cut by place.
     #[serde(default)]
     pub cut_by_place: bool,
+    /// The columns again, as texts in bytes: what is told of a row that doesn't fit. Not used by raw transfers.
+    #[serde(default)]
+    pub texts: Vec<ColumnPlan>,
     /// SQL that each range's transaction on the target begins with.
     #[serde(default)]
     pub opening: Option<String>,
@@ -374,6 +377,26 @@ pub struct TablePlan {
 }
 
 impl TablePlan {
+    /// How a range is written whose rows are looked at one by one: raw ones as text.
+    #[must_use]
+    pub fn written_sifted(&self) -> Self {
+        let transfer = match self.transfer {
+            Transfer::RawBinary => Transfer::Raw,
+            other => other,
+        };
+        Self { transfer, ..self.clone() }
+    }
+
+    /// How it is read: the texts come after the columns.
+    #[must_use]
+    pub fn read_sifted(&self) -> Self {
+        let mut plan = self.written_sifted();
+        if plan.transfer == Transfer::Arrow {
+            plan.columns.extend(plan.texts.iter().cloned());
+        }
+        plan
+    }
+
     /// The Arrow schema of its rows in flight.
     pub fn schema(&self) -> Arc<Schema> {
         let fields = self.columns.iter().map(|column| {
@@ -431,6 +454,7 @@ pub struct Work {
     /// What earlier runs have committed.
     pub rows_done: u64,
     pub bytes_done: u64,
+    pub unfit_done: u64,
     pub ranges_done: u64,
     /// True when its ranges are not all of one snapshot: no count of one says what there should be.
     pub mixed: bool,

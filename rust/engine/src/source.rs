@@ -26,6 +26,8 @@ pub struct Reading<'a> {
     pub budget: &'a Budget,
     pub cancel: &'a Cancel,
     pub losses: &'a Losses,
+    /// True when the rows of the range that can't be decoded are told, and the others come without them.
+    pub sifted: bool,
 }
 
 /// One session inside a snapshot.
@@ -49,6 +51,11 @@ pub trait Reader: Send {
     /// True when its session is of no more use.
     fn lost(&self) -> bool {
         false
+    }
+
+    /// False when a range can be read once only.
+    fn repeats(&self) -> bool {
+        true
     }
 
     /// Opens its session again in the same snapshot; false where nobody can join one again.

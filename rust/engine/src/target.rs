@@ -2,7 +2,8 @@
 
 use crate::block::Block;
 use crate::cancel::Cancel;
-use crate::error::Result;
+use crate::copy::sift::Sieve;
+use crate::error::{Error, Kind, Result};
 use crate::ledger::Ledger;
 use crate::plan::{Endpoint, Range, TablePlan};
 
@@ -12,6 +13,8 @@ pub struct Written {
     pub rows: u64,
     /// Bytes sent to the target.
     pub bytes: u64,
+    /// Rows that were put aside.
+    pub unfit: u64,
 }
 
 /// What a writing session is opened with, again when it was lost.
@@ -44,6 +47,19 @@ pub trait Writer: Send {
         blocks: &mut dyn Iterator<Item = Result<Block>>,
         accepted: Accepted<'_>,
     ) -> Result<Written>;
+
+    /// The same for a range that has failed because of a row: what the target refuses is put aside. The blocks are those
+    /// of a sifted plan, `table` is the plan to write.
+    fn sift(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        blocks: &mut dyn Iterator<Item = Result<Block>>,
+        sieve: &Sieve<'_>,
+    ) -> Result<Written> {
+        let _ = (table, range, blocks, sieve);
+        Err(Error::new(Kind::Unsupported, "this target can't put rows aside"))
+    }
 
     /// Rows of the table now.
     fn count(&mut self, table: &TablePlan) -> Result<u64>;

@@ -45,6 +45,19 @@ impl<'a> WireRows<'a> {
         self.spans.is_empty()
     }
 
+    /// Some of the rows.
+    #[must_use]
+    pub fn part(&self, rows: Range<usize>) -> Self {
+        let spans = &self.spans[rows.start * self.width..rows.end * self.width];
+        Self { bytes: self.bytes, spans, width: self.width }
+    }
+
+    /// The fields of a row from one column on.
+    pub fn fields(&self, row: usize, from: usize) -> Vec<Option<&'a [u8]>> {
+        let one = self.part(row..row + 1);
+        (from..self.width).map(|column| one.column(column).next().flatten()).collect()
+    }
+
     /// The values of a column, row after row. The spans must lie within the buffer, which whoever
     /// parsed the rows has checked.
     pub fn column(&self, index: usize) -> impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone {

@@ -71,7 +71,8 @@ fn copy(plan: &TablePlan, sizes: Sizes) -> Result<u64> {
     let budget = Budget::new(sizes.budget_bytes);
     let mut snapshot = snapshot(&endpoint(), &sizes, &cancel)?;
     let mut writer = writer(opening(&cancel))?;
-    let reading = Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses };
+    let reading =
+        Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses, sifted: false };
     let reader = &mut snapshot.readers[0];
     let mut rows = 0;
     for range in reader.ranges(plan, &sizes)? {
@@ -319,7 +320,8 @@ fn all_readers_see_the_same_rows() {
     session().query("DELETE FROM seen WHERE i % 2 = 0; INSERT INTO seen SELECT -1 FROM generate_series(1, 5000); UPDATE seen SET i = i + 1").unwrap();
     let mut plan = table("seen", "arrow", &[("i", "int4", flight("int32"), "int4")]);
     plan.leaves = vec!["public.seen_1".to_owned(), "public.seen_2".to_owned()];
-    let reading = Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses };
+    let reading =
+        Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses, sifted: false };
     let ranges = snapshot.readers[0].ranges(&plan, &sizes).unwrap();
     assert!(ranges.len() > 4);
     let (mut rows, mut sum) = (0, 0i64);

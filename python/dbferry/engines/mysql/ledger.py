@@ -6,11 +6,12 @@ from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
-from dbferry.engines.mysql import ddl
+from dbferry.engines.mysql import ddl, types
 from dbferry.errors import DbferryError
 from dbferry.ledger.room import Untold
 
 if TYPE_CHECKING:
+    from dbferry.catalog import Column
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
 
@@ -23,10 +24,16 @@ class MysqlLedger(Untold):
     now = "UNIX_TIMESTAMP()"
     long_text = "longtext"
     cuts_by_key = True
-    table_options = " ENGINE = InnoDB DEFAULT CHARSET = utf8mb4"
+    table_options = " ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin"
 
     def literal(self, text: str) -> str:
         return ddl.literal(text)
+
+    def binary(self, text: str) -> str:
+        return f"X'{text}'"
+
+    def as_bytes(self, column: Column) -> tuple[str, str]:
+        return types.read_text(column).expression, "binary"
 
     def joined(self, statements: Iterable[str]) -> str | None:
         return None

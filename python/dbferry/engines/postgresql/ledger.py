@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dbferry.engines.postgresql import ddl
+from dbferry.engines.postgresql import ddl, types
 
 if TYPE_CHECKING:
+    from dbferry.catalog import Column
     from dbferry.ledger.book import RangeEntry
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
@@ -29,6 +30,12 @@ class PostgresqlLedger:
 
     def literal(self, text: str) -> str:
         return ddl.literal(text)
+
+    def binary(self, text: str) -> str:
+        return ddl.literal(text)
+
+    def as_bytes(self, column: Column) -> tuple[str, str]:
+        return types.read_text(column).expression, "bytea"
 
     def joined(self, statements: Iterable[str]) -> str | None:
         return "; ".join(statements)
@@ -79,7 +86,7 @@ class PostgresqlLedger:
             asked = ranges[start : start + ASKED_AT_ONCE]
             rows = session.query(" UNION ALL ".join(map(partial(_young, relation), asked)))
             told = {int(r[0] or 0): (r[1], r[2]) for r in rows}
-            if any(told.get(part.number) != (str(part.rows), "0") for part in asked):
+            if any(told.get(part.number) != (str(part.rows + part.unfit), "0") for part in asked):
                 return False
         return bool(relations)
 

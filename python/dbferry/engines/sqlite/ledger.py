@@ -12,6 +12,7 @@ from dbferry.engines.sqlite import ddl
 from dbferry.ledger.room import Untold
 
 if TYPE_CHECKING:
+    from dbferry.catalog import Column
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
 
@@ -27,6 +28,13 @@ class SqliteLedger(Untold):
 
     def literal(self, text: str) -> str:
         return ddl.literal(text)
+
+    def binary(self, text: str) -> str:
+        return f"X'{text}'"
+
+    def as_bytes(self, column: Column) -> tuple[str, str]:
+        digits = "CASE typeof({c}) WHEN 'blob' THEN lower(hex({c})) ELSE {c} END"
+        return f"CAST({digits} AS BLOB)", "blob"
 
     def joined(self, statements: Iterable[str]) -> str | None:
         return "; ".join(["BEGIN IMMEDIATE", *statements, "COMMIT"])

@@ -60,7 +60,8 @@ fn read(path: &Path, table: &TablePlan) -> u64 {
     let (cancel, losses, sizes) = (Cancel::default(), Losses::default(), Sizes::default());
     let mut snapshot = snapshot(&endpoint(path), &sizes, &cancel).unwrap();
     let budget = Budget::new(1 << 20);
-    let reading = Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses };
+    let reading =
+        Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses, sifted: false };
     let mut rows = 0;
     let mut count = |block: Block| {
         rows += block.count();

@@ -21,11 +21,14 @@ use crate::source::Snapshot;
 
 /// Where a table's stream comes from.
 pub trait Producer: Send + Sync {
-    /// Opens the stream of a table; asked once per table.
+    /// Opens the stream of a table; asked once per table, or again to read it from its beginning.
     fn open(&self, table: &TablePlan) -> Result<Incoming>;
 
     /// Rows of the table where the producer can tell; else those that come are counted.
     fn count(&self, table: &TablePlan) -> Result<Option<u64>>;
+
+    /// True when it can open a table's stream more than once.
+    fn repeats(&self) -> bool;
 }
 
 /// A snapshot whose rows come from a producer, shared by so many readers.

@@ -10,10 +10,13 @@ use arrow_schema::DataType;
 
 use super::decode::Decoder;
 use super::{Incoming, Producer};
-use crate::block::{Block, Rows};
+use crate::block::{Block, Rows, emit_all};
 use crate::convert;
+use crate::copy::sift::decode_halves;
 use crate::error::{Error, Kind, Result, Side};
+use crate::loss::Losses;
 use crate::plan::{Range, Sizes, TablePlan, Transfer};
+use crate::quarantine::Unfit;
 use crate::source::{Reader, Reading};
 
 /// Readers that share the producer's streams.
@@ -62,6 +65,12 @@ struct Taken {
 }
 
 impl Stream {
+    /// From its first row on, whatever was taken from it.
+    fn begin(&self) {
+        *lock(&self.state) = State::Unopened;
+        self.rows.store(0, Ordering::Relaxed);
+    }
+
     /// Takes the next few rows.
     fn take(&self, shared: &Shared, table: &TablePlan, sizes: &Sizes) -> Result<Option<Taken>> {
         let mut state = lock(&self.state);
@@ -179,24 +188,57 @@ impl Reader for StreamReader {
             return Err(placed(Error::new(Kind::Internal, message).in_range(&range.label())));
         }
         let stream = self.stream(table);
+        if self.repeats() {
+            stream.begin();
+        }
         while let Some(taken) = stream.take(&self.0, table, &reading.sizes).map_err(placed)? {
             reading.cancel.check()?;
             let wire_bytes = taken.batch.columns().iter().map(|a| size(a.as_ref()) as u64).sum();
-            let batch = taken
-                .decoder
-                .decode(table, &taken.batch, reading.losses)
-                .and_then(|batch| convert::apply(table, batch, reading.losses))
-                // Which part a row came into is chance; its place in the stream is not.
-                .map_err(|error| placed(error.after_rows(taken.before)))?;
-            emit(Block { rows: Rows::Arrow(batch), wire_bytes, permit: None })?;
+            let decoded = if reading.sifted {
+                sift(table, &taken, reading.losses)
+            } else {
+                decode(table, &taken, 0..taken.batch.num_rows(), reading.losses)
+                    .map(|batch| vec![Rows::Arrow(batch)])
+            };
+            // Which part a row came into is chance; its place in the stream is not.
+            let rows = decoded.map_err(|error| placed(error.after_rows(taken.before)))?;
+            emit_all(rows, wire_bytes, None, emit)?;
         }
         Ok(())
+    }
+
+    /// Parts of one stream are read once, for nobody knows which rows another part has taken.
+    fn repeats(&self) -> bool {
+        self.0.parts == 1 && self.0.producer.repeats()
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
         let counted = self.0.producer.count(table).map_err(|error| error.at(Side::Source))?;
         Ok(counted.unwrap_or_else(|| self.stream(table).rows.load(Ordering::Relaxed)))
     }
+}
+
+fn decode(
+    table: &TablePlan,
+    taken: &Taken,
+    rows: std::ops::Range<usize>,
+    losses: &Losses,
+) -> Result<RecordBatch> {
+    let batch = taken.batch.slice(rows.start, rows.len());
+    let decoded = taken.decoder.decode(table, &batch, losses)?;
+    convert::apply(table, decoded, losses)
+}
+
+fn sift(table: &TablePlan, taken: &Taken, losses: &Losses) -> Result<Vec<Rows>> {
+    let mut out = Vec::new();
+    decode_halves(
+        0..taken.batch.num_rows(),
+        losses,
+        &mut |rows, losses| decode(table, taken, rows, losses),
+        &mut |row, error| Unfit::of_batch(table, &taken.batch, row, error),
+        &mut out,
+    )?;
+    Ok(out)
 }
 
 /// A batch of the plan's schema, with its rows counted even without columns.

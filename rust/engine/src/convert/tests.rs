@@ -42,6 +42,7 @@ fn table(flight: Flight, check: Check, policies: &[(&str, Policy)]) -> TablePlan
         cut_by_place: false,
         estimated_rows: 0,
         query: None,
+        texts: vec![],
         opening: None,
         estimated_bytes: 0,
     }

@@ -58,6 +58,12 @@ impl Counters {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
     }
 
+    /// Takes back what was read for nothing.
+    pub fn unread(&self, rows: u64, bytes: u64) {
+        self.rows.fetch_sub(rows, Ordering::Relaxed);
+        self.bytes.fetch_sub(bytes, Ordering::Relaxed);
+    }
+
     pub fn range_done(&self) {
         self.ranges_done.fetch_add(1, Ordering::Relaxed);
     }

@@ -11,17 +11,20 @@ use crate::plan::Range;
 const TURN: Duration = Duration::from_millis(50);
 
 /// A range on its way.
+#[derive(Clone)]
 pub struct Unit {
     pub table: usize,
     pub range: Range,
     /// Times that it has been tried in vain.
     pub attempts: u32,
+    /// True when its rows are looked at one by one, for one of them has failed it.
+    pub sifted: bool,
     not_before: Option<Instant>,
 }
 
 impl Unit {
     pub fn new(table: usize, range: Range) -> Self {
-        Self { table, range, attempts: 0, not_before: None }
+        Self { table, range, attempts: 0, sifted: false, not_before: None }
     }
 }
 
@@ -75,6 +78,14 @@ impl Queue {
         unit.not_before = Some(Instant::now() + after);
         let mut state = self.lock();
         state.waiting.push_back(unit);
+        state.out -= 1;
+        self.changed.notify_all();
+    }
+
+    /// A unit that was taken is to be sifted.
+    pub fn sift(&self, unit: Unit) {
+        let mut state = self.lock();
+        state.waiting.push_back(Unit { sifted: true, ..unit });
         state.out -= 1;
         self.changed.notify_all();
     }

@@ -4,10 +4,13 @@
 //! between them; while the writer commits a range the reader is already in the next. Only the writer judges
 //! what came of a range. What the world has broken goes back into the queue and is tried again, with new
 //! sessions where they were lost; a commit that wasn't answered is looked up in the ledger first. What the rows
-//! are to blame for ends their table, and the others go on unless the run is to stop.
+//! are to blame for ends their table, and the others go on unless the run is to stop; or, where rows may be put
+//! aside, the range is sifted for them.
 
+use std::borrow::Cow;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
@@ -19,11 +22,13 @@ use super::healed::{Healed, Healing};
 use super::patience::{pause, persist};
 use super::progress::Progress;
 use super::queue::{Queue, Unit};
+use super::sift::Sieve;
 use crate::block::Block;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::loss::Losses;
-use crate::plan::{Range, Retry, Sizes, TablePlan, Work};
+use crate::plan::{Retry, Sizes, TablePlan, Work};
+use crate::quarantine::{Quarantine, of_row};
 use crate::source::{Reader, Reading};
 use crate::target::{Writer, Written};
 
@@ -42,6 +47,8 @@ pub struct Run<'a> {
     pub commit: Commit,
     pub retry: Retry,
     pub on_error: OnError,
+    /// Where rows go that don't fit; absent when they end their table.
+    pub quarantine: Option<&'a Quarantine>,
 }
 
 /// When ranges are committed.
@@ -89,6 +96,8 @@ pub struct Outcome {
     /// Rows counted on each side after the copy; absent if it didn't come to that.
     pub source_rows: Option<u64>,
     pub target_rows: Option<u64>,
+    /// Rows that were put aside, in this run and before.
+    pub unfit: u64,
     pub error: Option<Error>,
 }
 
@@ -105,6 +114,15 @@ pub struct Copied {
 struct Delivery {
     unit: Unit,
     blocks: Blocks,
+    taken: Arc<Taken>,
+}
+
+/// What has come of a range so far, which counts once it has landed.
+#[derive(Default)]
+struct Taken {
+    losses: Losses,
+    rows: AtomicU64,
+    bytes: AtomicU64,
 }
 
 /// The blocks of one range, and proof that they were all: a reader that dies in silence must not look
@@ -144,6 +162,7 @@ struct Tally {
     landed: usize,
     rows: u64,
     bytes: u64,
+    unfit: u64,
     started: Option<Instant>,
     seconds: f64,
     counts: Option<(u64, u64)>,
@@ -158,6 +177,8 @@ struct Floor<'a> {
     budget: Budget,
     gate: Option<Gate>,
     healing: Healing,
+    /// False when a range can be read once only.
+    repeats: bool,
     lost: Mutex<Option<Error>>,
 }
 
@@ -167,8 +188,12 @@ pub fn copy(
     readers: &mut [Box<dyn Reader>],
     writers: &mut [Box<dyn Writer>],
 ) -> Copied {
-    let tally =
-        |work: &Work| Tally { rows: work.rows_done, bytes: work.bytes_done, ..Tally::default() };
+    let tally = |work: &Work| Tally {
+        rows: work.rows_done,
+        bytes: work.bytes_done,
+        unfit: work.unfit_done,
+        ..Tally::default()
+    };
     let tallies = run.work.iter().map(|work| Mutex::new(tally(work))).collect();
     let mut floor = Floor {
         run,
@@ -177,6 +202,7 @@ pub fn copy(
         budget: Budget::new(run.sizes.budget_bytes),
         gate: None,
         healing: Healing::default(),
+        repeats: readers.iter().all(|reader| reader.repeats()),
         lost: Mutex::default(),
     };
     if let Some(units) = floor.cut(readers) {
@@ -238,12 +264,13 @@ impl Floor<'_> {
     fn read_units(&self, reader: &mut dyn Reader, deliver: &SyncSender<Delivery>) {
         while let Some(unit) = self.queue.take(self.run.cancel) {
             self.tally(unit.table).started.get_or_insert_with(Instant::now);
-            let (index, range) = (unit.table, unit.range.clone());
             let (send, blocks) = sync_channel(BLOCKS_BETWEEN);
-            if deliver.send(Delivery { unit, blocks: Blocks { blocks, ended: false } }).is_err() {
+            let (taken, blocks) = (Arc::new(Taken::default()), Blocks { blocks, ended: false });
+            let delivery = Delivery { unit: unit.clone(), blocks, taken: Arc::clone(&taken) };
+            if deliver.send(delivery).is_err() {
                 return;
             }
-            let read = self.read(reader, index, &range, &send);
+            let read = self.read(reader, &unit, &taken, &send);
             // A writer that is gone has told why. One that waits for the others could not begin a second range.
             if send.send(read.clone().err().map(Err)).is_err() || self.gate.is_some() {
                 return;
@@ -251,7 +278,10 @@ impl Floor<'_> {
             if reader.lost()
                 && let Err(error) = self.renew(reader)
             {
-                lock(&self.lost).get_or_insert(read.err().unwrap_or(error));
+                // What breaks after the stop has a cause that is told elsewhere.
+                if !self.run.cancel.is_cancelled() {
+                    lock(&self.lost).get_or_insert(read.err().unwrap_or(error));
+                }
                 return;
             }
         }
@@ -260,24 +290,30 @@ impl Floor<'_> {
     fn read(
         &self,
         reader: &mut dyn Reader,
-        index: usize,
-        range: &Range,
+        unit: &Unit,
+        taken: &Taken,
         send: &SyncSender<Option<Result<Block>>>,
     ) -> Result<()> {
         let run = self.run;
-        let (table, counters) = (&run.tables[index], run.progress.table(index));
+        let counters = run.progress.table(unit.table);
+        let plan = &run.tables[unit.table];
+        let table = if unit.sifted { Cow::Owned(plan.read_sifted()) } else { Cow::Borrowed(plan) };
         let reading = Reading {
             sizes: run.sizes,
             budget: &self.budget,
             cancel: run.cancel,
-            losses: run.losses,
+            losses: &taken.losses,
+            sifted: unit.sifted,
         };
-        let read = reader.read(table, range, &reading, &mut |block| {
+        let read = reader.read(&table, &unit.range, &reading, &mut |block| {
             run.cancel.check()?;
             counters.read(block.count(), block.wire_bytes);
+            taken.rows.fetch_add(block.count(), Ordering::Relaxed);
+            taken.bytes.fetch_add(block.wire_bytes, Ordering::Relaxed);
             send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
         });
-        read.map_err(|error| error.at(Side::Source).in_table(&table.name).in_range(&range.label()))
+        let place = &unit.range.label();
+        read.map_err(|error| error.at(Side::Source).in_table(&plan.name).in_range(place))
     }
 
     /// A session for a reader that has lost its own; an error where there can't be one.
@@ -291,19 +327,16 @@ impl Floor<'_> {
     }
 
     fn write_units(&self, writer: &mut dyn Writer, deliveries: &Receiver<Delivery>) {
-        for Delivery { unit, mut blocks } in deliveries {
-            let table = &self.run.tables[unit.table];
-            let mut accepted =
-                || self.gate.as_ref().map_or(Ok(()), |gate| gate.pass(self.run.cancel));
-            let written = writer.write(table, &unit.range, &mut blocks, &mut accepted);
+        for Delivery { unit, mut blocks, taken } in deliveries {
+            let written = self.write(writer, &unit, &mut blocks);
             // The reader is not to notice: its session is inside the snapshot.
             blocks.drain();
             match written {
-                Ok(written) => self.land(&unit, written),
+                Ok(written) => self.land(&unit, written, &taken),
                 Err(error) => {
-                    let error =
-                        error.at(Side::Target).in_table(&table.name).in_range(&unit.range.label());
-                    if !self.mend(writer, unit, error) {
+                    let name = &self.run.tables[unit.table].name;
+                    let error = error.at(Side::Target).in_table(name).in_range(&unit.range.label());
+                    if !self.mend(writer, unit, &taken, error) {
                         return;
                     }
                 }
@@ -311,8 +344,24 @@ impl Floor<'_> {
         }
     }
 
+    fn write(&self, writer: &mut dyn Writer, unit: &Unit, blocks: &mut Blocks) -> Result<Written> {
+        let table = &self.run.tables[unit.table];
+        match self.run.quarantine {
+            Some(quarantine) if unit.sifted => {
+                let room = quarantine.most.saturating_sub(self.tally(unit.table).unfit);
+                let sieve = Sieve { quarantine, room };
+                writer.sift(&table.written_sifted(), &unit.range, blocks, &sieve)
+            }
+            _ => {
+                let mut accepted =
+                    || self.gate.as_ref().map_or(Ok(()), |gate| gate.pass(self.run.cancel));
+                writer.write(table, &unit.range, blocks, &mut accepted)
+            }
+        }
+    }
+
     /// What becomes of a unit that has failed; false when its writer is of no more use.
-    fn mend(&self, writer: &mut dyn Writer, unit: Unit, error: Error) -> bool {
+    fn mend(&self, writer: &mut dyn Writer, unit: Unit, taken: &Taken, error: Error) -> bool {
         let (run, index) = (self.run, unit.table);
         let seen = |error: &Error| self.healing.add(error);
         if writer.lost()
@@ -327,7 +376,16 @@ impl Floor<'_> {
             // A session that breaks at its commit doesn't tell what came of it.
             Commit::Each { ledger } => ledger || error.kind() == Kind::Busy,
         };
-        if !error.kind().retryable() || !known || unit.attempts >= run.retry.attempts {
+        if run.quarantine.is_some() && self.repeats && !unit.sifted && of_row(&error) {
+            self.untake(index, taken);
+            self.queue.sift(unit);
+            return true;
+        }
+        if !error.kind().retryable()
+            || !known
+            || !self.repeats
+            || unit.attempts >= run.retry.attempts
+        {
             let tried = unit.attempts;
             self.fail(index, if tried == 0 { error } else { tried_before(error, tried) });
             self.queue.settle();
@@ -341,8 +399,9 @@ impl Floor<'_> {
             }
             writer.landed(table, &unit.range)
         }) {
-            Ok(Some(written)) => self.land(&unit, written),
+            Ok(Some(written)) => self.land(&unit, written, taken),
             Ok(None) => {
+                self.untake(index, taken);
                 let after = pause(unit.attempts);
                 self.queue.give_back(unit, after);
             }
@@ -354,12 +413,21 @@ impl Floor<'_> {
         true
     }
 
-    fn land(&self, unit: &Unit, written: Written) {
+    /// What was read of a range means nothing: it is read again.
+    fn untake(&self, index: usize, taken: &Taken) {
+        let (rows, bytes) =
+            (taken.rows.load(Ordering::Relaxed), taken.bytes.load(Ordering::Relaxed));
+        self.run.progress.table(index).unread(rows, bytes);
+    }
+
+    fn land(&self, unit: &Unit, written: Written, taken: &Taken) {
+        self.run.losses.merge(&taken.losses);
         let mut tally = self.tally(unit.table);
         tally.ranges_left -= 1;
         tally.landed += 1;
         tally.rows += written.rows;
         tally.bytes += written.bytes;
+        tally.unfit += written.unfit;
         tally.seconds = tally.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
         self.run.progress.table(unit.table).range_done();
         drop(tally);
@@ -433,7 +501,8 @@ impl Floor<'_> {
     fn count_table(&self, index: usize, reader: &mut dyn Reader, writer: &mut dyn Writer) -> bool {
         let table = &self.run.tables[index];
         let source = if self.run.work[index].mixed {
-            Ok(self.tally(index).rows)
+            let tally = self.tally(index);
+            Ok(tally.rows + tally.unfit)
         } else {
             reader.count(table).map_err(|error| error.at(Side::Source))
         };
@@ -465,7 +534,8 @@ fn outcome(table: &TablePlan, tally: Tally, work: &Work) -> Outcome {
         (Some(_), _) => State::Failed,
         (None, None) => State::Unfinished,
         (None, Some((source, target))) => {
-            let equal = source + before == target && source == tally.rows;
+            let equal =
+                source + before == target + tally.unfit && source == tally.rows + tally.unfit;
             if equal { State::Done } else { State::Different }
         }
     };
@@ -477,6 +547,7 @@ fn outcome(table: &TablePlan, tally: Tally, work: &Work) -> Outcome {
         seconds: tally.seconds,
         source_rows: tally.counts.map(|(source, _)| source),
         target_rows: tally.counts.map(|(_, target)| target - before.min(target)),
+        unfit: tally.unfit,
         error: tally.error,
     }
 }

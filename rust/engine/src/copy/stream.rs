@@ -110,7 +110,8 @@ fn read(
     watch: &Watch,
     send: &mut dyn FnMut(Block) -> Result<()>,
 ) -> Result<()> {
-    let reading = Reading { sizes, budget, cancel: &watch.cancel, losses: &watch.losses };
+    let (cancel, losses) = (&watch.cancel, &*watch.losses);
+    let reading = Reading { sizes, budget, cancel, losses, sifted: false };
     reader.read(table, range, &reading, &mut |block| {
         watch.cancel.check()?;
         watch.progress.table(0).read(block.count(), block.wire_bytes);
@@ -127,7 +128,7 @@ impl TableStream {
                 Ok(Some(Ok(Block { rows: Rows::Arrow(batch), .. }))) => {
                     return Some(Some(Ok(batch)));
                 }
-                Ok(Some(Ok(Block { rows: Rows::Raw { .. }, .. }))) => {
+                Ok(Some(Ok(Block { rows: Rows::Raw { .. } | Rows::Unfit(_), .. }))) => {
                     break Error::new(Kind::Internal, "raw bytes in a stream of Arrow batches");
                 }
                 Ok(Some(Err(error))) => break error,

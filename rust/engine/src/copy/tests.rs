@@ -55,6 +55,7 @@ fn run(
         commit: Commit::Each { ledger: false },
         retry: Retry { attempts: 2, seconds: 1 },
         on_error: OnError::Stop,
+        quarantine: None,
         work: &vec![Work::default(); tables.len()],
     };
     copy(&run, readers, writers).outcomes

@@ -8,13 +8,15 @@ use arrow_array::RecordBatch;
 use arrow_array::RecordBatchOptions;
 use arrow_schema::SchemaRef;
 
-use crate::block::{Block, Rows};
+use crate::block::{Block, Rows, emit_all};
 use crate::cancel::Cancel;
 use crate::convert;
 use crate::copy::budget::{LARGE, Permit};
+use crate::copy::sift::decode_halves;
 use crate::error::{Error, Kind, Result, Side};
-use crate::loss::Guard;
+use crate::loss::{Guard, Losses};
 use crate::plan::{Range, Sizes, TablePlan, Transfer};
+use crate::quarantine::{Unfit, of_row};
 use crate::source::{Reader, Reading};
 use crate::wire::{Span, WireRows};
 
@@ -41,7 +43,7 @@ impl RowReader {
         Self { connection, cancel: cancel.clone(), spoiled: false }
     }
 
-    /// Runs work that leaves the session clean only when it succeeds.
+    /// Runs work that leaves the session clean only when it succeeds, or is stopped by a row.
     fn guarded<T>(&mut self, work: impl FnOnce(&mut Connection) -> Result<T>) -> Result<T> {
         if self.spoiled {
             return Err(Error::new(Kind::Lost, "this session failed before and is closed"));
@@ -49,7 +51,7 @@ impl RowReader {
         let engine = self.connection.flavour().engine();
         self.spoiled = true;
         let done = work(&mut self.connection);
-        self.spoiled = done.is_err();
+        self.spoiled = done.as_ref().is_err_and(|error| !of_row(error));
         done.map_err(|error| {
             let cause = if self.cancel.is_cancelled() { Error::cancelled() } else { error };
             cause.on(engine).at(Side::Source)
@@ -72,15 +74,18 @@ impl Reader for RowReader {
     ) -> Result<()> {
         self.guarded(|connection| {
             connection.packets().stream().expect_bulk()?;
-            match table.transfer {
+            let read = match table.transfer {
                 Transfer::Arrow => read_arrow(connection, table, range, reading, emit),
                 Transfer::Raw => read_raw(connection, table, range, reading, emit),
                 Transfer::RawBinary => Err(Error::new(
                     Kind::Internal,
                     "the plan wants a binary transfer, which mysql has not",
                 )),
-            }?;
-            connection.packets().stream().end_bulk()
+            };
+            if read.as_ref().err().is_none_or(of_row) {
+                connection.packets().stream().end_bulk()?;
+            }
+            read
         })
         .map_err(|error| error.in_table(&table.name).in_range(&range.label()))
     }
@@ -137,28 +142,35 @@ fn read_arrow(
     let statement = connection.prepare(&select(table, range))?;
     let columns = connection.execute(statement)?;
     let mut batch = Batch::new(table, reading, columns)?;
+    let read = batch.fill(connection, emit);
+    if let Err(error) = read {
+        // A row that can't be decoded leaves the session as it is.
+        if of_row(&error) {
+            pass_over(connection)?;
+            connection.close(statement)?;
+        }
+        return Err(error);
+    }
+    let outcome = connection.end_of_rows()?;
+    let last = batch.hand_over(None, emit);
+    if last.is_ok() {
+        check_warnings(connection, outcome)?;
+    }
+    connection.close(statement)?;
+    last
+}
+
+/// Reads the rows that are left, for nobody.
+fn pass_over(connection: &mut Connection) -> Result<()> {
+    let mut row = Vec::new();
     loop {
         let (length, first) = connection.packets().peek()?;
         if Connection::ends_rows(length, first) {
-            break;
+            return connection.end_of_rows().map(drop);
         }
-        if length > LARGE {
-            batch.hand_over(None, emit)?;
-            let permit = permit(length, reading)?;
-            batch.take(connection)?;
-            batch.hand_over(Some(permit), emit)?;
-            batch.forget_memory();
-            continue;
-        }
-        batch.take(connection)?;
-        if batch.is_full() {
-            batch.hand_over(None, emit)?;
-        }
+        row.clear();
+        connection.packets().append(&mut row)?;
     }
-    let outcome = connection.end_of_rows()?;
-    batch.hand_over(None, emit)?;
-    check_warnings(connection, outcome)?;
-    connection.close(statement)
 }
 
 /// Rows on their way from packets to a record batch.
@@ -201,6 +213,32 @@ impl<'a> Batch<'a> {
         })
     }
 
+    /// Hands over all rows but the last few.
+    fn fill(
+        &mut self,
+        connection: &mut Connection,
+        emit: &mut dyn FnMut(Block) -> Result<()>,
+    ) -> Result<()> {
+        loop {
+            let (length, first) = connection.packets().peek()?;
+            if Connection::ends_rows(length, first) {
+                return Ok(());
+            }
+            if length > LARGE {
+                self.hand_over(None, emit)?;
+                let permit = permit(length, self.reading)?;
+                self.take(connection)?;
+                self.hand_over(Some(permit), emit)?;
+                self.forget_memory();
+                continue;
+            }
+            self.take(connection)?;
+            if self.is_full() {
+                self.hand_over(None, emit)?;
+            }
+        }
+    }
+
     fn is_full(&self) -> bool {
         self.rows >= self.reading.sizes.batch_rows
             || self.bytes.len() >= self.reading.sizes.batch_bytes
@@ -223,33 +261,54 @@ impl<'a> Batch<'a> {
         if self.rows == 0 {
             return Ok(());
         }
-        let batch = self.decode().map_err(|error| error.after_rows(self.before))?;
+        let all = WireRows { bytes: &self.bytes, spans: &self.spans, width: self.columns.len() };
+        let taken = if self.reading.sifted {
+            self.sift(&all)
+        } else {
+            self.decode(&all, self.reading.losses).map(|batch| vec![Rows::Arrow(batch)])
+        };
+        let taken = taken.map_err(|error| error.after_rows(self.before))?;
         let wire_bytes = self.bytes.len() as u64;
         self.before += self.rows as u64;
         self.rows = 0;
         self.bytes.clear();
         self.spans.clear();
         self.reading.cancel.check()?;
-        emit(Block { rows: Rows::Arrow(batch), wire_bytes, permit })
+        emit_all(taken, wire_bytes, permit, emit)
     }
 
-    fn decode(&self) -> Result<RecordBatch> {
-        let rows = WireRows { bytes: &self.bytes, spans: &self.spans, width: self.columns.len() };
+    /// The rows of a sifted range; those that can't be decoded are told.
+    fn sift(&self, all: &WireRows<'_>) -> Result<Vec<Rows>> {
+        let mut out = Vec::new();
+        decode_halves(
+            0..self.rows,
+            self.reading.losses,
+            &mut |rows, losses| self.decode(&all.part(rows), losses),
+            &mut |row, error| {
+                let own = self.table.columns.len() - self.table.texts.len();
+                Unfit::new(self.table, &all.fields(row, own), error)
+            },
+            &mut out,
+        )?;
+        Ok(out)
+    }
+
+    fn decode(&self, rows: &WireRows<'_>, losses: &Losses) -> Result<RecordBatch> {
         let mut arrays = Vec::with_capacity(self.columns.len());
         for (index, (decoder, column)) in self.decoders.iter().zip(&self.table.columns).enumerate()
         {
-            let mut guard = Guard::new(&self.table.name, column, self.reading.losses);
-            let values = Values { rows: &rows, index };
+            let mut guard = Guard::new(&self.table.name, column, losses);
+            let values = Values { rows, index };
             arrays.push(
                 decoder
                     .decode(values, &mut guard)
                     .map_err(|error| error.in_column(&column.name))?,
             );
         }
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let options = RecordBatchOptions::new().with_row_count(Some(rows.len()));
         let batch = RecordBatch::try_new_with_options(self.schema.clone(), arrays, &options)
             .map_err(|error| Error::new(Kind::Internal, error.to_string().to_lowercase()))?;
-        convert::apply(self.table, batch, self.reading.losses)
+        convert::apply(self.table, batch, losses)
     }
 
     /// Gives the memory of a large row back.

@@ -5,6 +5,7 @@
 //! back. Where the server refuses LOCAL, the same lines become the tuples of multi-row INSERTs.
 
 use crate::block::{Block, Rows};
+use crate::copy::sift::{Sieve, Sifting, sift};
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{ColumnPlan, Range, TablePlan, Transfer};
 use crate::target::{Accepted, Writer, WriterOpening, Written};
@@ -14,8 +15,8 @@ use super::connect::{Connection, Role};
 use super::encode::{Out, PIECE, Write, encode};
 use super::error::{Words, is_local_infile_off};
 use super::ledger::mark;
-use super::quote;
 use super::read::count;
+use super::{literal, quote};
 
 /// Rows of one INSERT; more win nothing.
 const INSERT_ROWS: u64 = 1000;
@@ -73,30 +74,23 @@ impl Writer for RowWriter {
         blocks: &mut dyn Iterator<Item = Result<Block>>,
         accepted: Accepted<'_>,
     ) -> Result<Written> {
-        let engine = self.connection.flavour().engine();
-        let ours = |error: Error| error.on(engine).at(Side::Target);
-        let plan = Target::of(table).map_err(ours)?;
-        self.settle(table.transfer).map_err(ours)?;
-        let blocks = &mut Watched { blocks, upstream: None };
-        let written = self.write_blocks(&plan, blocks).and_then(|written| {
+        let mut blocks = Watched { blocks, upstream: None };
+        let written = self.transact(table, range, |writer| {
+            let written = writer.write_rows(&Target::of(table)?, &mut blocks)?;
             accepted()?;
-            if let Some(ledger) = &self.opening.ledger {
-                mark(&mut self.connection, ledger, table, range, written)?;
-            }
-            self.connection.run("COMMIT")?;
             Ok(written)
         });
-        let error = match written {
-            Ok(written) => return Ok(written),
-            Err(error) => error,
-        };
-        // The first error counts; when the rollback fails too, the session is gone and the server rolls back.
-        self.lost = self.connection.run("ROLLBACK").is_err();
-        if let Some(upstream) = blocks.upstream.take() {
-            return Err(upstream);
-        }
-        let cause = if self.opening.cancel.is_cancelled() { Error::cancelled() } else { error };
-        Err(ours(cause).in_table(&table.name).in_range(&range.label()))
+        written.map_err(|error| blocks.upstream.take().unwrap_or(error))
+    }
+
+    fn sift(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        blocks: &mut dyn Iterator<Item = Result<Block>>,
+        sieve: &Sieve<'_>,
+    ) -> Result<Written> {
+        self.transact(table, range, |writer| sift(writer, table, range, blocks, sieve))
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
@@ -119,6 +113,59 @@ impl Writer for RowWriter {
     fn renew(&mut self) -> Result<()> {
         *self = Self::open(self.opening.clone())?;
         Ok(())
+    }
+}
+
+impl Sifting for RowWriter {
+    fn run(&mut self, sql: &str) -> Result<()> {
+        let outcome = self.connection.run(sql)?;
+        // Tables that keep no transactions.
+        if outcome.warnings > 0 && sql.starts_with("ROLLBACK") {
+            return Err(Error::new(
+                Kind::Unsupported,
+                "rows can't be put aside, for the table can't take back a part of what was written",
+            )
+            .with_hint("give the table an engine with transactions, such as InnoDB"));
+        }
+        Ok(())
+    }
+
+    fn put(&mut self, table: &TablePlan, block: Block) -> Result<Written> {
+        let plan = Target::of(table)?;
+        let mut blocks = Watched { blocks: &mut std::iter::once(Ok(block)), upstream: None };
+        self.write_rows(&plan, &mut blocks)
+    }
+
+    fn literal(&self, text: &str) -> String {
+        literal(text)
+    }
+}
+
+impl RowWriter {
+    fn transact(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        fill: impl FnOnce(&mut Self) -> Result<Written>,
+    ) -> Result<Written> {
+        let engine = self.connection.flavour().engine();
+        let ours = |error: Error| error.on(engine).at(Side::Target);
+        self.settle(table.transfer).map_err(ours)?;
+        let written = self.open_transaction(table).and_then(|()| fill(self)).and_then(|written| {
+            if let Some(ledger) = &self.opening.ledger {
+                mark(&mut self.connection, ledger, table, range, written)?;
+            }
+            self.connection.run("COMMIT")?;
+            Ok(written)
+        });
+        let error = match written {
+            Ok(written) => return Ok(written),
+            Err(error) => error,
+        };
+        // The first error counts; when the rollback fails too, the session is gone and the server rolls back.
+        self.lost = self.connection.run("ROLLBACK").is_err();
+        let cause = if self.opening.cancel.is_cancelled() { Error::cancelled() } else { error };
+        Err(ours(cause).in_table(&table.name).in_range(&range.label()))
     }
 }
 
@@ -220,11 +267,15 @@ impl RowWriter {
         Ok(())
     }
 
-    fn write_blocks(&mut self, plan: &Target<'_>, blocks: &mut Watched<'_>) -> Result<Written> {
+    fn open_transaction(&mut self, table: &TablePlan) -> Result<()> {
         self.connection.run("START TRANSACTION")?;
-        if let Some(sql) = &plan.table.opening {
+        if let Some(sql) = &table.opening {
             self.connection.run(sql)?;
         }
+        Ok(())
+    }
+
+    fn write_rows(&mut self, plan: &Target<'_>, blocks: &mut Watched<'_>) -> Result<Written> {
         let Some(first) = next_with_rows(blocks)? else {
             return Ok(Written::default());
         };
@@ -327,7 +378,7 @@ impl RowWriter {
             next = blocks.next()?;
         }
         insert.flush(&mut |statement, rows, before| self.run_insert(statement, rows, before))?;
-        Ok(Written { rows, bytes: insert.bytes })
+        Ok(Written { rows, bytes: insert.bytes, unfit: 0 })
     }
 
     fn run_insert(&mut self, statement: &[u8], rows: u64, before: u64) -> Result<()> {
@@ -410,7 +461,7 @@ fn lines(
             sent.and(encoded)
         }
         (Rows::Raw { bytes, .. }, Transfer::Raw) => bytes.chunks(PIECE).try_for_each(send),
-        (Rows::Arrow(_) | Rows::Raw { .. }, _) => {
+        (Rows::Arrow(_) | Rows::Raw { .. } | Rows::Unfit(_), _) => {
             Err(Error::new(Kind::Internal, "a block came in another form than its plan says"))
         }
     }

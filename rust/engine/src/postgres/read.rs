@@ -15,13 +15,15 @@ use super::copy::{TRAILER, header_length, parse_row};
 use super::decode::{Decoder, decoder};
 use super::messages::COPY_DATA;
 use super::{literal, ranges};
-use crate::block::{Block, Rows};
+use crate::block::{Block, Rows, emit_all};
 use crate::cancel::Cancel;
 use crate::convert;
 use crate::copy::budget::LARGE;
+use crate::copy::sift::decode_halves;
 use crate::error::{Error, Kind, Result, Side};
 use crate::loss::{Guard, Losses};
 use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
+use crate::quarantine::{Unfit, of_row};
 use crate::session::Session;
 use crate::source::{Reader, Reading, Snapshot};
 use crate::wire::{Span, WireRows};
@@ -111,8 +113,11 @@ impl Reader for RangeReader {
         emit: &mut dyn FnMut(Block) -> Result<()>,
     ) -> Result<()> {
         self.copy(table, range, reading, emit).map_err(|error| {
-            // Whatever is left of the COPY is not worth reading to its end.
-            self.session.give_up();
+            // What is left of the COPY is not worth reading to its end, unless no other session can have the snapshot.
+            let only = self.join.is_none() && of_row(&error) && self.session.check().is_ok();
+            if !only || self.session.settle().is_err() {
+                self.session.give_up();
+            }
             placed(error, table).in_range(&range.label())
         })
     }
@@ -196,8 +201,8 @@ trait Collect {
     fn is_empty(&self) -> bool;
     /// True when the block should be closed, so many bytes being held.
     fn is_full(&self, held: usize) -> bool;
-    /// Makes a block's rows of what was added and starts over.
-    fn take(&mut self, held: &[u8]) -> Result<Rows>;
+    /// Makes blocks' rows of what was added and starts over.
+    fn take(&mut self, held: &[u8]) -> Result<Vec<Rows>>;
 }
 
 /// Reads rows up to the end of the COPY and the server's readiness for the next request.
@@ -261,15 +266,12 @@ fn hand_over(
     reading.cancel.check()?;
     let held = session.incoming.hold();
     let wire_bytes = held.len() as u64;
-    let block = if collect.is_empty() { None } else { Some(collect.take(held)?) };
+    let blocks = if collect.is_empty() { vec![] } else { collect.take(held)? };
     session.incoming.release();
     if permit.is_some() {
         session.incoming.shrink(2 * reading.sizes.batch_bytes);
     }
-    match block {
-        Some(rows) => emit(Block { rows, wire_bytes, permit }),
-        None => Ok(()),
-    }
+    emit_all(blocks, wire_bytes, permit, emit)
 }
 
 /// `COPY 123` must tell as many rows as have come.
@@ -290,6 +292,7 @@ struct Batch<'a> {
     decoders: Vec<Decoder>,
     losses: &'a Losses,
     sizes: Sizes,
+    sifted: bool,
     spans: Vec<Span>,
     rows: usize,
     /// Rows of the range that were handed over before.
@@ -304,24 +307,40 @@ impl<'a> Batch<'a> {
             decoders: table.columns.iter().map(decoder).collect::<Result<_>>()?,
             losses: reading.losses,
             sizes: reading.sizes,
+            sifted: reading.sifted,
             spans: Vec::new(),
             rows: 0,
             before: 0,
         })
     }
 
-    fn decode(&self, held: &[u8]) -> Result<RecordBatch> {
-        let rows = WireRows { bytes: held, spans: &self.spans, width: self.decoders.len() };
+    /// The rows of a sifted range; those that can't be decoded are told.
+    fn sift(&self, all: &WireRows<'_>) -> Result<Vec<Rows>> {
+        let mut out = Vec::new();
+        decode_halves(
+            0..self.rows,
+            self.losses,
+            &mut |rows, losses| self.decode(&all.part(rows.clone()), rows.len(), losses),
+            &mut |row, error| {
+                let own = self.table.columns.len() - self.table.texts.len();
+                Unfit::new(self.table, &all.fields(row, own), error)
+            },
+            &mut out,
+        )?;
+        Ok(out)
+    }
+
+    fn decode(&self, rows: &WireRows<'_>, count: usize, losses: &Losses) -> Result<RecordBatch> {
         let columns = self.table.columns.iter().zip(&self.decoders).enumerate();
         let arrays = columns
             .map(|(index, (column, decode))| {
-                decode(&rows, index, &mut Guard::new(&self.table.name, column, self.losses))
+                decode(rows, index, &mut Guard::new(&self.table.name, column, losses))
             })
             .collect::<Result<Vec<_>>>()?;
-        let options = RecordBatchOptions::new().with_row_count(Some(self.rows));
+        let options = RecordBatchOptions::new().with_row_count(Some(count));
         let batch = RecordBatch::try_new_with_options(Arc::clone(&self.schema), arrays, &options)
             .map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-        convert::apply(self.table, batch, self.losses)
+        convert::apply(self.table, batch, losses)
     }
 }
 
@@ -342,12 +361,18 @@ impl Collect for Batch<'_> {
         self.rows >= self.sizes.batch_rows || held >= self.sizes.batch_bytes
     }
 
-    fn take(&mut self, held: &[u8]) -> Result<Rows> {
-        let batch = self.decode(held).map_err(|error| error.after_rows(self.before))?;
+    fn take(&mut self, held: &[u8]) -> Result<Vec<Rows>> {
+        let all = WireRows { bytes: held, spans: &self.spans, width: self.decoders.len() };
+        let taken = if self.sifted {
+            self.sift(&all)
+        } else {
+            self.decode(&all, self.rows, self.losses).map(|batch| vec![Rows::Arrow(batch)])
+        };
+        let taken = taken.map_err(|error| error.after_rows(self.before))?;
         self.before += self.rows as u64;
         self.rows = 0;
         self.spans.clear();
-        Ok(Rows::Arrow(batch))
+        Ok(taken)
     }
 }
 
@@ -373,8 +398,8 @@ impl Collect for Bytes {
         self.bytes.len() >= RAW_BLOCK
     }
 
-    fn take(&mut self, _: &[u8]) -> Result<Rows> {
+    fn take(&mut self, _: &[u8]) -> Result<Vec<Rows>> {
         let count = std::mem::take(&mut self.count);
-        Ok(Rows::Raw { bytes: std::mem::take(&mut self.bytes), count })
+        Ok(vec![Rows::Raw { bytes: std::mem::take(&mut self.bytes), count }])
     }
 }

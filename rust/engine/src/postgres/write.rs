@@ -11,8 +11,9 @@ use super::connect::{Connection, connect};
 use super::copy::{HEADER, TRAILER};
 use super::encode::{Encoder, Field, encoder};
 use super::ledger::mark;
-use super::quote;
+use super::{literal, quote};
 use crate::block::{Block, Rows};
+use crate::copy::sift::{Sieve, Sifting, sift};
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Engine, Range, TablePlan, Transfer};
 use crate::session::Session;
@@ -48,9 +49,21 @@ impl Writer for RangeWriter {
         blocks: &mut dyn Iterator<Item = Result<Block>>,
         accepted: Accepted<'_>,
     ) -> Result<Written> {
-        // An error that comes with the blocks has its place already.
-        self.transact(table, range, blocks, accepted)
-            .map_err(|error| placed(error, table).in_range(&range.label()))
+        self.transact(table, range, |writer| {
+            let written = writer.copy(table, blocks)?;
+            accepted()?;
+            Ok(written)
+        })
+    }
+
+    fn sift(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        blocks: &mut dyn Iterator<Item = Result<Block>>,
+        sieve: &Sieve<'_>,
+    ) -> Result<Written> {
+        self.transact(table, range, |writer| sift(writer, table, range, blocks, sieve))
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
@@ -79,19 +92,42 @@ fn placed(error: Error, table: &TablePlan) -> Error {
     error.on(Engine::Postgresql).at(Side::Target).in_table(&table.name)
 }
 
+impl Sifting for RangeWriter {
+    fn run(&mut self, sql: &str) -> Result<()> {
+        self.session.query(sql).map(drop)
+    }
+
+    fn put(&mut self, table: &TablePlan, block: Block) -> Result<Written> {
+        self.copy(table, &mut std::iter::once(Ok(block)))
+    }
+
+    fn literal(&self, text: &str) -> String {
+        literal(text)
+    }
+}
+
 impl RangeWriter {
     fn transact(
         &mut self,
         table: &TablePlan,
         range: &Range,
-        blocks: &mut dyn Iterator<Item = Result<Block>>,
-        accepted: Accepted<'_>,
+        fill: impl FnOnce(&mut Self) -> Result<Written>,
+    ) -> Result<Written> {
+        // An error that comes with the blocks has its place already.
+        self.fill(table, range, fill).map_err(|error| placed(error, table).in_range(&range.label()))
+    }
+
+    /// Fills a transaction, enters its range in the ledger, and commits it.
+    fn fill(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        fill: impl FnOnce(&mut Self) -> Result<Written>,
     ) -> Result<Written> {
         self.session.query("BEGIN")?;
         let opened = table.opening.as_ref().map_or(Ok(()), |sql| self.session.query(sql).map(drop));
-        let copied = opened.and_then(|()| self.copy(table, blocks));
-        let entered = copied.and_then(|written| {
-            accepted()?;
+        let filled = opened.and_then(|()| fill(self));
+        let entered = filled.and_then(|written| {
             if let Some(ledger) = &self.opening.ledger {
                 mark(&mut self.session, ledger, table, range, written)?;
             }
@@ -132,7 +168,7 @@ impl RangeWriter {
             Ok(rows) => {
                 let bytes = out.sent;
                 self.finish(rows)?;
-                Ok(Written { rows, bytes })
+                Ok(Written { rows, bytes, unfit: 0 })
             }
             Err(error) => {
                 if self.session.check().is_ok() {
@@ -220,7 +256,7 @@ fn send_blocks(
                 out.flush()?;
                 out.send(bytes)?;
             }
-            (Rows::Arrow(_) | Rows::Raw { .. }, _) => {
+            (Rows::Arrow(_) | Rows::Raw { .. } | Rows::Unfit(_), _) => {
                 let message = "a block's form is not the one its table travels in";
                 return Err(Error::new(Kind::Internal, message));
             }

@@ -57,6 +57,12 @@ pub(super) struct Columns<'a> {
     schema: Arc<Schema>,
     rows: usize,
     earlier: usize,
+    /// Columns of the table; those after are their texts.
+    own: usize,
+    /// Columns that have the value of a row that was refused meanwhile.
+    pushed: usize,
+    /// Rows since the last batch that were refused, with why; what stands for them means nothing.
+    refused: Vec<(usize, Error)>,
 }
 
 impl<'a> Columns<'a> {
@@ -70,6 +76,9 @@ impl<'a> Columns<'a> {
             schema: table.schema(),
             rows: 0,
             earlier: 0,
+            own: table.columns.len() - table.texts.len().min(table.columns.len()),
+            pushed: 0,
+            refused: Vec::new(),
         })
     }
 
@@ -98,10 +107,27 @@ impl<'a> Columns<'a> {
                 large()?;
             }
             bytes += size;
+            self.pushed = index;
             column.push(value, row, guard)?;
         }
         self.rows += 1;
         Ok(bytes)
+    }
+
+    /// Ends a row that was refused, but for its texts, which are taken.
+    pub fn complete(&mut self, statement: &Statement<'_>, error: Error) -> Result<()> {
+        let row = self.earlier + self.rows;
+        for (index, (column, guard)) in self.builders.iter_mut().enumerate().skip(self.pushed) {
+            let value = if index < self.own { Value::Null } else { statement.value(index)? };
+            column.push(value, row, guard)?;
+        }
+        self.refused.push((self.rows, error));
+        self.rows += 1;
+        Ok(())
+    }
+
+    pub fn take_refused(&mut self) -> Vec<(usize, Error)> {
+        std::mem::take(&mut self.refused)
     }
 
     pub fn finish(&mut self) -> Result<RecordBatch> {

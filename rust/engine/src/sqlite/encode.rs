@@ -9,7 +9,7 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
 use serde::Deserialize;
 
-use super::connect::append_hex;
+use super::connect::{append_hex, real_text};
 use super::read::tag;
 use super::statement::Statement;
 use crate::calendar;
@@ -372,6 +372,38 @@ pub(super) fn insert_raw(
         statement.insert().map_err(|error| error.in_row(row + 1))?;
     }
     if bytes.is_empty() { Ok(()) } else { Err(damaged()) }
+}
+
+/// Where each row of a raw block ends.
+pub(super) fn ends_raw(bytes: &[u8], width: usize) -> Result<Vec<usize>> {
+    let (mut ends, mut rest) = (Vec::new(), bytes);
+    while !rest.is_empty() {
+        for _ in 0..width {
+            rest = take_raw(rest).ok_or_else(damaged)?.2;
+        }
+        ends.push(bytes.len() - rest.len());
+    }
+    Ok(ends)
+}
+
+/// The values of a raw row as texts.
+pub(super) fn texts_raw(mut row: &[u8]) -> Vec<Option<Vec<u8>>> {
+    let mut texts = Vec::new();
+    while let Some((tag, value, rest)) = take_raw(row) {
+        row = rest;
+        texts.push(match (tag, <[u8; 8]>::try_from(value)) {
+            (tag::NULL, _) => None,
+            (tag::INTEGER, Ok(value)) => Some(i64::from_le_bytes(value).to_string().into_bytes()),
+            (tag::REAL, Ok(value)) => Some(real_text(f64::from_le_bytes(value)).into_bytes()),
+            (tag::BLOB, _) => {
+                let mut hex = Vec::with_capacity(2 * value.len());
+                append_hex(&mut hex, value);
+                Some(hex)
+            }
+            _text => Some(value.to_vec()),
+        });
+    }
+    texts
 }
 
 fn take_raw(bytes: &[u8]) -> Option<(u8, &[u8], &[u8])> {

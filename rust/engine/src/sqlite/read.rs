@@ -7,18 +7,21 @@
 
 use std::time::UNIX_EPOCH;
 
+use arrow_array::RecordBatch;
 use rusqlite::Connection;
 
 use super::connect::{Access, count, open};
 use super::decode::Columns;
 use super::statement::{Statement, Value};
 use super::{error, ranges};
-use crate::block::{Block, Rows};
+use crate::block::{Block, Rows, emit_all};
 use crate::cancel::Cancel;
 use crate::convert;
 use crate::copy::budget::{LARGE, Permit};
+use crate::copy::sift::decode_halves;
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
+use crate::quarantine::{Unfit, of_row};
 use crate::source::{Reader, Reading, Snapshot};
 
 /// Bytes after which a raw block is closed.
@@ -174,10 +177,17 @@ impl Run<'_> {
         let mut bytes = 0;
         while statement.step()? {
             let mut permit = None;
-            bytes += columns.push(&statement, &mut || {
+            let pushed = columns.push(&statement, &mut || {
                 permit = Some(self.permit(large(&statement)?)?);
                 Ok(())
-            })?;
+            });
+            match pushed {
+                Ok(size) => bytes += size,
+                Err(error) if self.reading.sifted && of_row(&error) => {
+                    columns.complete(&statement, error)?;
+                }
+                Err(error) => return Err(error),
+            }
             let full = columns.rows() >= sizes.batch_rows.max(1) || bytes >= sizes.batch_bytes;
             if full || permit.is_some() {
                 self.flush(&mut columns, &mut bytes, permit, emit)?;
@@ -199,9 +209,37 @@ impl Run<'_> {
         }
         let wire_bytes = std::mem::take(bytes) as u64;
         let earlier = columns.earlier();
-        let batch = convert::apply(self.table, columns.finish()?, self.reading.losses)
-            .map_err(|error| error.after_rows(earlier))?;
-        emit(Block { rows: Rows::Arrow(batch), wire_bytes, permit })
+        let (refused, batch) = (columns.take_refused(), columns.finish()?);
+        let taken = if self.reading.sifted {
+            self.sift(&batch, &refused)
+        } else {
+            convert::apply(self.table, batch, self.reading.losses)
+                .map(|batch| vec![Rows::Arrow(batch)])
+        };
+        emit_all(taken.map_err(|error| error.after_rows(earlier))?, wire_bytes, permit, emit)
+    }
+
+    /// The rows of a sifted range; those that can't be decoded, or break a check, are told.
+    fn sift(&self, batch: &RecordBatch, refused: &[(usize, Error)]) -> Result<Vec<Rows>> {
+        let unfit = |row: usize, error: &Error| Unfit::of_batch(self.table, batch, row, error);
+        let (mut out, mut start) = (Vec::new(), 0);
+        let ends = refused.iter().map(|(row, error)| (*row, Some(error)));
+        for (end, error) in ends.chain([(batch.num_rows(), None)]) {
+            decode_halves(
+                start..end,
+                self.reading.losses,
+                &mut |rows, losses| {
+                    convert::apply(self.table, batch.slice(rows.start, rows.len()), losses)
+                },
+                &mut |row, error| unfit(row, error),
+                &mut out,
+            )?;
+            if let Some(error) = error {
+                out.push(Rows::Unfit(vec![unfit(end, error)]));
+            }
+            start = end + 1;
+        }
+        Ok(out)
     }
 
     fn raw(&self, emit: Emit<'_>) -> Result<()> {

@@ -48,7 +48,8 @@ impl Files {
         let reader = &mut snapshot.readers[0];
         let mut blocks = Vec::new();
         for range in reader.ranges(table, &sizes)? {
-            let reading = Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses };
+            let reading =
+                Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses, sifted: false };
             reader.read(table, &range, &reading, &mut |block| {
                 blocks.push(block);
                 Ok(())
@@ -95,6 +96,7 @@ fn table(columns: Vec<ColumnPlan>) -> TablePlan {
         cut_by_place: true,
         estimated_rows: 0,
         query: None,
+        texts: vec![],
         opening: None,
         estimated_bytes: 0,
     }
@@ -103,7 +105,7 @@ fn table(columns: Vec<ColumnPlan>) -> TablePlan {
 fn batch(block: &Block) -> &RecordBatch {
     match &block.rows {
         Rows::Arrow(batch) => batch,
-        Rows::Raw { .. } => panic!("raw rows"),
+        Rows::Raw { .. } | Rows::Unfit(_) => panic!("raw rows"),
     }
 }
 

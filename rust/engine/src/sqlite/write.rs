@@ -12,7 +12,8 @@ use super::ledger::mark;
 use super::statement::Statement;
 use super::{encode, error};
 use crate::block::{Block, Rows};
-use crate::error::{Error, Result, Side};
+use crate::copy::sift::{Sieve, Sifting, sift};
+use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Engine, Range, TablePlan};
 use crate::target::{Accepted, Writer, WriterOpening, Written};
 
@@ -45,30 +46,22 @@ impl Writer for FileWriter {
         blocks: &mut dyn Iterator<Item = Result<Block>>,
         accepted: Accepted<'_>,
     ) -> Result<Written> {
-        let placed = |error: Error| {
-            error.on(Engine::Sqlite).at(Side::Target).in_table(&table.name).in_range(&range.label())
-        };
-        self.run("BEGIN IMMEDIATE").map_err(placed)?;
-        let done = self.insert(table, blocks).and_then(|written| {
+        self.transact(table, range, |writer| {
+            let written = writer.insert(table, blocks)?;
             accepted().map_err(Failed::Theirs)?;
-            if let Some(ledger) = &self.opening.ledger {
-                mark(&self.connection, ledger, table, range, written)?;
-            }
-            self.run("COMMIT").map_err(Failed::Own)?;
             Ok(written)
-        });
-        done.map_err(|failed| {
-            // An error such as a full disk may have rolled back already.
-            let undone =
-                if self.connection.is_autocommit() { Ok(()) } else { self.run("ROLLBACK") };
-            let error = match failed {
-                Failed::Own(error) => placed(error),
-                Failed::Theirs(error) => error,
-            };
-            match undone {
-                Ok(()) => error,
-                Err(undone) => error.with_detail(format!("the rollback failed as well: {undone}")),
-            }
+        })
+    }
+
+    fn sift(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        blocks: &mut dyn Iterator<Item = Result<Block>>,
+        sieve: &Sieve<'_>,
+    ) -> Result<Written> {
+        self.transact(table, range, |writer| {
+            sift(writer, table, range, blocks, sieve).map_err(Failed::Own)
         })
     }
 
@@ -84,10 +77,76 @@ impl Writer for FileWriter {
     }
 }
 
+impl Sifting for FileWriter {
+    fn run(&mut self, sql: &str) -> Result<()> {
+        self.execute(sql)
+    }
+
+    fn put(&mut self, table: &TablePlan, block: Block) -> Result<Written> {
+        self.insert(table, &mut std::iter::once(Ok(block))).map_err(Failed::error)
+    }
+
+    fn literal(&self, text: &str) -> String {
+        format!("'{}'", text.replace('\'', "''"))
+    }
+
+    fn ends(&self, bytes: &[u8], width: usize) -> Result<Vec<usize>> {
+        encode::ends_raw(bytes, width)
+    }
+
+    fn texts(&self, row: &[u8]) -> Vec<Option<Vec<u8>>> {
+        encode::texts_raw(row)
+    }
+}
+
+impl FileWriter {
+    fn transact(
+        &mut self,
+        table: &TablePlan,
+        range: &Range,
+        fill: impl FnOnce(&mut Self) -> Result<Written, Failed>,
+    ) -> Result<Written> {
+        let placed = |error: Error| {
+            error.on(Engine::Sqlite).at(Side::Target).in_table(&table.name).in_range(&range.label())
+        };
+        self.execute("BEGIN IMMEDIATE").map_err(placed)?;
+        let opened = table.opening.as_ref().map_or(Ok(()), |sql| self.execute(sql));
+        let filled = opened.map_err(Failed::Own).and_then(|()| fill(self));
+        let done = filled.and_then(|written| {
+            if let Some(ledger) = &self.opening.ledger {
+                mark(&self.connection, ledger, table, range, written)?;
+            }
+            self.execute("COMMIT").map_err(Failed::Own)?;
+            Ok(written)
+        });
+        done.map_err(|failed| {
+            // An error such as a full disk may have rolled back already.
+            let undone =
+                if self.connection.is_autocommit() { Ok(()) } else { self.execute("ROLLBACK") };
+            let error = match failed {
+                Failed::Own(error) => placed(error),
+                Failed::Theirs(error) => error,
+            };
+            match undone {
+                Ok(()) => error,
+                Err(undone) => error.with_detail(format!("the rollback failed as well: {undone}")),
+            }
+        })
+    }
+}
+
 /// Whose error it is: the reader's keeps its own place.
 enum Failed {
     Own(Error),
     Theirs(Error),
+}
+
+impl Failed {
+    fn error(self) -> Error {
+        match self {
+            Failed::Own(error) | Failed::Theirs(error) => error,
+        }
+    }
 }
 
 impl From<Error> for Failed {
@@ -97,7 +156,7 @@ impl From<Error> for Failed {
 }
 
 impl FileWriter {
-    fn run(&self, sql: &str) -> Result<()> {
+    fn execute(&self, sql: &str) -> Result<()> {
         self.connection.execute_batch(sql).map_err(error::from_rusqlite)
     }
 
@@ -106,9 +165,6 @@ impl FileWriter {
         table: &TablePlan,
         blocks: &mut dyn Iterator<Item = Result<Block>>,
     ) -> Result<Written, Failed> {
-        if let Some(sql) = &table.opening {
-            self.run(sql)?;
-        }
         let mut statement = Statement::new(&self.connection, &insert_sql(table))?;
         let mut written = Written::default();
         for block in blocks {
@@ -124,6 +180,10 @@ impl FileWriter {
                     let rows = written.rows..written.rows + count;
                     encode::insert_raw(&mut statement, table.columns.len(), bytes, rows)?;
                     written.bytes += bytes.len() as u64;
+                }
+                Rows::Unfit(_) => {
+                    let message = "rows were put aside in a range that isn't sifted";
+                    return Err(Error::new(Kind::Internal, message).into());
                 }
             }
             written.rows += count;

@@ -125,13 +125,16 @@ impl Writer for MemoryWriter {
                     bytes += raw.len() as u64;
                     kept.raw.push((raw, count));
                 }
+                Rows::Unfit(_) => {
+                    return Err(Error::new(Kind::Internal, "rows were put aside in memory"));
+                }
             }
         }
         accepted()?;
         let rows = kept.rows();
         let mut tables = self.0.0.lock().unwrap_or_else(PoisonError::into_inner);
         tables.entry(table.name.clone()).or_default().push(kept);
-        Ok(Written { rows, bytes })
+        Ok(Written { rows, bytes, unfit: 0 })
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {

@@ -37,7 +37,8 @@ fn tables() -> memory::Tables {
 fn copy(reader: &mut dyn Reader, writer: &mut dyn Writer) -> Result<u64> {
     let (budget, cancel, losses) = (Budget::new(1), Cancel::default(), Losses::default());
     let sizes = Sizes::default();
-    let reading = Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses };
+    let reading =
+        Reading { sizes, budget: &budget, cancel: &cancel, losses: &losses, sifted: false };
     let mut rows = 0;
     for range in reader.ranges(&plan(), &sizes)? {
         let mut blocks: Vec<Result<Block>> = Vec::new();

@@ -1,0 +1,142 @@
+"""Rows that didn't fit, in a table of the target: how it is made, what stands in it, and what is read for it.
+
+The entries are written by the engine, in the transactions that commit the other rows. The table outlives the run,
+until its rows were moved after all by `dbferry quarantine retry`, or forgotten.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from dbferry.engines import engine
+
+if TYPE_CHECKING:
+    from dbferry.engines import Engine
+    from dbferry.items import TableItem
+    from dbferry.ledger.book import Book
+    from dbferry.ledger.room import Room
+    from dbferry.sessions import OpenSession
+    from dbferry.urls import Endpoint
+
+TABLE = "dbferry_quarantine"
+COLUMNS = (
+    "task varchar(40) NOT NULL, table_number integer NOT NULL, table_name {text} NOT NULL, "
+    "range_number integer NOT NULL, row_key {text}, column_name {text}, code {text}, reason {text} NOT NULL, "
+    "row_values {text} NOT NULL, noted bigint NOT NULL"
+)
+
+
+@dataclass(frozen=True, kw_only=True)
+class BadRow:
+    """A row that was put aside.
+
+    Its values are texts; `{"hex": …}` where they are none, and `{"bytes": n}` where they are too large.
+    """
+
+    task: str
+    table: str
+    key: Mapping[str, Any] | None
+    """Nothing where the table has none."""
+    column: str | None
+    code: str | None
+    reason: str
+    values: Mapping[str, Any]
+    noted: int
+    """Seconds since 1970."""
+    told_key: str | None
+    """The key as it stands in the table."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that `--json` prints."""
+        return {
+            "task": self.task, "table": self.table, "key": self.key, "column": self.column,
+            "code": self.code, "reason": self.reason, "values": self.values, "noted": self.noted,
+        }  # fmt: skip
+
+
+class Quarantine:
+    """The rows that are put aside in one target."""
+
+    def __init__(self, session: OpenSession, other: Engine, room: Room, schema: str | None) -> None:
+        self.session, self._room = session, room
+        self.relation = other.relation(schema, TABLE)
+
+    @classmethod
+    def beside(cls, book: Book) -> Quarantine:
+        return cls(book.session, book.other, book.room, book.schema)
+
+    def make(self) -> None:
+        columns = COLUMNS.replace("{text}", self._room.long_text)
+        self.session.execute(
+            f"CREATE TABLE IF NOT EXISTS {self.relation} ({columns}){self._room.table_options}"
+        )
+
+    def rows(self) -> list[BadRow]:
+        told = self.session.query(
+            "SELECT task, table_name, row_key, column_name, code, reason, row_values, noted "
+            f"FROM {self.relation} ORDER BY table_name, noted, row_key"
+        )
+        return [
+            BadRow(
+                task=r[0] or "", table=r[1] or "", key=json.loads(r[2]) if r[2] else None, column=r[3],
+                code=r[4], reason=r[5] or "", values=json.loads(r[6] or "{}"), noted=int(r[7] or 0),
+                told_key=r[2],
+            )
+            for r in told
+        ]  # fmt: skip
+
+    def forget(self, task: str, tables: Iterable[str]) -> None:
+        """Tables are moved from their beginning: what an earlier run has put aside of them means nothing."""
+        named = ", ".join(map(self._room.literal, tables))
+        if named:
+            self.session.execute(
+                f"DELETE FROM {self.relation} WHERE task = {self._room.literal(task)} "
+                f"AND table_name IN ({named})"
+            )
+
+    def forgetting(self, task: str, table: str, rows: Sequence[BadRow]) -> str:
+        """The statement that forgets some rows of a table, by their keys."""
+        keys = ", ".join(self._room.literal(row.told_key or "") for row in rows)
+        return (
+            f"DELETE FROM {self.relation} WHERE task = {self._room.literal(task)} "
+            f"AND table_name = {self._room.literal(table)} AND row_key IN ({keys})"
+        )
+
+    def close(self) -> None:
+        """Removes the table when nothing is in it."""
+        if self.session.query(f"SELECT count(*) FROM {self.relation}") == [("0",)]:
+            self.drop()
+
+    def drop(self) -> None:
+        self.session.execute(f"DROP TABLE IF EXISTS {self.relation}")
+
+    def terms(self, task: str, most: int) -> dict[str, Any]:
+        """As the engine takes it."""
+        return {"relation": self.relation, "task": task, "most": most}
+
+
+def told(source: Endpoint, item: TableItem, native: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """A table's columns again, as texts: what is kept of a row that doesn't fit."""
+    one = engine(source.engine)
+    room = one.ledger()
+    if room is None:
+        return []
+    by_name = {column.name: column for column in item.source.columns}
+    texts = []
+    for column in native["columns"]:
+        known = by_name[column["name"]]
+        expression, read = room.as_bytes(known)
+        texts.append(
+            {
+                "name": known.name,
+                "target": known.name,
+                "expression": expression.replace("{c}", one.quote(known.name)),
+                "read": read,
+                "flight": {"type": "binary"},
+                "write": "",
+            }
+        )
+    return texts

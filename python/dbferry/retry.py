@@ -1,0 +1,173 @@
+"""Rows that were put aside are tried again: read from the source by their keys, and moved as the task now says.
+
+What still doesn't fit goes back to where it was, in the same transaction.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from dbferry.engines import engine
+from dbferry.errors import BusyError, RequestError, from_fields
+from dbferry.ledger.keeping import book_in, made
+from dbferry.ledger.resume import task_id
+from dbferry.mapping.task import reached_schemas, withholding
+from dbferry.planner import make_plan
+from dbferry.quarantine import TABLE, BadRow, Quarantine, told
+from dbferry.run import hidden, options_of, read_catalog, read_source
+from dbferry.selection import Prepare
+from dbferry.sessions import open_session, open_snapshot
+from dbferry.types import Kind
+from dbferry.urls import Endpoint, parse
+
+if TYPE_CHECKING:
+    from dbferry.items import Plan, TableItem
+    from dbferry.ledger.room import Room
+    from dbferry.sessions import OpenSession
+    from dbferry.task import Task
+
+AT_ONCE = 200
+"""Rows of one statement and one transaction."""
+NUMBERS = (Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC, Kind.FLOAT, Kind.YEAR)
+BYTES = (Kind.BINARY, Kind.BITS)
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+
+
+@dataclass
+class Retried:
+    """What became of the rows of one table that had been put aside."""
+
+    table: str
+    moved: int = 0
+    unfit: int = 0
+    """Put aside again."""
+    gone: int = 0
+    """No longer in the source, and forgotten."""
+    keyless: int = 0
+    """Without a key, by which they could be found again."""
+
+    def to_dict(self) -> dict[str, Any]:
+        """The form that `--json` prints."""
+        return asdict(self)
+
+
+def retry_task(task: Task) -> list[Retried]:
+    """Tries all rows of a task again that are in its target's quarantine."""
+    with withholding(task.rules), ExitStack() as stack:
+        source, target = parse(task.source), parse(task.target)
+        reading = stack.enter_context(open_session(source, side="source"))
+        writing = stack.enter_context(open_session(target, side="target"))
+        one, theirs = read_source(task, source, reading)
+        other = read_catalog(target, writing, "target", reached_schemas(task, theirs))
+        book = book_in(other, writing, target)
+        if book is None or all(table.name != TABLE for table in other.tables):
+            return []
+        book.id = task_id(source, target, task.name)
+        if made(other) and book.entry(book.id) is not None:
+            raise BusyError(
+                "the task's run is not finished", side="target", engine=target.engine,
+                hint="let it finish, or run dbferry migrate again to go on with it",
+            )  # fmt: skip
+        quarantine = Quarantine.beside(book)
+        rows = [row for row in quarantine.rows() if row.task == book.id]
+        options = replace(options_of(task, sample=False), prepare=Prepare.APPEND)
+        plan = make_plan(one, hidden(other), options, reading, writing)
+        plan.check()
+        again = _Again(task, source, target, reading, writing, book.id, quarantine)
+        retried = list(again.tables(plan, rows))
+        quarantine.close()
+        return retried
+
+
+@dataclass
+class _Again:
+    task: Task
+    source: Endpoint
+    target: Endpoint
+    reading: OpenSession
+    writing: OpenSession
+    id: str
+    quarantine: Quarantine
+
+    def tables(self, plan: Plan, rows: Sequence[BadRow]) -> Iterator[Retried]:
+        by_name = {item.name: item for item in plan.tables}
+        for name in dict.fromkeys(row.table for row in rows):
+            item = by_name.get(name)
+            if item is None:
+                raise RequestError(
+                    f"{name} has rows that were put aside, and is not part of the task",
+                    table=name,
+                    hint="give the options that the run was given",
+                )
+            yield self._table(item, [row for row in rows if row.table == name])
+
+    def _table(self, item: TableItem, rows: Sequence[BadRow]) -> Retried:
+        found = Retried(item.name)
+        keyed = [row for row in rows if row.key]
+        found.keyless = len(rows) - len(keyed)
+        for start in range(0, len(keyed), AT_ONCE):
+            some = keyed[start : start + AT_ONCE]
+            outcome = self._copy(item, some)
+            if outcome["error"] is not None:
+                raise from_fields(outcome["error"])
+            found.moved += outcome["rows"]
+            found.unfit += outcome["unfit"]
+            found.gone += len(some) - outcome["rows"] - outcome["unfit"]
+        return found
+
+    def _copy(self, item: TableItem, rows: Sequence[BadRow]) -> dict[str, Any]:
+        native = item.native()
+        native["texts"] = told(self.source, item, native)
+        native["opening"] = self.quarantine.forgetting(self.id, item.name, rows)
+        before = int(self.writing.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
+        part = {"number": 0, "relation": None, "predicate": self._found(item, rows), "bytes": 0}
+        # Not all the source's rows are moved: no count of it says what there should be.
+        work = [{"ranges": [part], "rows_before": before, "mixed": True}]
+        terms = {
+            "quarantine": self.quarantine.terms(self.id, len(rows)),
+            "retry": {"attempts": self.task.retries, "seconds": self.task.retry_seconds},
+        }
+        sizes = json.dumps({**self.task.sizes(), "workers": 1})
+        snapshot = open_snapshot(self.source, self.reading, sizes)
+        answer = snapshot.copy(
+            json.dumps(self.target.native()), json.dumps([native]), json.dumps(work), None, json.dumps(terms)
+        )  # fmt: skip
+        copied: dict[str, Any] = json.loads(answer)[0]
+        if copied["lost"] is not None:
+            raise from_fields(copied["lost"])
+        outcome: dict[str, Any] = copied["outcomes"][0]
+        return outcome
+
+    def _found(self, item: TableItem, rows: Sequence[BadRow]) -> str:
+        """The condition by which the source finds the rows."""
+        one = engine(self.source.engine)
+        room = one.ledger()
+        if room is None:
+            raise RequestError(f"rows can't be read one by one from {self.source.engine}")
+        kinds = {column.name: column.canonical.kind for column in item.columns}
+        keys = []
+        for row in rows:
+            parts = [
+                f"{one.quote(name)} = {_literal(room, kinds[name], value)}"
+                for name, value in (row.key or {}).items()
+            ]
+            keys.append(f"({' AND '.join(parts)})")
+        return f"({' OR '.join(keys)})"
+
+
+def _literal(room: Room, kind: Kind, value: str | Mapping[str, Any]) -> str:
+    if not isinstance(value, str):
+        raise RequestError(
+            "a row can't be found again, for its key is no text or too large",
+            hint="move it by hand",
+        )
+    if kind in BYTES:
+        return room.binary(value)
+    if kind in NUMBERS and NUMBER.fullmatch(value):
+        return value
+    return room.literal(value)

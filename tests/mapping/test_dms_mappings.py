@@ -429,12 +429,33 @@ def test_the_command_takes_both_files_and_writes_the_same_task(
         ({"FullLoadSetings": {}}, "unknown key `FullLoadSetings` (did you mean `FullLoadSettings`?)"),
         ({"FullLoadSettings": {"TargetTablePrepMode": "ERASE"}}, "TargetTablePrepMode is one of"),
         ({"FullLoadSettings": {"MaxFullLoadSubTasks": "many"}}, "MaxFullLoadSubTasks is a number"),
+        ({"ErrorBehavior": {"DataErrorPolicy": "SKIP"}}, "ErrorBehavior.DataErrorPolicy is one of LOG_ERROR"),
     ],
 )  # fmt: skip
 def test_settings_that_are_wrong_are_named(settings: dict[str, Any], why: str) -> None:
     with pytest.raises(DbferryError) as raised:
         dbferry.Task.from_dms("sqlite:///a", "sqlite:///b", mapping(), settings)
     assert why in str(raised.value)
+
+
+@pytest.mark.parametrize(
+    ("behavior", "fields"),
+    [
+        ({"DataErrorPolicy": "LOG_ERROR", "DataErrorEscalationCount": 50},
+         {"on_bad_row": "quarantine", "max_bad_rows": 50}),
+        ({"DataErrorPolicy": "IGNORE_RECORD", "DataErrorEscalationCount": 0, "TableErrorPolicy": "STOP_TASK"},
+         {"on_bad_row": "quarantine", "max_bad_rows": 1000, "on_table_error": "stop"}),
+        ({"DataErrorPolicy": "STOP_TASK", "TableErrorPolicy": "SUSPEND_TABLE"},
+         {"on_bad_row": "stop", "on_table_error": "stop"}),
+        ({"DataErrorPolicy": "SUSPEND_TABLE", "RecoverableErrorCount": 0},
+         {"on_bad_row": "stop", "on_table_error": "continue", "retries": 0}),
+        ({"RecoverableErrorCount": -1}, {"retries": 8}),
+    ],
+)  # fmt: skip
+def test_what_becomes_of_errors_is_taken(behavior: dict[str, Any], fields: dict[str, Any]) -> None:
+    settings = {"ErrorBehavior": behavior}
+    task = dbferry.Task.from_dms("sqlite:///a", "sqlite:///b", mapping(), settings)
+    assert {name: getattr(task, name) for name in fields} == fields
 
 
 def test_every_key_of_the_settings_is_taken_or_named() -> None:

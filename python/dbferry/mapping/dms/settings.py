@@ -11,6 +11,11 @@ from dbferry.errors import RequestError
 
 PREPARE = {"DO_NOTHING": "append", "DROP_AND_CREATE": "drop", "TRUNCATE_BEFORE_LOAD": "truncate"}
 MOST_WORKERS = 256
+MOST_RETRIES = 1000
+BAD_ROW = {
+    "LOG_ERROR": "quarantine", "IGNORE_RECORD": "quarantine", "SUSPEND_TABLE": "stop", "STOP_TASK": "stop",
+}  # fmt: skip
+BAD_TABLE = {"SUSPEND_TABLE": "continue", "STOP_TASK": "stop"}
 
 LOADS = "is about changes after the load, which dbferry doesn't follow"
 STREAMS = "is for targets that are streams or files"
@@ -61,14 +66,18 @@ KNOWN: Mapping[str, Mapping[str, str | None]] = {
     "BeforeImageSettings": dict.fromkeys(("EnableBeforeImage", "FieldName", "ColumnFilter"), LOADS),
     "ErrorBehavior": {
         **dict.fromkeys(
-            ("DataErrorPolicy", "DataTruncationErrorPolicy", "DataErrorEscalationPolicy",
-             "DataErrorEscalationCount", "TableErrorPolicy", "TableErrorEscalationPolicy",
-             "TableErrorEscalationCount", "EventErrorPolicy", "FullLoadIgnoreConflicts"), STRICT),
+            ("DataErrorPolicy", "DataErrorEscalationCount", "TableErrorPolicy", "RecoverableErrorCount"), None),
+        **dict.fromkeys(
+            ("DataTruncationErrorPolicy", "EventErrorPolicy", "FullLoadIgnoreConflicts"), STRICT),
+        "DataErrorEscalationPolicy": "is not used: a table fails that has more bad rows than max_bad_rows",
+        **dict.fromkeys(
+            ("TableErrorEscalationPolicy", "TableErrorEscalationCount"),
+            "is not used: however many tables fail, the others go on unless on_table_error says otherwise"),
         "DataMaskingErrorPolicy": "is not used: a column that can't be masked stops the run before anything moves",
         **dict.fromkeys(
-            ("RecoverableErrorCount", "RecoverableErrorInterval", "RecoverableErrorThrottling",
-             "RecoverableErrorThrottlingMax", "RecoverableErrorStopRetryAfterThrottlingMax"),
-            "is not used: an error of the connection ends the run, and what isn't finished is undone"),
+            ("RecoverableErrorInterval", "RecoverableErrorThrottling", "RecoverableErrorThrottlingMax",
+             "RecoverableErrorStopRetryAfterThrottlingMax"),
+            "is not used: what can be tried again is, after pauses that get longer, for as long as retry_seconds says"),
         **dict.fromkeys(
             ("ApplyErrorDeletePolicy", "ApplyErrorInsertPolicy", "ApplyErrorUpdatePolicy",
              "ApplyErrorEscalationPolicy", "ApplyErrorEscalationCount", "ApplyErrorFailOnTruncationDdl"), LOADS),
@@ -114,6 +123,7 @@ def read(content: object) -> Set:
     load = content.get("FullLoadSettings") or {}
     metadata = content.get("TargetMetadata") or {}
     made.fields |= _full_load(load)
+    made.fields |= _errors(content.get("ErrorBehavior") or {})
     made.target_schema = _text("TargetMetadata.TargetSchema", metadata.get("TargetSchema") or "")
     return made
 
@@ -161,6 +171,34 @@ def _full_load(load: Mapping[str, Any]) -> dict[str, Any]:
     if "CommitRate" in load:
         fields["batch_rows"] = _number("FullLoadSettings.CommitRate", load["CommitRate"])
     return fields
+
+
+def _errors(behavior: Mapping[str, Any]) -> dict[str, Any]:
+    fields: dict[str, Any] = {}
+    if "DataErrorPolicy" in behavior:
+        policy = _choice("ErrorBehavior.DataErrorPolicy", behavior["DataErrorPolicy"], BAD_ROW)
+        fields["on_bad_row"] = policy
+        if behavior["DataErrorPolicy"] == "STOP_TASK":
+            fields["on_table_error"] = "stop"
+    if behavior.get("DataErrorEscalationCount", 0) != 0:
+        name = "ErrorBehavior.DataErrorEscalationCount"
+        fields["max_bad_rows"] = _number(name, behavior["DataErrorEscalationCount"])
+    if "TableErrorPolicy" in behavior:
+        policy = _choice("ErrorBehavior.TableErrorPolicy", behavior["TableErrorPolicy"], BAD_TABLE)
+        fields.setdefault("on_table_error", policy)
+    # -1 is as long as it takes, which is what retry_seconds bounds.
+    if behavior.get("RecoverableErrorCount", -1) not in (-1, 0):
+        name = "ErrorBehavior.RecoverableErrorCount"
+        fields["retries"] = min(_number(name, behavior["RecoverableErrorCount"]), MOST_RETRIES)
+    if behavior.get("RecoverableErrorCount") == 0:
+        fields["retries"] = 0
+    return fields
+
+
+def _choice(name: str, value: object, known: Mapping[str, str]) -> str:
+    if not isinstance(value, str) or value not in known:
+        raise RequestError(f"{name} is one of {', '.join(known)}", hint=f"it is `{value}`")
+    return known[value]
 
 
 def _number(name: str, value: object) -> int:

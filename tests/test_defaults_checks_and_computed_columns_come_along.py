@@ -251,6 +251,16 @@ def test_what_the_target_refuses_is_named_with_its_words(database: Make) -> None
     assert made.rows("SELECT * FROM t ORDER BY id") == [(1, 2), (2, 3)]
 
 
+def test_a_check_that_another_engine_refuses_is_named_in_its_own_words(database: Make) -> None:
+    held, made = database("sqlite"), database("postgresql")
+    held.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, day DATE CHECK (day != '2024-02-30'))")
+    report = dbferry.migrate(held.url, made.url)
+    [note] = [note for note in report.notes if note.startswith("not moved: check")]
+    assert note.startswith(
+        "not moved: check of main.t: day != '2024-02-30' (the target refuses it: date/time field value"
+    )
+
+
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])
 def test_a_check_of_a_column_that_counts_is_named_where_there_is_none(
     database: Make, engine: str

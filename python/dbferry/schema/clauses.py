@@ -48,6 +48,8 @@ class Clauses:
     columns: dict[str, Clause] = field(default_factory=dict)
     """By the name of the column in the source; a standing table is given none."""
     checks: list[Check] = field(default_factory=list)
+    told: dict[Check, Check] = field(default_factory=dict)
+    """What each of the checks is in the source."""
     comment: str | None = None
     left_out: list[str] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
@@ -165,14 +167,14 @@ class ClauseWriter:
                 made.left_out.append(said(f"{called} {draft.table.label}", check.expression, why))
                 continue
             keeps = one.name == other.name
-            made.checks.append(
-                replace(
-                    check,
-                    expression=text,
-                    name=check.name if keeps and check.name is None else self._named(draft, check),
-                    column=check.column if keeps else None,
-                )
+            ours = replace(
+                check,
+                expression=text,
+                name=check.name if keeps and check.name is None else self._named(draft, check),
+                column=check.column if keeps else None,
             )
+            made.checks.append(ours)
+            made.told[ours] = check
 
     def _uncounted(self, draft: Draft, text: str) -> str:
         """The condition of a check, unless it names a column that no check of the target may."""

@@ -74,7 +74,7 @@ def _try(pair: Pair, session: Session, draft: Draft, made: Clauses, parts: Seque
         if why is None:
             kept.append(part)
         else:
-            made.left_out.append(_named(draft, part, why))
+            made.left_out.append(_named(draft, made, part, why))
     fewer = _with(made, parts, kept)
     made.columns, made.checks = fewer.columns, fewer.checks
 
@@ -103,11 +103,13 @@ def _refusal(pair: Pair, session: Session, table: NewTable) -> str | None:
     return pair.refusal(session, bare)
 
 
-def _named(draft: Draft, part: Part, why: str) -> str:
+def _named(draft: Draft, made: Clauses, part: Part, why: str) -> str:
+    """In the source's words, with the target's reason."""
     refused = Untranslatable(f"the target refuses it: {why}")
     if part.check is not None:
-        name = f"check {part.check.name} of" if part.check.name else "check of"
-        return said(f"{name} {draft.table.label}", part.check.expression, refused)
+        check = made.told[part.check]
+        name = f"check {check.name} of" if check.name else "check of"
+        return said(f"{name} {draft.table.label}", check.expression, refused)
     column = draft.table.column(part.column or "")
     called = f"{draft.table.label}.{part.column}"
     if column is not None and column.generated is not None:

@@ -84,15 +84,6 @@ def test_those_that_cannot_be_made_are_named_and_the_rest_is(database: Make) -> 
     assert made.rows("SELECT count(*) FROM a_last") == [(2,)]
 
 
-def test_they_are_named_where_another_engine_is_the_target(database: Make) -> None:
-    held, made = database("sqlite"), database("postgresql")
-    held.sql(f"{TABLES}; {ROWS}; {VIEWS}")
-    plan = dbferry.plan(held.url, made.url)
-    views = [note for note in plan.notes if "view" in note]
-    assert [note.split(":")[1] for note in views] == [" view main.z_first", " view main.a_last"]
-    assert plan.views == ()
-
-
 def test_tables_that_are_named_come_alone(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     held.sql(f"{TABLES}; {ROWS}; {VIEWS}")

@@ -326,7 +326,11 @@ class View:
     schema: str
     name: str
     query: str
-    """As its engine prints it; SQLite's whole statement."""
+    """As its engine prints it."""
+    declaration: str | None = None
+    """The statement that made it; SQLite only."""
+    columns: tuple[str, ...] = ()
+    """Their names, where the query doesn't tell them all; SQLite only."""
     materialized: bool = False
     filled: bool = True
     """False for a materialized view without rows."""

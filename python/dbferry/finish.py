@@ -208,14 +208,25 @@ class Finish:
         for step in self.views:
             try:
                 self._run(session, self.items[0], step.sql)
+                self._read(session, step)
             except DbferryError as error:
                 if error.fatal:
                     raise
                 text = " ".join(step.sql.split())
+                told = f"; hint: mend and make it: {text}" if step.told else ""
                 self.left_out.append(
-                    f"{step.what}: {text} (the target refuses it: {error.message})"
+                    f"{step.what}: {step.told or text} (the target refuses it: {error.message}){told}"
                 )
             self._done += 1
+
+    def _read(self, session: OpenSession, step: Step) -> None:
+        """A view that can't be read is taken away again."""
+        try:
+            if step.proof:
+                session.query(step.proof)
+        except DbferryError:
+            session.execute(step.undo or "")
+            raise
 
     def _prove(self, session: OpenSession, item: TableItem, step: Step) -> None:
         found = session.query(step.proof or "")

@@ -75,6 +75,7 @@ def of_plan(plan: Plan) -> list[Finding]:
     for fault in plan.faults:
         faults.setdefault((fault.table, fault.column), []).append(fault)
     found = [f for item in plan.tables for f in _of_table(item, faults)]
+    found += _of_views(plan)
     labels = {item.name for item in plan.tables}
     found += [_of_note(note, labels) for note in plan.notes]
     return found + [_of_fault(fault) for met in faults.values() for fault in met]
@@ -119,6 +120,15 @@ def _of_table(item: TableItem, faults: Faults) -> Iterable[Finding]:
             table=item.name,
             what=f"({columns}) refers to {key['table']} ({others})",
         )
+
+
+def _of_views(plan: Plan) -> Iterable[Finding]:
+    for what in dict.fromkeys(step.what for step in plan.views):
+        kind, _, name = what.partition("view ")
+        if name and kind in ("", "materialized "):
+            yield Finding(
+                level=Level.OK, kind=f"{kind}view", object=name, what="is made last of all"
+            )
 
 
 def _of_column(item: TableItem, column: ColumnItem, faults: Faults) -> Finding:
@@ -183,15 +193,15 @@ def _left_out(phrase: str, tables: Collection[str]) -> Finding:
 
 def _reason(phrase: str) -> tuple[str, str, str]:
     """A phrase without the parentheses that it ends with, what stands in them, and the hint behind."""
-    close = phrase.rfind(")")
-    if close < 0 or (close + 1 < len(phrase) and not phrase.startswith("; hint: ", close + 1)):
+    told, parted, hint = phrase.partition("); hint: ")
+    told += ")" if parted else ""
+    if not told.endswith(")"):
         return phrase, "", ""
     depth = 0
-    for start in range(close, 0, -1):
-        depth += {")": 1, "(": -1}.get(phrase[start], 0)
-        if depth == 0 and phrase[start - 1] == " ":
-            hint = phrase[close + 1 :].removeprefix("; hint: ")
-            return phrase[: start - 1], phrase[start + 1 : close], hint
+    for start in range(len(told) - 1, 0, -1):
+        depth += {")": 1, "(": -1}.get(told[start], 0)
+        if depth == 0 and told[start - 1] == " ":
+            return told[: start - 1], told[start + 1 : -1], hint
     return phrase, "", ""
 
 

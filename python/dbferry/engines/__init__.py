@@ -114,6 +114,8 @@ class Step:
     """A query that finds rows which break it."""
     undo: str | None = None
     """Takes it away again after a proof that found some."""
+    told: str | None = None
+    """What it is in the source's words, where `sql` is a translation."""
     singly: tuple[Step, ...] = ()
     """The same objects one by one, where `sql` makes several at once and fails as a whole."""
 
@@ -306,6 +308,9 @@ class Engine(Protocol):
         """True when a check may name a column that gives next values."""
 
     def create_view(self, view: View) -> Sequence[str]: ...
+    def try_view(self, view: View) -> str | None:
+        """A query that fails where a view was made that can't be read; nothing where making it tells that."""
+
     def drop_view(self, view: View) -> str: ...
     def finish_table(self, table: NewTable) -> Sequence[Step]:
         """The keys and indexes that are made after the load."""

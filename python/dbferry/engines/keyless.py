@@ -80,6 +80,9 @@ class Keyless(Unnumbered):
     def create_view(self, view: View) -> Sequence[str]:
         return ()
 
+    def try_view(self, view: View) -> str | None:
+        return None
+
     def drop_view(self, view: View) -> str:
         return ""
 

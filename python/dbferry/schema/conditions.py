@@ -107,7 +107,11 @@ def _like(t: Translator, node: Node) -> Term:
         escape, node = t.plain(node.expression), node.this
     only(node, "this", "expression", "negate")
     negated = bool(node.args.get("negate"))
-    term, pattern = t.fit(node.this), t.plain(node.expression)
+    wanted = node.expression
+    if isinstance(wanted, exp.Anonymous) and wanted.name == "like_escape":
+        # How PostgreSQL prints ESCAPE.
+        wanted, escape = wanted.expressions[0], t.plain(wanted.expressions[1])
+    term, pattern = t.fit(node.this), t.plain(wanted)
     if term.kind is not Kind.TEXT:
         raise Untranslatable("a pattern for what isn't text")
     glob = isinstance(node, exp.Glob)

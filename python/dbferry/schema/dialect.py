@@ -58,6 +58,10 @@ MEANINGS: Mapping[str, Signature] = {
 }
 
 
+def _always(native: NativeType) -> bool:
+    return True
+
+
 def _as_declared(native: NativeType, kind: Kind) -> Kind:
     return kind
 
@@ -97,5 +101,11 @@ class Dialect:
     """True when "double quotes" that name no column are text."""
     stored: Callable[[NativeType, Kind], Kind] = _as_declared
     """The kind that values of a declared column are compared as."""
+    exact: Callable[[NativeType], bool] = _always
+    """True when no two texts of such a column are equal but those of the same characters."""
+    nulls_are_large: bool = False
+    """True when NULL comes last in ascending order."""
+    places_nulls: bool = True
+    """True when an order may say where NULLs lie."""
     fits: Mapping[str, str] = field(default_factory=dict)
     """How a column is widened before arithmetic, by the name of its type."""

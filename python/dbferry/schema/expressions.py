@@ -20,8 +20,8 @@ from sqlglot.errors import SqlglotError
 from dbferry.engines import Engine
 from dbferry.schema import calls, conditions, literals
 from dbferry.schema.dialect import MEANINGS, WHOLE, Dialect
-from dbferry.schema.nodes import Node, said, saying
-from dbferry.schema.terms import Operand, Term, Untranslatable, as_kind, family
+from dbferry.schema.nodes import Node, columns, said, saying
+from dbferry.schema.terms import Operand, Term, Untranslatable, as_kind, family, result
 from dbferry.types import Kind
 
 __all__ = ["Operand", "Term", "Translator", "Untranslatable", "calls", "conditions", "literals"]
@@ -31,7 +31,7 @@ EQUATED = ORDERED | {"text", "enum", "bool", "binary"}
 
 
 @cache
-def _parser(name: str) -> type[sqlglot.Dialect]:
+def plain_dialect(name: str) -> type[sqlglot.Dialect]:
     """A dialect whose functions keep their names."""
     base = type(sqlglot.Dialect.get_or_raise(name))
     parser = type("Parser", (base.parser_class,), {"FUNCTIONS": {}})
@@ -41,7 +41,7 @@ def _parser(name: str) -> type[sqlglot.Dialect]:
 @lru_cache(10_000)
 def _parse(text: str, parser: str) -> Node:
     """Many columns have the same default; what is made of a node leaves it as it is."""
-    return sqlglot.parse_one(f"({text}\n)", dialect=_parser(parser), into=exp.Condition)
+    return sqlglot.parse_one(f"({text}\n)", dialect=plain_dialect(parser), into=exp.Condition)
 
 
 def parse(text: str, dialect: Dialect) -> Node:
@@ -113,13 +113,18 @@ class Translator:
 
     def fit(self, node: Node) -> Term:
         """A term that is computed with, and not only asked whether it is there."""
-        for column in node.find_all(exp.Column):
-            operand = self.operands.get(self.source.fold_column(column.name))
-            if operand is not None and not operand.fit:
-                raise Untranslatable(
-                    f"`{column.name}` is {operand.native.text} in the target, which isn't compared as in the source"
-                )
+        for column in columns(node):
+            why = self.unfit(column)
+            if why is not None:
+                raise Untranslatable(why)
         return self.say(node)
+
+    def unfit(self, column: Node) -> str | None:
+        """Why the target doesn't compute with a column as the source does."""
+        operand = self.operands.get(self.source.fold_column(column.name))
+        if operand is None or operand.fit:
+            return None
+        return f"`{column.name}` is {operand.native.text} in the target, which isn't compared as in the source"
 
     def number(self, node: Node) -> Term:
         term = self.fit(node)
@@ -190,7 +195,8 @@ class Translator:
         sized = f"{meaning}/{len(terms)}"
         words = self.words(sized if sized in self.wanted.words else meaning)
         sql = words.format(*(term.sql for term in terms))
-        return Term(sql=sql, kind=kind, ignore_case=any(t.ignore_case for t in terms))
+        shared = result(terms)
+        return Term(sql=sql, kind=kind, ignore_case=shared.ignore_case, loose=shared.loose)
 
     def words(self, meaning: str) -> str:
         words = self.wanted.words.get(meaning)

@@ -50,15 +50,7 @@ def _column(t: Translator, node: Node) -> Term:
         return literal(name, Kind.TEXT, t.wanted)
     if operand is None:
         raise Untranslatable(f"`{name}` is no column of the table that is moved")
-    widening = t.wanted.fits.get(operand.native.name)
-    sql = t.wanted.quote(operand.name)
-    return Term(
-        sql=sql,
-        kind=operand.source.kind,
-        ignore_case=operand.ignore_case,
-        single=operand.source.kind is Kind.FLOAT and operand.source.bits == 32,
-        widened=widening.format(sql) if widening else None,
-    )
+    return operand.term(t.wanted.quote(operand.name), t.wanted)
 
 
 @says(exp.Literal)

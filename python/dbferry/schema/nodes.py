@@ -5,7 +5,7 @@ What isn't on the list isn't translated. `literals`, `conditions` and `calls` fi
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -33,6 +33,12 @@ def says(*kinds: type[Node]) -> Callable[[Say], Say]:
 def saying(node: Node) -> Say | None:
     """By the node's own class: one made of another may mean more."""
     return _SAYS.get(type(node))
+
+
+def columns(node: Node) -> Iterator[Node]:
+    """Those that an expression names, but for what stands in queries inside of it."""
+    inside = node.walk(prune=lambda found: isinstance(found, exp.Query))
+    return (found for found in inside if isinstance(found, exp.Column))
 
 
 def only(node: Node, *names: str) -> None:

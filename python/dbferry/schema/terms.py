@@ -48,6 +48,8 @@ class Operand:
     fit: bool
     """True when the target compares and computes its values as the source does."""
     ignore_case: bool = False
+    exact: bool = True
+    """True when both ends take the same texts of it for equal."""
 
     @classmethod
     def of(
@@ -70,11 +72,31 @@ class Operand:
             made=made,
             fit=here is source.kind and _alike(source.kind, there),
             ignore_case=source.ignore_case or _ignores(column.native.collation),
+            exact=one.family == other.family
+            or source.kind is Kind.ENUM
+            or (_exact(one, column.native) and _exact(other, native)),
+        )
+
+    def term(self, sql: str, dialect: Dialect) -> Term:
+        """Its values, by these words of the target."""
+        widening = dialect.fits.get(self.native.name)
+        return Term(
+            sql=sql,
+            kind=self.source.kind,
+            ignore_case=self.ignore_case,
+            loose=not self.exact,
+            labels=self.source.labels,
+            single=self.source.kind is Kind.FLOAT and self.source.bits == 32,
+            widened=widening.format(sql) if widening else None,
         )
 
 
 def _stored(end: Engine, native: NativeType, kind: Kind) -> Kind:
     return end.dialect.stored(native, kind) if end.dialect else kind
+
+
+def _exact(end: Engine, native: NativeType) -> bool:
+    return end.dialect is not None and end.dialect.exact(native)
 
 
 def _ignores(collation: str | None) -> bool:
@@ -100,6 +122,10 @@ class Term:
     value: Value = None
     literal: bool = False
     ignore_case: bool = False
+    loose: bool = False
+    """True for text of which one end may take two for equal that the other doesn't."""
+    labels: tuple[str, ...] = ()
+    """All values of an enum."""
     single: bool = False
     """True for a float of 32 bits, which engines compute with in their own ways."""
     widened: str | None = None
@@ -193,6 +219,7 @@ def result(terms: Sequence[Term]) -> Term:
         sql="",
         kind=max(kinds, key=lambda k: WIDTHS.index(k) if k in WIDTHS else -1, default=None),
         ignore_case=any(term.ignore_case for term in terms),
+        loose=any(term.loose for term in terms),
         single=any(term.single for term in terms),
     )
 

@@ -1,7 +1,8 @@
 """Views: made last, each after those that it reads, as the source's server prints them.
 
 Making one is its trial: what the target refuses is named in the report, and the rest goes on. A view comes
-along when everything that it reads does.
+along when everything that it reads does; in another engine, or where a table or column that it reads is called
+otherwise, also only if its query can be said there.
 """
 
 from __future__ import annotations
@@ -14,6 +15,9 @@ from dbferry.catalog import View
 from dbferry.engines import Engine, Step
 from dbferry.keys import Draft
 from dbferry.pair import Pair
+from dbferry.schema.clauses import said
+from dbferry.schema.terms import Untranslatable
+from dbferry.schema.translated import ViewTranslation
 from dbferry.selection import Prepare, map_schema, pattern
 
 Place = tuple[str, str]
@@ -34,14 +38,15 @@ class ViewWriter:
         known = {(draft.table.schema, draft.table.name) for draft in drafts}
         standing = {(view.schema, view.name) for view in pair.target.views}
         chosen = [view for view in in_order(pair.source.views) if self._is_asked(view)]
+        self._translation = ViewTranslation(pair, drafts) if chosen else None
         for view in chosen:
-            why = self._fault(view, known)
-            if why:
-                text = " ".join(view.query.split())
-                self.left_out.append(f"{_called(view)}: {text} ({why})")
+            try:
+                made = self._made(view, known)
+            except Untranslatable as why:
+                self.left_out.append(said(_called(view), _text(view), why))
                 continue
             known.add((view.schema, view.name))
-            self._make(view, standing)
+            self._make(view, made, standing)
         self.drops.reverse()
 
     def _is_asked(self, view: View) -> bool:
@@ -52,23 +57,35 @@ class ViewWriter:
             pattern(text).fullmatch(name) for text in options.exclude for name in names
         )
 
-    def _fault(self, view: View, known: set[Place]) -> str | None:
+    def _made(self, view: View, known: set[Place]) -> View:
+        """The view as the target is told of it."""
         one, other = self.pair.ends
-        if one.name != other.name:
-            return f"queries aren't translated to {self.pair.target.engine}; hint: write it in the target by hand"
         away = [f"{schema}.{name}" for schema, name in view.needs if (schema, name) not in known]
-        return f"it reads {', '.join(away)}, which is not moved" if away else None
+        if away and one.name == other.name:
+            raise Untranslatable(f"it reads {', '.join(away)}, which is not moved")
+        translation = self._translation
+        if translation is not None and translation.needed(view):
+            return translation.of(view)
+        return self._renamed(view)
 
-    def _make(self, view: View, standing: set[Place]) -> None:
-        other, made = self.pair.ends[1], self._renamed(view)
+    def _make(self, view: View, made: View, standing: set[Place]) -> None:
+        other = self.pair.ends[1]
         if (made.schema, made.name) in standing:
             if self.pair.options.prepare is not Prepare.DROP:
                 self.left_out.append(f"{_called(view)} (one of its name is in the target already)")
                 return
             self.drops.append(other.drop_view(made))
         self.schemas.append(made.schema)
+        text = _text(view) if made.query != view.query else None
         self.steps += [
-            Step(what=_called(view), sql=statement) for statement in other.create_view(made)
+            Step(
+                what=_called(view),
+                sql=statement,
+                told=text,
+                proof=other.try_view(made),
+                undo=other.drop_view(made),
+            )
+            for statement in other.create_view(made)
         ]
 
     def _renamed(self, view: View) -> View:
@@ -84,6 +101,10 @@ class ViewWriter:
             for wanted in view.statistics
         )
         return replace(view, schema=schemas[view.schema], query=query, statistics=statistics)
+
+
+def _text(view: View) -> str:
+    return " ".join((view.declaration or view.query).split())
 
 
 def _called(view: View) -> str:

@@ -68,6 +68,7 @@ class Mysql(Unnumbered):
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
     create_view = staticmethod(ddl.create_view)
+    try_view = staticmethod(ddl.try_view)
     drop_view = staticmethod(ddl.drop_view)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dbferry.catalog import NativeType
 from dbferry.engines.mysql import ddl
 from dbferry.schema.dialect import Dialect
 
@@ -10,6 +11,15 @@ UUID4 = (
     "(lower(concat(hex(random_bytes(4)), '-', hex(random_bytes(2)), '-4', substr(hex(random_bytes(2)), 2), '-', "
     "hex(8 + floor(rand() * 4)), substr(hex(random_bytes(2)), 2), '-', hex(random_bytes(6)))))"
 )
+
+
+def exact(native: NativeType) -> bool:
+    """Without a collation of its own it is that of a new table, which is exact; `_bin` alone leaves blanks out."""
+    collation = native.collation
+    known = collation in (None, "binary", "utf8mb4_0900_bin")
+    return known or (collation or "").endswith("_nopad_bin")
+
+
 DIALECT = Dialect(
     parser="mysql",
     quote=ddl.quote,
@@ -19,6 +29,8 @@ DIALECT = Dialect(
     matching="collation",
     backslashes=True,
     whole_division=False,
+    exact=exact,
+    places_nulls=False,
     functions={
         "lower/1": "lower", "lcase/1": "lower", "upper/1": "upper", "ucase/1": "upper",
         "char_length/1": "characters", "character_length/1": "characters",
@@ -38,6 +50,7 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "cast({0} AS double)",
         "quotient": "({0} DIV {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "dayofmonth({0})", "json_valid": "json_valid({0})",
+        "sum_whole": "sum({0})",
         "same": "({0} <=> {1})", "differ": "(NOT ({0} <=> {1}))",
         "now": "CURRENT_TIMESTAMP({p})", "now_local": "CURRENT_TIMESTAMP({p})", "now_utc": "(utc_timestamp({p}))",
         "now_text": "(date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s'))",

@@ -25,7 +25,10 @@ def read(session: Session, where: str) -> list[View]:
                 schema=schema or "",
                 name=name or "",
                 query=query or "",
-                options=(security or "DEFINER", check or "NONE"),
+                options=(
+                    f"SQL SECURITY {security or 'DEFINER'}",
+                    *([f"WITH {check} CHECK OPTION"] if check not in (None, "NONE") else []),
+                ),
                 needs=tuple(sorted(places)),
             )
         )

@@ -67,6 +67,7 @@ class Postgresql:
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
     create_view = staticmethod(ddl.create_view)
+    try_view = staticmethod(ddl.try_view)
     drop_view = staticmethod(ddl.drop_view)
     describe_table = staticmethod(ddl.describe_table)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)

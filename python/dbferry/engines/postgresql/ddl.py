@@ -195,6 +195,10 @@ def create_view(view: View) -> Sequence[str]:
     return [*made, *(s for step in finish_table(indexed) for s in (step.sql, *step.then))]
 
 
+def try_view(view: View) -> str | None:
+    return None
+
+
 def drop_view(view: View) -> str:
     kind = "MATERIALIZED VIEW" if view.materialized else "VIEW"
     return f"DROP {kind} IF EXISTS {relation(view.schema, view.name)}"

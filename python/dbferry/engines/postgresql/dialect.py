@@ -2,8 +2,16 @@
 
 from __future__ import annotations
 
+from dbferry.catalog import NativeType
 from dbferry.engines.postgresql import ddl
 from dbferry.schema.dialect import Dialect
+
+
+def exact(native: NativeType) -> bool:
+    """The database's own collation and the server's tell any two texts apart; a user's may not."""
+    own = native.collation is None or native.collation.startswith("pg_catalog.")
+    return own and native.name not in ("bpchar", "citext")
+
 
 DIALECT = Dialect(
     parser="postgres",
@@ -12,6 +20,8 @@ DIALECT = Dialect(
     hexadecimal=r"'\x{0}'::bytea",
     numbers_are_truth=False,
     wide_integers=False,
+    exact=exact,
+    nulls_are_large=True,
     fits={"int2": "CAST({0} AS bigint)", "int4": "CAST({0} AS bigint)"},
     functions={
         "lower/1": "lower", "upper/1": "upper",
@@ -34,6 +44,7 @@ DIALECT = Dialect(
         "quotient": "({0} / {1})", "remainder": "({0} % {1})",
         "year": "CAST(extract(year FROM {0}) AS integer)", "month": "CAST(extract(month FROM {0}) AS integer)",
         "day": "CAST(extract(day FROM {0}) AS integer)",
+        "sum_whole": "CAST(sum({0}) AS bigint)",
         "same": "({0} IS NOT DISTINCT FROM {1})", "differ": "({0} IS DISTINCT FROM {1})",
         "now": "now()", "now_local": "LOCALTIMESTAMP", "now_utc": "timezone('utc', now())",
         "now_text": "to_char(timezone('utc', now()), 'YYYY-MM-DD HH24:MI:SS')",

@@ -64,6 +64,7 @@ class Sqlite(Unnumbered):
     try_index = staticmethod(ddl.try_index)
     finish_references = staticmethod(ddl.finish_references)
     create_view = staticmethod(ddl.create_view)
+    try_view = staticmethod(ddl.try_view)
     drop_view = staticmethod(ddl.drop_view)
     analyze_table = staticmethod(ddl.analyze_table)
     read = staticmethod(types.read)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import (
@@ -20,6 +20,7 @@ from dbferry.catalog import (
 from dbferry.engines.sqlite import ddl, declaration
 from dbferry.engines.sqlite import keys as keys_of_tables
 
+Row = tuple[str | None, ...]
 TABLES = """
 SELECT l.name, l.type, l.wr, l.strict,
        coalesce((SELECT s.sql FROM sqlite_schema s WHERE s.type = 'table' AND s.name = l.name), '')
@@ -44,7 +45,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     """Every table of the file; with `only` the table or view of that name."""
     where = "true" if only is None else f"l.name = {ddl.literal(only)} COLLATE NOCASE"
     indexed = {row[0] for row in session.query(KEY_INDEXES.format(where=where))}
-    rows: dict[str, list[tuple[str | None, ...]]] = defaultdict(list)
+    rows: dict[str, list[Row]] = defaultdict(list)
     for row in session.query(COLUMNS.format(where=where)):
         rows[row[0] or ""].append(row)
     sequences = _sequences(session)
@@ -104,20 +105,25 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         default_schema="main",
         tables=tuple(tables),
         folds_tables=True,
-        views=_views(session, [row[0] or "" for row in listed if row[1] in ("table", "view")]),
+        views=_views(
+            session,
+            {row[0] or "": rows[row[0] or ""] for row in listed if row[1] in ("table", "view")},
+        ),
         skipped=tuple(skipped),
         settings={"encoding": session.query("PRAGMA encoding")[0][0] or ""},
     )
 
 
-def _views(session: Session, names: Sequence[str]) -> tuple[View, ...]:
+def _views(session: Session, columns: Mapping[str, Sequence[Row]]) -> tuple[View, ...]:
     """SQLite doesn't tell what a view reads: any name in its text may be it."""
-    known = {name.lower(): name for name in names}
+    known = {name.lower(): name for name in columns}
     return tuple(
         View(
             schema="main",
             name=name or "",
-            query=sql or "",
+            query=declaration.query(sql or ""),
+            declaration=sql,
+            columns=tuple(row[2] or "" for row in columns.get(name or "", ())),
             needs=tuple(
                 ("main", known[word])
                 for word in sorted({t.text.lower() for t in declaration.tokens(sql or "")})
@@ -136,7 +142,7 @@ def _sequences(session: Session) -> dict[str, int]:
 
 
 def _column(
-    row: tuple[str | None, ...],
+    row: Row,
     key: tuple[str, ...],
     identity: Identity | None,
     exact_keys: bool,

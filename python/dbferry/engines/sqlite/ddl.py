@@ -78,7 +78,12 @@ def _check(check: Check) -> str:
 
 
 def create_view(view: View) -> Sequence[str]:
-    return [view.query]
+    return [view.declaration or f"CREATE VIEW {quote(view.name)} AS\n{view.query}"]
+
+
+def try_view(view: View) -> str:
+    """A view of what isn't there can be made, and not be read."""
+    return f"SELECT 1 FROM {quote(view.name)} LIMIT 0"
 
 
 def drop_view(view: View) -> str:

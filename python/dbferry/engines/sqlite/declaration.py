@@ -52,6 +52,16 @@ def is_autoincrement(sql: str) -> bool:
     return any(token.says("AUTOINCREMENT") for token in tokens(sql))
 
 
+def query(sql: str) -> str:
+    """What a view shows: all that follows the first AS outside of parentheses."""
+    depth = 0
+    for token in tokens(sql):
+        depth += token.says("(") - token.says(")")
+        if depth == 0 and token.says("AS"):
+            return sql[token.end :].strip()
+    return ""
+
+
 def collations(sql: str) -> dict[str, str]:
     """Column, as it is written there, to the collation that it declares, in upper case."""
     found: dict[str, str] = {}

@@ -22,6 +22,10 @@ def stored(native: NativeType, kind: Kind) -> Kind:
     return Kind.OPAQUE if kind in (Kind.TIMESTAMP, Kind.INSTANT, Kind.TIME) else kind
 
 
+def exact(native: NativeType) -> bool:
+    return (native.collation or "BINARY").upper() == "BINARY"
+
+
 DIALECT = Dialect(
     parser="sqlite",
     quote=ddl.quote,
@@ -32,6 +36,7 @@ DIALECT = Dialect(
     escape="",
     exact_decimals=False,
     words_are_text=True,
+    exact=exact,
     stored=stored,
     functions={
         "lower/1": "lower_ascii", "upper/1": "upper_ascii", "length/1": "length",
@@ -46,6 +51,7 @@ DIALECT = Dialect(
         "absolute": "abs({0})", "double": "CAST({0} AS REAL)", "quotient": "({0} / {1})", "remainder": "({0} % {1})",
         "year": "CAST(strftime('%Y', {0}) AS INTEGER)", "month": "CAST(strftime('%m', {0}) AS INTEGER)",
         "day": "CAST(strftime('%d', {0}) AS INTEGER)", "json_valid": "json_valid({0})",
+        "sum_whole": "sum({0})",
         "same": "({0} IS {1})", "differ": "({0} IS NOT {1})",
         "now": "(strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))",
         "now_local": "(strftime('%Y-%m-%d %H:%M:%f', 'now', 'localtime'))",

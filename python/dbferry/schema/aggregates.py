@@ -1,0 +1,127 @@
+"""Counts, sums and extremes in a query, and which columns a query that groups may name beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from sqlglot import exp
+
+from dbferry.schema.dialect import WHOLE
+from dbferry.schema.nodes import Node, only, said
+from dbferry.schema.terms import Term, Untranslatable
+from dbferry.types import Kind
+
+if TYPE_CHECKING:
+    from dbferry.schema.queries import QueryTranslator
+
+NAMES = frozenset({"count", "sum", "min", "max", "avg"})
+FLOATS = "sums of floating-point numbers may differ in their last digit"
+
+
+def is_one(node: Node) -> bool:
+    return isinstance(node, exp.Anonymous) and _name(node) in NAMES and len(node.expressions) == 1
+
+
+def _name(node: Node) -> str:
+    return str(node.this).lower()
+
+
+def filtered(t: QueryTranslator, node: Node) -> Term:
+    """`FILTER (WHERE …)`, said by what is NULL for the rows that don't count."""
+    only(node, "this", "expression")
+    if not is_one(node.this):
+        raise Untranslatable(f"`{said(node)}`")
+    only(node.expression, "this")
+    return say(t, node.this, t.truth(node.expression.this))
+
+
+def say(t: QueryTranslator, node: Node, condition: str | None = None) -> Term:
+    only(node, "this", "expressions")
+    if t.aggregating:
+        raise Untranslatable("a sum of sums")
+    t.aggregating = True
+    try:
+        return _said(t, _name(node), node.expressions[0], condition)
+    finally:
+        t.aggregating = False
+
+
+def _said(t: QueryTranslator, name: str, given: Node, condition: str | None) -> Term:
+    distinct = isinstance(given, exp.Distinct)
+    if distinct:
+        only(given, "expressions")
+        if len(given.expressions) != 1:
+            raise Untranslatable("a count of several columns")
+        (given,) = given.expressions
+
+    def over(sql: str) -> str:
+        told = f"CASE WHEN {condition} THEN {sql} END" if condition else sql
+        return f"{'DISTINCT ' * distinct}{told}"
+
+    if name == "count":
+        return Term(sql=f"count({_counted(t, given, distinct, over)})", kind=Kind.INT)
+    term = t.fit(given)
+    if name in ("min", "max"):
+        t.comparable(replace(term, literal=False), replace(term, literal=False), ordered=True)
+        sql = f"{name}({over(term.sql)})"
+        widened = f"CAST({sql} AS bigint)" if term.widened else None
+        return replace(term, sql=sql, literal=False, value=None, widened=widened)
+    if name == "sum" and term.kind is Kind.BOOL and t.spoken.numbers_are_truth:
+        term = Term(
+            sql=f"CASE WHEN {term.sql} THEN 1 WHEN NOT {term.sql} THEN 0 END", kind=Kind.INT
+        )
+    if term.kind is Kind.FLOAT and not term.single:
+        t.note(FLOATS)
+        return Term(sql=f"{name}({over(term.sql)})", kind=Kind.FLOAT)
+    if name == "avg":
+        raise Untranslatable(
+            "an average has other digits in another engine", "give it as a sum and a count"
+        )
+    if term.kind in WHOLE:
+        return Term(sql=t.words("sum_whole").format(over(term.sql)), kind=Kind.INT)
+    if term.kind not in (Kind.DECIMAL, Kind.NUMERIC):
+        raise Untranslatable(f"a sum of {term.kind}")
+    return Term(sql=f"sum({over(term.sql)})", kind=t.computed(term))
+
+
+def _counted(t: QueryTranslator, given: Node, distinct: bool, over: Callable[[str], str]) -> str:
+    literal = isinstance(given, exp.Literal)
+    if (isinstance(given, exp.Star) or literal) and not distinct:
+        told = over("1")
+        return "*" if told == "1" else told
+    if distinct:
+        t.told_apart([t.output("", given)])
+    return over(t.say(given).sql)
+
+
+def check_grouped(t: QueryTranslator, nodes: Sequence[Node], grouped: Sequence[Node]) -> None:
+    """Refuses a column that the rows of a group may differ in: which of them is shown is left open."""
+    keys = {t.say(node).sql for node in grouped}
+    for node in nodes:
+        for column in _bare(node, grouped):
+            sql = t.say(column).sql
+            found = t.find(column)
+            if sql in keys or found is None or found[0] not in t.ranges:
+                continue
+            held, key = found[0], found[0].relation.key
+            outputs = [o for o in held.relation.outputs if o.source in key]
+            if key and {o.read(held.name, t.target, t.wanted).sql for o in outputs} <= keys:
+                continue
+            raise Untranslatable(
+                f"`{said(column)}` is neither grouped by nor summed up",
+                "group by it, or show its min() or max()",
+            )
+
+
+def _bare(node: Node, grouped: Sequence[Node]) -> Iterator[Node]:
+    if node in grouped or is_one(node) or isinstance(node, exp.Filter):
+        return
+    if isinstance(node, exp.Query):
+        raise Untranslatable("a query inside of a grouped one")
+    if isinstance(node, exp.Column):
+        yield node
+        return
+    for child in node.iter_expressions():
+        yield from _bare(child, grouped)

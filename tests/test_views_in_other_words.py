@@ -184,6 +184,49 @@ def test_text_that_is_compared_without_case_is_a_doubt(database: Make, target: s
     assert made.rows("SELECT * FROM fine") == [(1, "a")]
 
 
+@pytest.mark.parametrize(
+    "query",
+    [
+        "SELECT id FROM item WHERE (CASE WHEN id > 1 THEN 'Ab' ELSE 'c' END) GLOB 'a*'",
+        "SELECT q.id FROM (SELECT id, 'X' AS k FROM item) q WHERE q.k = 'x'",
+        "SELECT count(DISTINCT CASE WHEN id > 1 THEN 'A' ELSE 'a' END) AS n FROM item",
+        "SELECT 'a' AS k UNION SELECT 'A'",
+    ],
+)
+def test_text_that_no_column_gives_a_collation_is_a_doubt(database: Make, query: str) -> None:
+    held, made = database("sqlite"), database("mysql")
+    fill(held, {"doubtful": query})
+    [left] = not_moved(dbferry.migrate(held.url, made.url))
+    assert "(text that differs by case" in left
+
+
+def test_floats_of_32_bits_meet_no_other_numbers(database: Make) -> None:
+    held, made = database("mysql"), database("postgresql")
+    held.sql("CREATE TABLE t (id int PRIMARY KEY, x float); INSERT INTO t VALUES (1, 0.1), (2, 3)")
+    held.sql("CREATE VIEW a AS SELECT id FROM t WHERE x = 0.1")
+    held.sql("CREATE VIEW b AS SELECT id FROM t WHERE x > 1")
+    [left] = not_moved(dbferry.migrate(held.url, made.url))
+    assert "engines compare floats of 32 bits in their own ways" in left
+    assert made.rows("SELECT * FROM b") == [(2,)]
+
+
+@pytest.mark.parametrize("target", ["mysql", "sqlite"])
+def test_those_of_other_schemas_are_called_as_their_tables_are(database: Make, target: str) -> None:
+    held, made = database("postgresql"), database(target)
+    held.sql("CREATE SCHEMA s; CREATE TABLE s.t (id int PRIMARY KEY); INSERT INTO s.t VALUES (1)")
+    held.sql("CREATE VIEW s.v AS SELECT t.id FROM s.t; CREATE VIEW v AS SELECT v.id FROM s.v")
+    assert not_moved(dbferry.migrate(held.url, made.url)) == []
+    assert made.rows("SELECT * FROM s__v") == made.rows("SELECT * FROM v") == [(1,)]
+
+
+def test_names_that_stand_before_the_query_are_those_of_its_columns(database: Make) -> None:
+    held, made = database("sqlite"), database("postgresql")
+    held.sql("CREATE TABLE t (id INTEGER PRIMARY KEY, n INT); INSERT INTO t VALUES (1, 2)")
+    held.sql("CREATE VIEW v(a, b) AS SELECT * FROM t; CREATE VIEW w(c) AS SELECT b + 1 FROM v")
+    assert not_moved(dbferry.migrate(held.url, made.url)) == []
+    assert made.rows("SELECT a, b, c FROM v, w") == [(1, 2, 3)]
+
+
 def test_labels_are_compared_where_they_are_written_alike(database: Make) -> None:
     held, made = database("mysql"), database("postgresql")
     held.sql(

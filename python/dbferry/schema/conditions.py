@@ -116,6 +116,8 @@ def _like(t: Translator, node: Node) -> Term:
         raise Untranslatable("a pattern for what isn't text")
     glob = isinstance(node, exp.Glob)
     pieces = patterns.of_glob(pattern) if glob else patterns.of_like(pattern, escape)
+    if patterns.has_letters(pieces):
+        t.matched(term)
     matching = t.spoken.matching
     loose = isinstance(node, exp.ILike) or matching == "ascii" or (
         matching == "collation" and term.ignore_case

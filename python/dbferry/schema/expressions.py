@@ -157,6 +157,9 @@ class Translator:
             )
             raise Untranslatable(f"a comparison of {found}: {why}")
 
+    def matched(self, term: Term) -> None:
+        """Is told of what a pattern with letters is held against."""
+
     def alike(self, terms: Sequence[Term]) -> list[Term]:
         """Terms of one family, literals among them made so."""
         given = [term for term in terms if not term.literal and not term.is_null]

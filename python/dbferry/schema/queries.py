@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
+from decimal import Decimal
 
 import sqlglot
 from sqlglot import exp
@@ -205,11 +206,17 @@ class QueryTranslator(Translator):
         alike = families == {"instant"} or (families == {"uuid"} and not ordered)
         if literals or not alike:
             super().comparable(left, right, ordered=ordered)
+        if left.single != right.single and not any(_whole(term) for term in literals):
+            raise Untranslatable("engines compare floats of 32 bits in their own ways")
         labels = left.labels or right.labels
         if labels and any(term.value not in (*labels, None) for term in literals):
             raise Untranslatable(f"{literals[0].value!r} is no label of the enum")
         texts = families == {"text"}
         if texts and (left.loose or right.loose or (self._collated and len(literals) == 2)):
+            self.doubt(LOOSE)
+
+    def matched(self, term: Term) -> None:
+        if term.loose and not self.same:
             self.doubt(LOOSE)
 
     def told_apart(self, outputs: Iterable[Output]) -> None:
@@ -243,6 +250,10 @@ class QueryTranslator(Translator):
             texts = found[1].texts if found else texts
         loose = term.loose or (term.literal and self._collated)
         return Output(name, name, replace(term, loose=loose), unfit, texts)
+
+
+def _whole(term: Term) -> bool:
+    return isinstance(term.value, Decimal) and term.value == term.value.to_integral_value()
 
 
 def _distinct(texts: frozenset[str]) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from dbferry.engines import Engine
@@ -57,19 +57,22 @@ class Relation:
 class Relations:
     """All that the queries of a database may name."""
 
-    engine: Engine
-    """The source's."""
     schema: str
     """Where unqualified names live."""
+    table: Callable[[Place], Relation | None]
+    """Makes that of a table."""
     folds: bool
     """True when names that differ only in case are one."""
-    _known: dict[Place, Relation] = field(default_factory=dict)
+    _known: dict[Place, Relation | None] = field(default_factory=dict)
 
     def add(self, place: Place, relation: Relation) -> None:
         self._known[self._folded(place)] = relation
 
     def find(self, schema: str | None, name: str) -> Relation | None:
-        return self._known.get(self._folded((schema or self.schema, name)))
+        place = self._folded((schema or self.schema, name))
+        if place not in self._known:
+            self._known[place] = self.table(place)
+        return self._known[place]
 
     def _folded(self, place: Place) -> Place:
         return (place[0], place[1].lower()) if self.folds else place

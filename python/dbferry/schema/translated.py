@@ -14,7 +14,7 @@ from dbferry.schema.terms import Untranslatable
 from dbferry.selection import destination
 
 if TYPE_CHECKING:
-    from dbferry.schema.relations import Relations
+    from dbferry.schema.relations import Relation, Relations
 
 BY_HAND = "write it in the target by hand"
 USUAL = ("SQL SECURITY DEFINER",)
@@ -80,27 +80,25 @@ class ViewTranslation:
 
     @cached_property
     def _relations(self) -> Relations:
-        from dbferry.schema.relations import Relations, of_table
+        from dbferry.schema.relations import Relations
 
-        pair, (one, other) = self.pair, self.pair.ends
-        made = Relations(one, pair.source.default_schema or "", pair.source.folds_tables)
-        for place, draft in self._drafts.items():
-            if other.dialect is None:
-                continue
-            table = draft.table
-            operands = indexes.translation(pair, table, draft.columns).operands
-            names = tuple(column.name for column in table.columns)
-            made.add(
-                place,
-                of_table(
-                    other.relation(draft.place.schema, draft.name),
-                    operands,
-                    other.dialect,
-                    table.primary_key,
-                    names,
-                ),
-            )
-        return made
+        source = self.pair.source
+        return Relations(source.default_schema or "", self._table, source.folds_tables)
+
+    def _table(self, place: tuple[str, str]) -> Relation | None:
+        from dbferry.schema.relations import of_table
+
+        table, other = self.pair.source.table(*place), self.pair.ends[1]
+        draft = self._drafts.get((table.schema, table.name)) if table else None
+        if table is None or draft is None or other.dialect is None:
+            return None
+        return of_table(
+            other.relation(draft.place.schema, draft.name),
+            indexes.translation(self.pair, draft.table, draft.columns).operands,
+            other.dialect,
+            draft.table.primary_key,
+            tuple(column.name for column in table.columns),
+        )
 
 
 def _renames(draft: Draft, query: str) -> bool:

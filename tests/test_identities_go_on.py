@@ -129,3 +129,14 @@ def test_row_zero_beside_bytes_stays_row_zero(
     )
     dbferry.migrate(sqlite_db.url, made.url, batch_rows=7, range_rows=1, workers=2)
     assert made.rows("SELECT id FROM t ORDER BY id") == [(0,), (1,)]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+@pytest.mark.parametrize("kind", ["always", "by_default", "serial"])
+def test_a_number_that_was_set_and_not_given_yet_is_given_next(
+    database: Callable[[str], Database], kind: str, target: str
+) -> None:
+    held, made = database("postgresql"), database(target)
+    holding(held, KINDS[kind][1], "ALTER SEQUENCE t_id_seq RESTART WITH 500")
+    dbferry.migrate(held.url, made.url)
+    assert next_of(made) == 500 == next_of(held)

@@ -70,9 +70,16 @@ class NumberSequence:
     cycle: bool = False
     last: int | None = None
     """The last number that it gave; absent when it gave none, or isn't readable."""
+    restart: int | None = None
+    """What it gives first when it has given none since it was set so; absent when that is its start."""
     readable: bool = True
     owner: tuple[str, str, str] | None = None
     """Schema, table and column that it is dropped with."""
+
+    @property
+    def first(self) -> int:
+        """What it gives as long as it gave none."""
+        return self.start if self.restart is None else self.restart
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -232,7 +232,7 @@ def _identity(
     if sequence is None or not (declared or drawn == sequence):
         return None
     kinds = {"a": IdentityKind.ALWAYS, "d": IdentityKind.BY_DEFAULT}
-    following = sequence.start if sequence.last is None else sequence.last + sequence.increment
+    following = sequence.first if sequence.last is None else sequence.last + sequence.increment
     return Identity(
         kind=kinds.get(declared, IdentityKind.SERIAL),
         sequence=sequence,

@@ -109,19 +109,23 @@ def set_sequence(
     known = [f"(SELECT {edge}({quote(c)}) FROM {relation(s, t)})" for s, t, c in columns]
     if sequence.last is not None:
         known.append(str(sequence.last))
-    if not known:
-        return ()
     name = literal(relation(sequence.schema, sequence.name))
+    if not known:
+        unused = f"SELECT setval({name}, {sequence.first}, false)"
+        return () if sequence.first == sequence.start else (unused,)
     return (_further(name, known, sequence),)
 
 
 def _further(name: str, known: Sequence[str], sequence: NumberSequence | None) -> str:
-    """Sets a sequence to the furthest of the known numbers that it may hold; to its start if there is none."""
-    start, step = (sequence.start, sequence.increment) if sequence else (1, 1)
+    """Sets a sequence to the furthest of the known numbers that it may hold; to its first if there is none."""
+    first, step = (sequence.first, sequence.increment) if sequence else (1, 1)
     low, high = (sequence.minimum, sequence.maximum) if sequence else (1, BOUNDS["bigint"])
+    if sequence and sequence.last is None:
+        # Numbers that it would still come by are none that it has given.
+        low, high = (first, high) if step > 0 else (low, first)
     furthest = "greatest" if step > 0 else "least"
     return (
-        f"SELECT setval({name}, coalesce(k, {start}), k IS NOT NULL) FROM (SELECT CASE WHEN m "
+        f"SELECT setval({name}, coalesce(k, {first}), k IS NOT NULL) FROM (SELECT CASE WHEN m "
         f"BETWEEN {low} AND {high} THEN m END FROM (SELECT {furthest}({', '.join(known)})) AS f (m)) AS g (k) "
         f"WHERE {name} IS NOT NULL"
     )

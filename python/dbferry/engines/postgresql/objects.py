@@ -67,6 +67,8 @@ SELECT s.oid, n.nspname, s.relname, pg_catalog.format_type(q.seqtypid, NULL), q.
        CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE')
             THEN pg_catalog.pg_sequence_last_value(s.oid) END,
        pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE'),
+       CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT')
+            THEN pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname) END,
        d.refobjid, a.attname
 FROM pg_catalog.pg_sequence q
 JOIN pg_catalog.pg_class s ON s.oid = q.seqrelid
@@ -79,6 +81,11 @@ WHERE s.relpersistence <> 't' AND NOT EXISTS (
     SELECT FROM pg_catalog.pg_depend x WHERE x.objid = s.oid AND x.deptype = 'e'
       AND x.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
 ORDER BY n.nspname, s.relname"""
+
+# One that has given no number keeps what it gives first to itself.
+UNUSED = "SELECT {oid}, last_value, is_called FROM {relation}"
+ASKED_AT_ONCE = 200
+"""Sequences in a question; each is a table that its session locks until the answer."""
 
 # The sequence that a column's default draws from.
 DRAWS = """
@@ -178,9 +185,12 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
     """`tables` are schema and name of each by its oid."""
     found = Sequences()
     by_oid: dict[str, NumberSequence] = {}
-    for row in session.query(SEQUENCES):
+    rows = session.query(SEQUENCES)
+    unused = _unused(session, {r[0] or "": r[12] for r in rows if r[10] is None and r[12]})
+    for row in rows:
         oid, schema, name, kind, start, increment, low, high, cache, cycle, last = row[:11]
-        readable, relid, column = row[11:]
+        readable, relation, relid, column = row[11:]
+        first = unused.get(oid or "")
         sequence = NumberSequence(
             schema=schema or "",
             name=name or "",
@@ -192,7 +202,8 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
             cache=int(cache or 1),
             cycle=cycle == "t",
             last=int(last) if last is not None else None,
-            readable=readable == "t",
+            restart=first,
+            readable=readable == "t" and (last is not None or relation is not None),
             owner=(*tables[relid], column or "") if relid in tables else None,
         )
         by_oid[oid or ""] = sequence
@@ -203,3 +214,13 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
         if oid in by_oid:
             found.drawn[relid or "", column or ""] = by_oid[oid]
     return found
+
+
+def _unused(session: Session, relations: dict[str, str]) -> dict[str, int]:
+    """What sequences give first, by their oid."""
+    asked = [UNUSED.format(oid=oid, relation=name) for oid, name in relations.items()]
+    first: dict[str, int] = {}
+    for start in range(0, len(asked), ASKED_AT_ONCE):
+        rows = session.query(" UNION ALL ".join(asked[start : start + ASKED_AT_ONCE]))
+        first |= {oid or "": int(value or 0) for oid, value, called in rows if called != "t"}
+    return first

@@ -1,0 +1,76 @@
+"""A sequence of PostgreSQL gives in the target what it would have given in the source, used or not."""
+
+from collections.abc import Callable
+
+import pytest
+
+import dbferry
+from servers.database import Database
+
+# What was done to a sequence, made by which statement.
+CASES = {
+    "never used": ("CREATE SEQUENCE s START WITH 5 MINVALUE 1", ""),
+    "restarted": ("CREATE SEQUENCE s", "ALTER SEQUENCE s RESTART WITH 500"),
+    "restarted below its start": (
+        "CREATE SEQUENCE s START WITH 50",
+        "SELECT nextval('s'); ALTER SEQUENCE s RESTART WITH 1",
+    ),
+    "set and not given": ("CREATE SEQUENCE s", "SELECT setval('s', 70, false)"),
+    "downwards": (
+        "CREATE SEQUENCE s INCREMENT -1 MINVALUE -900 MAXVALUE 900 START WITH 100",
+        "ALTER SEQUENCE s RESTART WITH -5",
+    ),
+    "used after a restart": (
+        "CREATE SEQUENCE s",
+        "ALTER SEQUENCE s RESTART WITH 8; SELECT nextval('s')",
+    ),
+}
+NEXT = "SELECT nextval('s')"
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_sequence_of_its_own_goes_on(database: Callable[[str], Database], case: str) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    for statement in filter(None, CASES[case]):
+        held.sql(statement)
+    dbferry.migrate(held.url, made.url)
+    assert made.rows(NEXT) == held.rows(NEXT)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_sequence_that_a_default_draws_from_goes_on(
+    database: Callable[[str], Database], case: str
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    for statement in filter(None, CASES[case]):
+        held.sql(statement)
+    held.sql("CREATE TABLE t (id int DEFAULT nextval('s') PRIMARY KEY)")
+    dbferry.migrate(held.url, made.url)
+    assert made.rows(NEXT) == held.rows(NEXT)
+
+
+@pytest.mark.parametrize(("row", "following"), [(3, 500), (499, 500), (500, 501), (700, 701)])
+def test_rows_with_numbers_of_their_own_are_passed_by(
+    database: Callable[[str], Database], row: int, following: int
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TABLE t (id serial PRIMARY KEY, other int GENERATED ALWAYS AS IDENTITY)")
+    held.sql(f"INSERT INTO t OVERRIDING SYSTEM VALUE VALUES ({row}, {row})")
+    held.sql(
+        "ALTER SEQUENCE t_id_seq RESTART WITH 500; ALTER SEQUENCE t_other_seq RESTART WITH 500"
+    )
+    dbferry.migrate(held.url, made.url)
+    given = "INSERT INTO t DEFAULT VALUES RETURNING id, other"
+    assert made.rows(given) == [(following, following)]
+
+
+def test_many_unused_sequences_are_asked_at_once(database: Callable[[str], Database]) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    held.sql(
+        "DO $$ BEGIN FOR n IN 1..450 LOOP EXECUTE format('CREATE SEQUENCE s%s', n); END LOOP; END $$; "
+        "ALTER SEQUENCE s7 RESTART WITH 77; ALTER SEQUENCE s450 RESTART WITH 45"
+    )
+    dbferry.migrate(held.url, made.url)
+    assert made.rows("SELECT nextval('s7'), nextval('s450'), nextval('s8')") == [(77, 45, 1)]

@@ -157,6 +157,7 @@ def test_an_index_that_the_target_refuses_is_left_out_of_the_whole_and_the_parts
     assert [note for note in notes if note.startswith("not moved")] == [
         "not moved: index doubled of public.t (function public.twice(integer) does not exist)",
         "not moved: index a_twice_idx of public.a (function public.twice(integer) does not exist)",
+        "not moved: function public.twice(n integer) (not asked for); hint: --include functions",
     ]
     found = made.rows(
         "SELECT indexrelid::regclass::text, indisvalid FROM pg_index WHERE indrelid >= 16384"

@@ -160,6 +160,9 @@ def test_what_the_target_refuses_is_named_before_the_load(database: Make) -> Non
         'method "gist")',
         'not moved: index digital of public.t (collation "public.digits" for encoding "UTF8" does not exist)',
         "not moved: index doubled of public.t (function public.twice(integer) does not exist)",
+        "not moved: function public.twice(n integer) (not asked for); hint: --include functions",
+        "not moved: extension btree_gist (not asked for); hint: --include extensions",
+        "not moved: extension pg_trgm (not asked for); hint: --include extensions",
         'not moved: index likes of public.t (operator class "public.gin_trgm_ops" does not exist for access '
         'method "gin")',
     }

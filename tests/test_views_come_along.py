@@ -75,7 +75,8 @@ def test_those_that_cannot_be_made_are_named_and_the_rest_is(database: Make) -> 
         "CREATE FUNCTION f(int) RETURNS int LANGUAGE sql AS 'SELECT 1'; CREATE VIEW calls AS SELECT f(id) FROM t"
     )
     report = dbferry.migrate(held.url, made.url, exclude=["away"])
-    away, calls = not_moved(report)
+    away, function, calls = not_moved(report)
+    assert function == "function public.f(integer) (not asked for); hint: --include functions"
     assert away == (
         "view public.reads_away: SELECT away.id FROM public.away; (it reads public.away, which is not moved)"
     )

@@ -18,6 +18,7 @@ from dbferry.progress import Progress
 from dbferry.report import Report
 from dbferry.task import (
     DEFAULT_ENGINE,
+    Include,
     OnBadRow,
     Only,
     OnTableError,
@@ -86,6 +87,7 @@ def migrate(
     only: Only | None = None,
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
+    include: Sequence[Include] | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
     style: Style | None = None,
     name: str | None = None,
@@ -113,7 +115,7 @@ def migrate(
     """
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        only=only, on_loss=on_loss, partitions=partitions, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        only=only, on_loss=on_loss, partitions=partitions, include=include, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
         dms_settings=dms_settings, name=name, unfinished=unfinished, on_table_error=on_table_error, on_bad_row=on_bad_row,
         max_bad_rows=max_bad_rows, retries=retries,
@@ -133,6 +135,7 @@ def plan(
     only: Only | None = None,
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
+    include: Sequence[Include] | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
     style: Style | None = None,
     dms_mappings: Mapping[str, object] | str | Path | None = None,
@@ -141,7 +144,7 @@ def plan(
     """What `migrate` would do with the same arguments; moves nothing."""
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        only=only, on_loss=on_loss, partitions=partitions, rules=rules, style=style, dms_mappings=dms_mappings,
+        only=only, on_loss=on_loss, partitions=partitions, include=include, rules=rules, style=style, dms_mappings=dms_mappings,
         dms_settings=dms_settings,
     ).plan()  # fmt: skip
 
@@ -156,6 +159,7 @@ def assess(
     prepare: Prepare | None = None,
     on_loss: Sequence[str] | None = None,
     partitions: Partitions | None = None,
+    include: Sequence[Include] | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
     style: Style | None = None,
     dms_mappings: Mapping[str, object] | str | Path | None = None,
@@ -170,7 +174,7 @@ def assess(
     """
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
-        on_loss=on_loss, partitions=partitions, workers=workers, rules=rules, style=style,
+        on_loss=on_loss, partitions=partitions, include=include, workers=workers, rules=rules, style=style,
         dms_mappings=dms_mappings, dms_settings=dms_settings,
     ).assess(sample=sample)  # fmt: skip
 

@@ -325,7 +325,8 @@ class UserType:
     attributes: tuple[Attribute, ...] = ()
     needs: tuple[tuple[str, str, str], ...] = ()
     """Schema and name of the types that it is made of, and how `base` and `attributes` print them."""
-    of_extension: bool = False
+    extension: str | None = None
+    """The one that it belongs to."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -351,6 +352,40 @@ class View:
 
 
 @dataclass(frozen=True, kw_only=True)
+class Extra:
+    """What stands beside tables and views: an extension, a function, a trigger, a policy, a grant."""
+
+    kind: str
+    """Such as `function`, as messages call it."""
+    name: str = ""
+    """Without its schema and its table."""
+    group: str | None = None
+    """What it is asked for by, such as `triggers`; absent when it can't be made again."""
+    sql: tuple[str, ...] = ()
+    """Statements that make it, in its own server's words."""
+    drop: str | None = None
+    """Takes it away, where it would hold a table that it is made of."""
+    schema: str | None = None
+    home: str | None = None
+    """The schema that its statements name alone, where it isn't known by one."""
+    table: tuple[str, str] | None = None
+    """Schema and name of the table or view that it belongs to."""
+    needs: tuple[tuple[str, str], ...] = ()
+    """Schema and name of the tables and views that it is made of."""
+    role: str | None = None
+    """Whom it gives rights to."""
+
+    @property
+    def label(self) -> str:
+        """How messages and reports call it."""
+        words = [self.kind, ".".join(filter(None, [self.schema, self.name]))]
+        owned = self.table is not None and self.role is None
+        words += [f"of {'.'.join(filter(None, self.table or ()))}"] if owned else []
+        words += [f"to {self.role}"] if self.role else []
+        return " ".join(filter(None, words))
+
+
+@dataclass(frozen=True, kw_only=True)
 class Catalog:
     engine: str
     version: str
@@ -366,6 +401,10 @@ class Catalog:
     """True when table names that differ only in case are one name."""
     skipped: tuple[str, ...] = ()
     """What was seen and is not carried, one phrase each."""
+    extras: tuple[Extra, ...] = ()
+    """In an order in which they can be made."""
+    roles: frozenset[str] | None = None
+    """Whom rights may be given to; absent where nobody was asked."""
     extensions: frozenset[str] = frozenset()
     collations: frozenset[str] = frozenset()
     """The names it knows, as types tell them."""

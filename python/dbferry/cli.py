@@ -107,6 +107,13 @@ PartitionsOption = Annotated[
         help="keep partitioned tables so (default between two of one engine) or flatten them",
     ),
 ]
+IncludeOption = Annotated[
+    list[str] | None,
+    typer.Option(
+        "--include",
+        help="Between two PostgreSQLs also extensions, functions, triggers, policies, grants, or all",
+    ),
+]
 Workers = Annotated[int | None, typer.Option(help="Sessions on each side at most")]
 BatchRows = Annotated[int | None, typer.Option(help="Rows in a batch at most")]
 RangeMb = Annotated[int | None, typer.Option(help="Megabytes of source data per transaction")]
@@ -189,6 +196,7 @@ def migrate(
     data_only: DataOnly = False,
     on_loss: OnLoss = None,
     partitions: PartitionsOption = None,
+    include: IncludeOption = None,
     workers: Workers = None,
     batch_rows: BatchRows = None,
     range_mb: RangeMb = None,
@@ -211,7 +219,7 @@ def migrate(
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
         only=_only(schema_only=schema_only, data_only=data_only),
-        on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        on_loss=on_loss, partitions=partitions, include=include, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
         dms_settings=dms_settings, name=name, on_table_error=on_table_error, on_bad_row=on_bad_row,
         max_bad_rows=max_bad_rows, retries=retries,
@@ -232,6 +240,7 @@ def plan(
     data_only: DataOnly = False,
     on_loss: OnLoss = None,
     partitions: PartitionsOption = None,
+    include: IncludeOption = None,
     workers: Workers = None,
     batch_rows: BatchRows = None,
     range_mb: RangeMb = None,
@@ -246,7 +255,7 @@ def plan(
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
         only=_only(schema_only=schema_only, data_only=data_only),
-        on_loss=on_loss, partitions=partitions, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
+        on_loss=on_loss, partitions=partitions, include=include, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
         dms_settings=dms_settings,
     )  # fmt: skip
@@ -279,6 +288,7 @@ def assess(
     prepare: PrepareOption = None,
     on_loss: OnLoss = None,
     partitions: PartitionsOption = None,
+    include: IncludeOption = None,
     workers: Workers = None,
     sample: Annotated[
         bool, typer.Option("--sample", help="Judge large tables by a part of their rows")
@@ -297,7 +307,7 @@ def assess(
         target = DEFAULT_ENGINE
     task = _task(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
-        on_loss=on_loss, partitions=partitions, workers=workers,
+        on_loss=on_loss, partitions=partitions, include=include, workers=workers,
     )  # fmt: skip
     made = task.assess(sample=sample)
     if html is not None:
@@ -456,6 +466,8 @@ def _task(source: str, target: str | None, **options: Any) -> Task:
     given = {name: value for name, value in options.items() if value is not None}
     if "schemas" in given:
         given["schemas"] = dict(_pair(text) for text in given["schemas"])
+    if "include" in given:
+        given["include"] = [name for text in given["include"] for name in text.split(",")]
     mappings, settings = given.pop("dms_mappings", None), given.pop("dms_settings", None)
     if settings is not None and mappings is None:
         raise RequestError("--dms-settings are nothing without --dms-mappings")

@@ -186,12 +186,8 @@ class Columns:
 
     def _want_whole(self, wanted: UserType) -> None:
         """A type, after those that it is made of; one of a kind that isn't made here must be there."""
-        moved = self._renamed(wanted)
-        if (
-            wanted.kind not in MADE
-            or wanted.of_extension
-            or (moved.schema, moved.name) in self.types
-        ):
+        moved = self.renamed(wanted)
+        if wanted.kind not in MADE or wanted.extension or (moved.schema, moved.name) in self.types:
             return
         for schema, name, _ in wanted.needs:
             place = (schema, name)
@@ -200,7 +196,7 @@ class Columns:
                 self._want_whole(part)
         self._want_type(moved)
 
-    def _renamed(self, wanted: UserType) -> UserType:
+    def renamed(self, wanted: UserType) -> UserType:
         """The type in the target's schemas, and those that it is made of."""
         relation, names = self.pair.ends[1].relation, {}
         for schema, name, printed in wanted.needs:

@@ -23,6 +23,7 @@ from dbferry.overflow import check_values
 from dbferry.pair import Pair
 from dbferry.prepare import Preparation, action, filled
 from dbferry.schema.clauses import Clauses, ClauseWriter, settle
+from dbferry.schema.extras import ExtraWriter
 from dbferry.schema.sequences import SequenceWriter, with_schema
 from dbferry.schema.trial import try_clauses
 from dbferry.schema.views import ViewWriter
@@ -77,6 +78,8 @@ class _Planner:
             pair.source_fault("the source has no tables to move")
         if pair.ends[0].family == pair.ends[1].family:
             tables = [pair.ends[0].complete(pair.source_session, table) for table in tables]
+        extras = ExtraWriter(pair)
+        self.columns.target = pair.target
         tables = shape(pair, tables)
         if pair.options.rules and pair.faults:
             # What a rule without sense would make of a table is nothing to go on with.
@@ -99,11 +102,13 @@ class _Planner:
         clauses = [writer.of(draft) for draft in drafts]
         sequences = SequenceWriter(pair, drafts, clauses)
         views = ViewWriter(pair, drafts)
+        extras.place(drafts, views, self.columns)
         made = [d for draft in drafts for d in (draft, *draft.partitions)]
         schemas = [*(draft.place.schema for draft in made), *sequences.schemas, *views.schemas]
         # Rows alone need nothing to be made.
         makes = pair.options.only is not Only.DATA
         objects = [*self._objects(schemas), *sequences.objects] if makes else []
+        objects = extras.ordered(objects)
         try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
         keys = Keys(pair, drafts, objects)
@@ -113,15 +118,15 @@ class _Planner:
             for item in items
         ]
         left_out = [*sequences.left_out, *(what for made in clauses for what in made.left_out)]
-        left_out += [*keys.left_out, *views.left_out]
+        left_out += [*keys.left_out, *views.left_out, *extras.left_out]
         return Plan(
             source_engine=pair.source.engine,
             target_engine=pair.target.engine,
             tables=tuple(items),
             faults=tuple(pair.faults),
             notes=(*self._notes(), *(f"not moved: {what}" for what in left_out)),
-            views=tuple(views.steps) if makes else (),
-            objects=(*(views.drops if makes else ()), *objects, *keys.drops),
+            views=(*extras.before_views, *views.steps, *extras.after_views) if makes else (),
+            objects=(*(extras.around(views.drops) if makes else ()), *objects, *keys.drops),
         )
 
     def _blocked(self) -> Plan:

@@ -482,7 +482,8 @@ def options_of(task: Task, *, sample: bool) -> Options:
         prepare=Prepare(task.prepare), only=Only(task.only) if task.only else None,
         on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
         rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
-        partitions=task.partitions, notes=task.notes, puts_aside=task.on_bad_row == "quarantine",
+        partitions=task.partitions, include=task.include, notes=task.notes,
+        puts_aside=task.on_bad_row == "quarantine",
     )  # fmt: skip
 
 

@@ -37,7 +37,7 @@ STAGES: Mapping[str, tuple[str, str]] = {
     ),
     "views": (
         "5-views.sql",
-        "last of all: views, each after those that it reads",
+        "last of all: views, each after those that it reads, and what was included besides",
     ),
 }
 """What each stage of a plan's statements is called as a file, and what stands in it."""

@@ -50,6 +50,8 @@ class Options:
     rules: Sequence[Rule] = ()
     first_wins: bool = False
     """True when of two rules for one thing the first is followed, and one that finds nothing is a note."""
+    include: Sequence[str] = ()
+    """What comes along besides tables and views, such as `triggers`."""
     notes: Sequence[str] = ()
     """What is said about the request itself."""
     puts_aside: bool = False

@@ -6,10 +6,18 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    PrivateAttr,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from dbferry.errors import RequestError
 from dbferry.invalid import Place, explain
@@ -28,6 +36,7 @@ Only = Literal["schema", "data"]
 Prepare = Literal["create", "truncate", "drop", "append"]
 Style = Literal["strict", "dms"]
 Partitions = Literal["keep", "flatten"]
+Include = Literal["extensions", "functions", "triggers", "policies", "grants", "all"]
 Unfinished = Literal["resume", "restart"]
 OnTableError = Literal["continue", "stop"]
 OnBadRow = Literal["stop", "quarantine"]
@@ -111,6 +120,13 @@ class Task(BaseModel):
             "are kept between two of one engine and flattened elsewhere"
         ),
     ] = None
+    include: Annotated[
+        list[Include],
+        Field(
+            description="What comes along besides tables and views between two PostgreSQLs: extensions, functions, "
+            "triggers (rules among them), policies, grants, or all; what isn't asked for is named"
+        ),
+    ] = []
     name: Annotated[
         str | None,
         Field(
@@ -171,7 +187,15 @@ class Task(BaseModel):
             )
         if self.only == "data" and self.prepare == "drop":
             raise ValueError("`only: data` makes no table, and `prepare: drop` asks for new ones")
+        if self.only == "data" and self.include:
+            raise ValueError("`only: data` makes nothing, and `include` asks for something")
         return self
+
+    @field_validator("include")
+    @classmethod
+    def _each(cls, names: list[Include]) -> list[Include]:
+        every = [name for name in get_args(Include) if name != "all"]
+        return every if "all" in names else names
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Self:

@@ -270,6 +270,10 @@ class Engine(Protocol):
     def create_type(self, wanted: UserType) -> str: ...
 
     @property
+    def includes(self) -> Collection[str]:
+        """The groups of extras that another of this engine can be given."""
+
+    @property
     def has_sequences(self) -> bool:
         """True when sequences stand for themselves; else none of the following is asked."""
 

@@ -1,8 +1,8 @@
-"""What engines answer about sequences that have none which stand for themselves."""
+"""What engines answer about sequences that have none which stand for themselves, and give nothing to include."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from dbferry.catalog import NumberSequence
 from dbferry.errors import InternalError
@@ -10,6 +10,7 @@ from dbferry.errors import InternalError
 
 class Unnumbered:
     has_sequences = False
+    includes: Collection[str] = ()
 
     def _none(self) -> InternalError:
         return InternalError("sequences don't exist here")

@@ -35,6 +35,8 @@ class ViewWriter:
         self.steps: list[Step] = []
         self.schemas: list[str] = []
         self.left_out: list[str] = []
+        self.known: set[Place] = set()
+        """Schema and name of those that come along."""
         known = {(draft.table.schema, draft.table.name) for draft in drafts}
         standing = {(view.schema, view.name) for view in pair.target.views}
         chosen = [view for view in in_order(pair.source.views) if self._is_asked(view)]
@@ -46,6 +48,7 @@ class ViewWriter:
                 self.left_out.append(said(_called(view), _text(view), why))
                 continue
             known.add((view.schema, view.name))
+            self.known.add((view.schema, view.name))
             self._make(view, made, standing)
         self.drops.reverse()
 

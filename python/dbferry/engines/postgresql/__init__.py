@@ -39,6 +39,7 @@ class Postgresql:
     has_steps = True
     comment_limits = (COMMENT_CHARACTERS, COMMENT_CHARACTERS)
     has_sequences = True
+    includes = ("extensions", "functions", "triggers", "policies", "grants")
     check_scope: Scope = "table"
     trial_frame = ("BEGIN", "ROLLBACK")
     columns_limit = 1600

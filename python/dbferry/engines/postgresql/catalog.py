@@ -19,7 +19,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines.postgresql import ddl, objects, partitions
+from dbferry.engines.postgresql import ddl, extras, objects, partitions
 from dbferry.engines.postgresql import keys as keys_of_tables
 
 USER_SCHEMAS = (
@@ -191,7 +191,11 @@ def _read(session: Session) -> Catalog:
         sequences=tuple(
             sequence for sequence in sequences.all if sequence not in _behind_identities(columns)
         ),
-        skipped=tuple(skipped),
+        skipped=(*skipped, *extras.large_objects(session)),
+        extras=extras.read(session, where),
+        roles=frozenset(
+            row[0] or "" for row in session.query("SELECT rolname FROM pg_catalog.pg_roles")
+        ),
         collations=frozenset(row[0] or "" for row in session.query(COLLATIONS)),
         settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
         extensions=frozenset(

@@ -20,8 +20,8 @@ SELECT t.oid, n.nspname, t.typname,
        t.typnotnull, t.typdefault,
        CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation
             THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END,
-       EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.objid = t.oid AND x.deptype = 'e'
-               AND x.classid = 'pg_catalog.pg_type'::pg_catalog.regclass)
+       (SELECT x.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
+        WHERE d.objid = t.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass)
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
@@ -160,7 +160,7 @@ def user_types(session: Session) -> tuple[UserType, ...]:
                 nullable=never_null != "t",
                 default=default,
                 collation=collation,
-                of_extension=extension == "t",
+                extension=extension,
                 checks=tuple(checks[oid or ""]),
                 attributes=tuple(attributes[oid or ""]),
                 needs=tuple(needs[oid or ""]),

@@ -1,0 +1,276 @@
+"""Reads what stands beside PostgreSQL's tables and views: extensions, functions, triggers, rules and policies.
+
+Definitions are the server's own, printed with nothing on the search path. What its words can't be had of, or
+what needs more than this database, is only named.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator
+
+from dbferry.catalog import Extra, Session
+from dbferry.engines.postgresql import ddl, grants
+
+Place = tuple[str, str]
+
+NOT_OF_EXTENSION = (
+    "NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.deptype IN ('e', 'i') AND x.objid = {alias}.oid"
+    " AND x.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass)"
+)
+
+SCHEMAS = """
+SELECT n.nspname, pg_catalog.obj_description(n.oid, 'pg_namespace') FROM pg_catalog.pg_namespace n
+WHERE {where} AND n.nspname <> 'public' AND {free} ORDER BY n.nspname"""
+
+EXTENSIONS = """
+SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e
+JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname <> 'plpgsql' ORDER BY e.oid"""
+
+# In the order of their making: one may be made of another.
+FUNCTIONS = """
+SELECT p.oid, n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid), p.prokind,
+       CASE WHEN p.prokind <> 'a' THEN pg_catalog.pg_get_functiondef(p.oid) END,
+       pg_catalog.obj_description(p.oid, 'pg_proc')
+FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+WHERE {where} AND {free} ORDER BY p.oid"""
+
+# A function is made of a table when its arguments or its result are rows of it, or its body is no text.
+NEEDS = """
+SELECT DISTINCT d.objid, n.nspname, c.relname
+FROM pg_catalog.pg_depend d
+LEFT JOIN pg_catalog.pg_type t ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = d.refobjid
+LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
+JOIN pg_catalog.pg_class c ON c.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+     THEN d.refobjid ELSE coalesce(e.typrelid, t.typrelid) END
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
+  AND n.nspname <> 'pg_catalog' ORDER BY 1, 2, 3"""
+
+# One of a whole partitioned table is on every partition as well.
+TRIGGERS = """
+SELECT n.nspname, c.relname, t.tgname, pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled,
+       pg_catalog.obj_description(t.oid, 'pg_trigger')
+FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE NOT t.tgisinternal AND coalesce(pg_catalog.to_jsonb(t) ->> 'tgparentid', '0') = '0'
+  AND {where} AND {free} ORDER BY n.nspname, c.relname, t.tgname"""
+
+RULES = """
+SELECT n.nspname, c.relname, r.rulename, pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled,
+       pg_catalog.obj_description(r.oid, 'pg_rewrite')
+FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE r.rulename <> '_RETURN' AND {where} AND {free} ORDER BY n.nspname, c.relname, r.rulename"""
+
+POLICIES = """
+SELECT n.nspname, c.relname, p.polname, p.polcmd, p.polpermissive,
+       pg_catalog.pg_get_expr(p.polqual, p.polrelid), pg_catalog.pg_get_expr(p.polwithcheck, p.polrelid),
+       (SELECT string_agg(CASE WHEN role = 0 THEN 'PUBLIC'
+                               ELSE pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(role)) END, ', ' ORDER BY place)
+        FROM unnest(p.polroles) WITH ORDINALITY AS u (role, place)),
+       pg_catalog.obj_description(p.oid, 'pg_policy')
+FROM pg_catalog.pg_policy p JOIN pg_catalog.pg_class c ON c.oid = p.polrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE {where} AND {free} ORDER BY n.nspname, c.relname, p.polname"""
+
+ROW_SECURITY = """
+SELECT n.nspname, c.relname, c.relrowsecurity, c.relforcerowsecurity
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE (c.relrowsecurity OR c.relforcerowsecurity) AND {where} ORDER BY n.nspname, c.relname"""
+
+EVENT_TRIGGERS = """
+SELECT t.evtname, t.evtevent, n.nspname, p.proname, t.evtenabled,
+       (SELECT string_agg(pg_catalog.quote_literal(tag), ', ') FROM unnest(t.evttags) AS u (tag)),
+       pg_catalog.obj_description(t.oid, 'pg_event_trigger')
+FROM pg_catalog.pg_event_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.evtfoid
+JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {free} ORDER BY t.evtname"""
+
+# Of each its kind, its schema if it has one, and its name.
+NAMED = """
+SELECT 'operator', n.nspname, o.oprname || ' (' || concat_ws(', ',
+       CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END,
+       CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) END) || ')'
+FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE {where} AND {operator}
+UNION ALL
+SELECT 'operator class', n.nspname, o.opcname FROM pg_catalog.pg_opclass o
+JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace WHERE {where} AND {opclass}
+UNION ALL
+SELECT 'cast', NULL, pg_catalog.format_type(k.castsource, NULL) || ' to ' || pg_catalog.format_type(k.casttarget, NULL)
+FROM pg_catalog.pg_cast k WHERE k.oid >= 16384 AND {cast}
+UNION ALL
+SELECT 'text search configuration', n.nspname, f.cfgname FROM pg_catalog.pg_ts_config f
+JOIN pg_catalog.pg_namespace n ON n.oid = f.cfgnamespace WHERE {where} AND {ts_config}
+UNION ALL
+SELECT 'text search dictionary', n.nspname, f.dictname FROM pg_catalog.pg_ts_dict f
+JOIN pg_catalog.pg_namespace n ON n.oid = f.dictnamespace WHERE {where} AND {ts_dict}
+UNION ALL
+SELECT 'conversion', n.nspname, f.conname FROM pg_catalog.pg_conversion f
+JOIN pg_catalog.pg_namespace n ON n.oid = f.connamespace WHERE {where} AND {conversion}
+UNION ALL
+SELECT 'foreign server', NULL, s.srvname FROM pg_catalog.pg_foreign_server s WHERE {foreign_server}
+UNION ALL
+SELECT 'publication', NULL, p.pubname FROM pg_catalog.pg_publication p WHERE {publication}
+ORDER BY 1, 2, 3"""
+CATALOGS = {
+    "operator": "o", "opclass": "o", "cast": "k", "ts_config": "f", "ts_dict": "f", "conversion": "f",
+    "foreign_server": "s", "publication": "p",
+}  # fmt: skip
+
+LARGE_OBJECTS = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"
+
+COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "ALL"}
+FIRES = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
+"""Where it isn't as it is by itself."""
+UNCHECKED = "SET check_function_bodies = off"
+"""A body may name what is made after it."""
+
+
+def read(session: Session, where: str) -> tuple[Extra, ...]:
+    """In an order in which they can be made, as far as that doesn't depend on what is in them."""
+    return (
+        *_schemas(session, where),
+        *_extensions(session),
+        *_functions(session, where),
+        *_triggers(session, where),
+        *_policies(session, where),
+        *grants.read(session, where),
+        *_event_triggers(session),
+        *_named(session, where),
+    )
+
+
+def large_objects(session: Session) -> list[str]:
+    """A phrase for what isn't moved, if there are any."""
+    ((count,),) = session.query(LARGE_OBJECTS)
+    if count == "0":
+        return []
+    many = f"{count} large objects" if count != "1" else "1 large object"
+    return [
+        f"large objects of the database ({many}, which dbferry doesn't read); hint: move them with "
+        "pg_dump --blobs --data-only --exclude-table='*.*', or put their bytes into a bytea column first"
+    ]
+
+
+def _free(alias: str, catalog: str) -> str:
+    return NOT_OF_EXTENSION.format(alias=alias, catalog=catalog)
+
+
+def _comment(what: str, text: str | None) -> list[str]:
+    return [f"COMMENT ON {what} IS {ddl.literal(text)}"] if text else []
+
+
+def _schemas(session: Session, where: str) -> Iterator[Extra]:
+    for name, comment in session.query(
+        SCHEMAS.format(where=where, free=_free("n", "pg_namespace"))
+    ):
+        made = [
+            ddl.create_schema(name or ""),
+            *_comment(f"SCHEMA {ddl.quote(name or '')}", comment),
+        ]
+        yield Extra(kind="schema", name=name or "", group="schemas", home=name, sql=tuple(made))
+
+
+def _extensions(session: Session) -> Iterator[Extra]:
+    for name, schema in session.query(EXTENSIONS):
+        quoted = ddl.quote(schema or "")
+        made = [f"CREATE EXTENSION IF NOT EXISTS {ddl.quote(name or '')} WITH SCHEMA {quoted}"]
+        if not (schema or "").startswith("pg_"):
+            made.insert(0, ddl.create_schema(schema or ""))
+        yield Extra(
+            kind="extension", name=name or "", group="extensions", home=schema, sql=tuple(made)
+        )
+
+
+def _functions(session: Session, where: str) -> Iterator[Extra]:
+    needs: dict[str, list[Place]] = defaultdict(list)
+    for oid, schema, table in session.query(NEEDS):
+        needs[oid or ""].append((schema or "", table or ""))
+    kinds = {"p": "procedure", "a": "aggregate"}
+    for oid, schema, name, arguments, kind, text, comment in session.query(
+        FUNCTIONS.format(where=where, free=_free("p", "pg_proc"))
+    ):
+        called = kinds.get(kind or "", "function")
+        place = f"{ddl.relation(schema, name or '')}({arguments})"
+        made = [UNCHECKED, (text or "").rstrip(), *_comment(f"{called.upper()} {place}", comment)]
+        yield Extra(
+            kind=called,
+            name=f"{name}({arguments})",
+            group="functions" if text else None,
+            schema=schema,
+            sql=tuple(made) if text else (),
+            drop=f"DROP {called.upper()} IF EXISTS {place}",
+            needs=tuple(needs[oid or ""]),
+        )
+
+
+def _triggers(session: Session, where: str) -> Iterator[Extra]:
+    for kind, asked, catalog, alias in (
+        ("trigger", TRIGGERS, "pg_trigger", "t"),
+        ("rule", RULES, "pg_rewrite", "r"),
+    ):
+        free = _free(alias, catalog)
+        for row in session.query(asked.format(where=where, free=free)):
+            schema, table, name, text, fires, comment = row
+            relation, quoted = ddl.relation(schema, table or ""), ddl.quote(name or "")
+            made = [(text or "").rstrip().removesuffix(";")]
+            if fires in FIRES:
+                made.append(f"ALTER TABLE {relation} {FIRES[fires]} {kind.upper()} {quoted}")
+            made += _comment(f"{kind.upper()} {quoted} ON {relation}", comment)
+            yield Extra(
+                kind=kind,
+                name=name or "",
+                group="triggers",
+                table=(schema or "", table or ""),
+                sql=tuple(made),
+            )
+
+
+def _policies(session: Session, where: str) -> Iterator[Extra]:
+    free = _free("p", "pg_policy")
+    for row in session.query(POLICIES.format(where=where, free=free)):
+        schema, table, name, command, permissive, using, check, roles, comment = row
+        relation, quoted = ddl.relation(schema, table or ""), ddl.quote(name or "")
+        words = [f"CREATE POLICY {quoted} ON {relation}"]
+        words += [] if permissive == "t" else ["AS RESTRICTIVE"]
+        words += [f"FOR {COMMANDS[command or '*']} TO {roles}"]
+        words += [f"USING ({using})"] if using else []
+        words += [f"WITH CHECK ({check})"] if check else []
+        yield Extra(
+            kind="policy",
+            name=name or "",
+            group="policies",
+            table=(schema or "", table or ""),
+            sql=(" ".join(words), *_comment(f"POLICY {quoted} ON {relation}", comment)),
+        )
+    for schema, table, enabled, forced in session.query(ROW_SECURITY.format(where=where)):
+        words = ["ENABLE"] * (enabled == "t") + ["FORCE"] * (forced == "t")
+        alter = f"ALTER TABLE {ddl.relation(schema, table or '')}"
+        yield Extra(
+            kind="row security",
+            group="policies",
+            table=(schema or "", table or ""),
+            sql=tuple(f"{alter} {word} ROW LEVEL SECURITY" for word in words),
+        )
+
+
+def _event_triggers(session: Session) -> Iterator[Extra]:
+    """Made last: they look at every statement that makes something."""
+    free = _free("t", "pg_event_trigger")
+    for name, event, schema, function, fires, tags, comment in session.query(
+        EVENT_TRIGGERS.format(free=free)
+    ):
+        quoted = ddl.quote(name or "")
+        when = f" WHEN TAG IN ({tags})" if tags else ""
+        runs = f"EXECUTE FUNCTION {ddl.relation(schema, function or '')}()"
+        made = [f"CREATE EVENT TRIGGER {quoted} ON {event}{when} {runs}"]
+        if fires in FIRES:
+            made.append(f"ALTER EVENT TRIGGER {quoted} {FIRES[fires]}")
+        made += _comment(f"EVENT TRIGGER {quoted}", comment)
+        yield Extra(kind="event trigger", name=name or "", group="triggers", sql=tuple(made))
+
+
+def _named(session: Session, where: str) -> Iterator[Extra]:
+    free = {name: _free(alias, f"pg_{name}") for name, alias in CATALOGS.items()}
+    for kind, schema, name in session.query(NAMED.format(where=where, **free)):
+        yield Extra(kind=kind or "", name=name or "", schema=schema)

@@ -1,0 +1,163 @@
+"""Reads who may do what in PostgreSQL, as far as it isn't so by itself.
+
+Every list of rights is compared with what a new object of its kind would have. The owner's own rights are nobody's
+grant: in the target whoever makes an object owns it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+
+from dbferry.catalog import Extra, Session
+from dbferry.engines.postgresql import ddl
+
+# Of each object: what GRANT calls its kind, schema, name, column, its table, its owner, its rights and those by itself.
+# What belongs to an extension has its rights from there.
+GRANTS = """
+WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, catalog) AS (
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname,
+           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), NULL,
+           coalesce(onn.nspname, n.nspname), coalesce(o.relname, CASE WHEN c.relkind <> 'S' THEN c.relname END),
+           c.relowner, c.relacl,
+           pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner), c.oid, 'pg_class'
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    LEFT JOIN pg_catalog.pg_depend d ON c.relkind = 'S' AND d.objid = c.oid AND d.deptype IN ('a', 'i')
+         AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
+         AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
+    LEFT JOIN pg_catalog.pg_class o ON o.oid = d.refobjid
+    LEFT JOIN pg_catalog.pg_namespace onn ON onn.oid = o.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't' AND {where}
+  UNION ALL
+    SELECT 'TABLE', n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+           pg_catalog.quote_ident(a.attname), n.nspname, c.relname, c.relowner, a.attacl,
+           pg_catalog.acldefault('c', c.relowner), c.oid, 'pg_class'
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
+    WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm') AND {where}
+  UNION ALL
+    SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname,
+           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '('
+           || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',
+           NULL, NULL, NULL, p.proowner, p.proacl, pg_catalog.acldefault('f', p.proowner), p.oid, 'pg_proc'
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
+    WHERE p.prokind <> 'a' AND {where}
+  UNION ALL
+    SELECT 'TYPE', n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname),
+           NULL, NULL, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner), t.oid, 'pg_type'
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    WHERE t.typacl IS NOT NULL AND {where}
+  UNION ALL
+    SELECT 'SCHEMA', n.nspname, '"' || replace(n.nspname, '"', '""') || '"', NULL, NULL, NULL, n.nspowner, n.nspacl,
+           pg_catalog.acldefault('n', n.nspowner), n.oid, 'pg_namespace'
+    FROM pg_catalog.pg_namespace n WHERE {where}
+), known AS (
+    SELECT o.*, i.initprivs FROM object o
+    LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = o.oid AND i.objsubid = 0
+         AND i.classoid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass
+    WHERE o.acl IS NOT NULL AND NOT EXISTS (
+        SELECT FROM pg_catalog.pg_depend x WHERE x.objid = o.oid AND x.deptype = 'e'
+          AND x.classid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass)
+)
+SELECT k.kind, k.schema, k.name, k.col, k.tschema, k.tname, r.rolname, x.privilege_type, x.is_grantable, x.gone
+FROM known k CROSS JOIN LATERAL (
+    (SELECT grantee, privilege_type, is_grantable, false AS gone FROM pg_catalog.aclexplode(k.acl)
+     EXCEPT
+     SELECT grantee, privilege_type, is_grantable, false
+     FROM pg_catalog.aclexplode(coalesce(k.initprivs, k.base)))
+  UNION ALL
+    (SELECT grantee, privilege_type, is_grantable, true
+     FROM pg_catalog.aclexplode(coalesce(k.initprivs, k.base))
+     EXCEPT
+     SELECT grantee, privilege_type, is_grantable, true FROM pg_catalog.aclexplode(k.acl))
+) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+WHERE x.grantee <> k.owner AND (x.grantee = 0 OR r.rolname IS NOT NULL)
+ORDER BY k.kind, k.schema, k.name, k.col NULLS FIRST, r.rolname NULLS FIRST, x.privilege_type"""
+
+# Those of objects that don't exist yet; in a schema they are added to those by themselves.
+DEFAULTS = """
+SELECT pg_catalog.pg_get_userbyid(d.defaclrole), n.nspname, d.defaclobjtype, r.rolname, x.privilege_type,
+       x.is_grantable, x.gone
+FROM pg_catalog.pg_default_acl d LEFT JOIN pg_catalog.pg_namespace n ON n.oid = d.defaclnamespace
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN d.defaclnamespace = 0 THEN pg_catalog.acldefault(
+        CASE d.defaclobjtype WHEN 'S' THEN 's' ELSE d.defaclobjtype END, d.defaclrole) END
+) b (acl)
+CROSS JOIN LATERAL (
+    (SELECT grantee, privilege_type, is_grantable, false AS gone FROM pg_catalog.aclexplode(d.defaclacl)
+     EXCEPT
+     SELECT grantee, privilege_type, is_grantable, false FROM pg_catalog.aclexplode(b.acl))
+  UNION ALL
+    (SELECT grantee, privilege_type, is_grantable, true FROM pg_catalog.aclexplode(b.acl)
+     EXCEPT
+     SELECT grantee, privilege_type, is_grantable, true FROM pg_catalog.aclexplode(d.defaclacl))
+) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
+WHERE x.grantee <> d.defaclrole AND (x.grantee = 0 OR r.rolname IS NOT NULL)
+ORDER BY 1, 2 NULLS FIRST, 3, 4 NULLS FIRST, 5"""
+
+KINDS = {"r": "TABLES", "S": "SEQUENCES", "f": "FUNCTIONS", "T": "TYPES", "n": "SCHEMAS"}
+EVERYBODY = "PUBLIC"
+
+
+@dataclass
+class _Rights:
+    """What one role is given, and is not given, on one object."""
+
+    given: list[str] = field(default_factory=list)
+    given_on: list[str] = field(default_factory=list)
+    """Those that it may give to others."""
+    taken: list[str] = field(default_factory=list)
+
+    def add(self, right: str, *, grantable: bool, gone: bool) -> None:
+        kept = self.given_on if grantable else self.given
+        (self.taken if gone else kept).append(right)
+
+    def statements(self, on: str, role: str) -> list[str]:
+        said = [f"REVOKE {', '.join(self.taken)} ON {on} FROM {role}"] if self.taken else []
+        said += [f"GRANT {', '.join(self.given)} ON {on} TO {role}"] if self.given else []
+        if self.given_on:
+            said.append(f"GRANT {', '.join(self.given_on)} ON {on} TO {role} WITH GRANT OPTION")
+        return said
+
+
+def read(session: Session, where: str) -> Iterator[Extra]:
+    """One for each object and each role."""
+    rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
+    for row in session.query(GRANTS.format(where=where)):
+        column, right = row[3], row[7] or ""
+        said = f"{right} ({column})" if column else right
+        rights[*row[:3], *row[4:7]].add(said, grantable=row[8] == "t", gone=row[9] == "t")
+    for (kind, schema, name, table_schema, table, role), found in rights.items():
+        yield Extra(
+            kind="grants",
+            name=f"on {(kind or '').lower()} {name}",
+            group="grants",
+            home=schema if kind == "SCHEMA" else None,
+            table=(table_schema or "", table) if table else None,
+            role=role or EVERYBODY,
+            sql=tuple(found.statements(f"{kind} {name}", _quoted(role))),
+        )
+    yield from _defaults(session.query(DEFAULTS))
+
+
+def _defaults(rows: Sequence[tuple[str | None, ...]]) -> Iterator[Extra]:
+    rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
+    for row in rows:
+        rights[row[:4]].add(row[4] or "", grantable=row[5] == "t", gone=row[6] == "t")
+    for (owner, schema, kind, role), found in rights.items():
+        whose = f"ALTER DEFAULT PRIVILEGES FOR ROLE {_quoted(owner)}"
+        within = f" IN SCHEMA {ddl.quote(schema)}" if schema else ""
+        said = found.statements(KINDS[kind or ""], _quoted(role))
+        yield Extra(
+            kind="grants",
+            name=f"on new {KINDS[kind or ''].lower()} of {owner}{within.lower()}",
+            group="grants",
+            home=schema,
+            role=role or EVERYBODY,
+            sql=tuple(f"{whose}{within} {statement}" for statement in said),
+        )
+
+
+def _quoted(role: str | None) -> str:
+    return ddl.quote(role) if role else EVERYBODY

@@ -1,0 +1,304 @@
+"""What stands beside tables and views: between two of one engine made where it is asked for, else named.
+
+Extensions, schemas, types and functions come before any table. The order among them is the target's: whatever it
+refuses in a trial is tried again after the others, as long as that helps. The rest waits for the rows and the views:
+functions that are made of tables, then triggers and policies, which would fire or hide rows, and rights at the end.
+What the target refuses is named with its words, and the run goes on.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from dbferry.catalog import Extra, Session
+from dbferry.columns import MADE, Columns
+from dbferry.engines import Step
+from dbferry.errors import DbferryError
+from dbferry.keys import Draft
+from dbferry.pair import Pair
+from dbferry.schema.views import ViewWriter, requalified
+from dbferry.selection import Only, Prepare
+
+Place = tuple[str, str]
+POINT = "dbferry_extra"
+EVERYBODY = "PUBLIC"
+EARLY = ("schema", "function", "procedure")
+"""Kinds that tables may be made of."""
+
+
+@dataclass(frozen=True)
+class _Early:
+    """What is made before any table."""
+
+    label: str | None
+    """Absent for what tables can't do without."""
+    sql: str
+    why: str = ""
+    """The target's words when it has refused it."""
+
+
+class ExtraWriter:
+    def __init__(self, pair: Pair) -> None:
+        self.pair = pair
+        self.left_out: list[str] = []
+        self._drops: list[str] = []
+        self._drops_before_views: list[str] = []
+        self.before_views: list[Step] = []
+        self.after_views: list[Step] = []
+        self._extensions: list[_Early] = []
+        self._early: list[_Early] = []
+        self._nobody: Counter[str] = Counter()
+        """Rights to roles that the target doesn't have."""
+        self._there = {(e.kind, e.schema, e.name, e.table, e.role): e for e in pair.target.extras}
+        one, other = pair.ends
+        self._same = one.name == other.name and bool(other.includes)
+        asked = set(pair.options.include)
+        self._asked = asked | {"schemas"} if self._same else set()
+        self._makes = pair.options.only is not Only.DATA
+        self._changed = {s: n for s in pair.source.schemas if (n := pair.schema(s)) != s}
+        amiss = sorted(asked - set(other.includes) if one.name == other.name else asked)
+        if amiss:
+            pair.source_fault(
+                f"{_listed(amiss)} of {pair.source.engine} can't be included in {pair.target.engine}",
+                hint="leave out --include: the plan names what isn't moved, to be made by hand",
+            )
+        elif self._makes:
+            self._extend()
+
+    def _extend(self) -> None:
+        """Supposes that the target has the extensions that it will be given, and their types."""
+        pair = self.pair
+        lacking = [
+            extra
+            for extra in pair.source.extras
+            if extra.kind == "extension" and extra.name not in pair.target.extensions
+        ]
+        if "extensions" not in self._asked:
+            alone = bool(pair.options.tables)
+            self.left_out += [] if alone else [self._why_not(extra) for extra in lacking]
+            return
+        wanted = [_Early(extra.label, self._moved(extra)) for extra in lacking]
+        self._extensions = self._tried(wanted) if wanted else []
+        made = {early.label for early in self._extensions}
+        given = frozenset(extra.name for extra in lacking if extra.label in made)
+        types = tuple(
+            replace(t, schema=pair.schema(t.schema))
+            for t in pair.source.types
+            if t.extension in given
+        )
+        target = pair.target
+        pair.target = replace(
+            target, types=(*target.types, *types), extensions=target.extensions | given
+        )
+
+    def place(self, drafts: Sequence[Draft], views: ViewWriter, columns: Columns) -> None:
+        """Decides about everything that isn't an extension, once it is known what else is moved."""
+        if not self._makes:
+            return
+        known = {
+            (d.table.schema, d.table.name): d
+            for draft in drafts
+            for d in (draft, *draft.partitions)
+        }
+        seen = {*known, *views.known, *(leaf for draft in drafts for leaf in draft.table.leaves)}
+        self._types(columns)
+        named: list[Extra] = []
+        for extra in self.pair.source.extras:
+            if extra.kind == "extension" or not self._concerns(extra, seen):
+                continue
+            if extra.group is None or extra.group not in self._asked:
+                named += [extra] * (extra.group != "schemas" and not self._standing(extra))
+            else:
+                self._take(extra, known, views)
+        self._name(named)
+        for role, many in self._nobody.items():
+            create = f"CREATE ROLE {self.pair.ends[1].quote(role)}"
+            self.left_out.append(
+                f"{_rights(role, many).label} (the target has no such role); hint: {create} there first"
+            )
+
+    def around(self, drops: Sequence[str]) -> list[str]:
+        """What makes room for everything: views go after what is made of them, and before what they use."""
+        return [*self._drops_before_views, *drops, *self._drops]
+
+    def ordered(self, objects: Sequence[str]) -> list[str]:
+        """All that is made before any table, in an order that the target takes; `objects` are what tables need."""
+        needed = [_Early(None, statement) for statement in objects]
+        if not self._early:
+            return [early.sql for early in (*self._extensions, *needed)]
+        schemas = [early for early in self._early if (early.label or "").startswith("schema ")]
+        others = [early for early in self._early if early not in schemas]
+        tried = self._tried([*self._extensions, *schemas, *needed, *others])
+        return [early.sql for early in tried]
+
+    def _tried(self, waiting: Sequence[_Early]) -> list[_Early]:
+        """In the order in which the target takes them; last what it refuses and tables need."""
+        taken: list[_Early] = []
+        with self.pair.trying(()) as session:
+            if session is None:
+                return list(waiting)
+            while waiting:
+                refused = []
+                for early in waiting:
+                    why = _refusal(session, early.sql)
+                    taken += [early] * (why is None)
+                    refused += [replace(early, why=why)] if why is not None else []
+                if len(refused) == len(waiting):
+                    break
+                waiting = refused
+        self.left_out += [
+            f"{e.label} (the target refuses it: {e.why})" for e in waiting if e.label is not None
+        ]
+        return taken + [early for early in waiting if early.label is None]
+
+    def _types(self, columns: Columns) -> None:
+        """Types that no column has; those of columns are made with them."""
+        pair = self.pair
+        if not self._same or pair.options.tables:
+            return
+        known = {*columns.types, *pair.target.type_names}
+        for wanted in pair.source.types:
+            moved = columns.renamed(wanted)
+            made = wanted.kind in MADE and not wanted.extension
+            if made and (moved.schema, moved.name) not in known:
+                label = f"type {wanted.schema}.{wanted.name}"
+                self._early.append(_Early(label, pair.ends[1].create_type(moved)))
+
+    def _concerns(self, extra: Extra, seen: set[Place]) -> bool:
+        """False for what belongs to something that isn't moved itself."""
+        if extra.table is not None:
+            return extra.table in seen
+        named = bool(self.pair.options.tables)
+        if extra.group == "grants":
+            return not named or extra.home in {schema for schema, _ in seen}
+        return not named or extra.group in self.pair.options.include
+
+    def _take(self, extra: Extra, known: dict[Place, Draft], views: ViewWriter) -> None:
+        standing, draft = self._standing(extra), known.get(extra.table or ("", ""))
+        new = draft is not None and draft.action in ("create", "drop")
+        if standing and not new and extra.group != "grants":
+            if extra.kind == "schema" or self._moved(extra) == _joined(standing):
+                return
+            if extra.table is not None or self.pair.options.prepare is not Prepare.DROP:
+                self.left_out.append(f"{extra.label} (another of its name is in the target)")
+                return
+        roles = self.pair.target.roles
+        if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:
+            self._nobody[extra.role or ""] += 1
+            return
+        why = self._hindrance(extra, known, views)
+        if why:
+            self.left_out.append(f"{extra.label} ({why})")
+            return
+        self._warn(extra)
+        if extra.kind in EARLY and not extra.needs:
+            self._early.append(_Early(extra.label, self._moved(extra)))
+            return
+        step = Step(what=extra.label, sql=self._moved(extra))
+        reads = [place for place in extra.needs if place in views.known]
+        if not extra.needs or reads:
+            self.after_views.append(step)
+        else:
+            self.before_views.append(step)
+        if standing and extra.drop:
+            drops = self._drops_before_views if reads else self._drops
+            drops.append(self._said(extra.drop, extra.home))
+
+    def _hindrance(self, extra: Extra, known: dict[Place, Draft], views: ViewWriter) -> str | None:
+        away = [place for place in extra.needs if place not in known and place not in views.known]
+        if away:
+            return (
+                f"it is made of {', '.join('.'.join(place) for place in away)}, which is not moved"
+            )
+        if extra.table is None or extra.table in views.known:
+            return None
+        draft = known.get(extra.table)
+        if draft is None:
+            return "its partition is not kept"
+        if draft.action == "append" and extra.group != "grants":
+            return "nothing but rows is added to its table"
+        names = [(draft.name, draft.table.name)]
+        # A partition has the columns of its table.
+        names += [(item.target, item.name) for item in draft.columns]
+        renamed = any(new != old for new, old in names)
+        return "its table or a column has another name in the target" if renamed else None
+
+    def _standing(self, extra: Extra) -> Extra | None:
+        """The one of its name in the target."""
+        schema = self._schema(extra.schema)
+        table = (self._schema(extra.table[0]) or "", extra.table[1]) if extra.table else None
+        return self._there.get((extra.kind, schema, extra.name, table, extra.role))
+
+    def _schema(self, schema: str | None) -> str | None:
+        return self._changed.get(schema, schema) if schema is not None else None
+
+    def _moved(self, extra: Extra) -> str:
+        """Its statements with the target's names of schemas."""
+        return self._said(_joined(extra), extra.home)
+
+    def _said(self, text: str, home: str | None) -> str:
+        if not self._changed:
+            return text
+        quote = self.pair.ends[1].quote
+        if home in self._changed:
+            for words in ("SCHEMA", "SCHEMA IF NOT EXISTS"):
+                old, new = (f"{words} {quote(name)}" for name in (home, self._changed[home]))
+                text = text.replace(old, new)
+        return requalified(text, self._changed, self.pair.ends[1])
+
+    def _warn(self, extra: Extra) -> None:
+        """Nobody reads the body of a function in another language before it is run."""
+        body = _joined(extra).partition("\n")[2].partition("\n")[2]
+        met = [old for old in self._changed if re.search(rf"\b{re.escape(old)}\b", body)]
+        if extra.group == "functions" and met:
+            self.pair.notes.append(
+                f"the text of {extra.label} names the schema {', '.join(met)}, which has another name in the "
+                "target: look at it there"
+            )
+
+    def _name(self, extras: Sequence[Extra]) -> None:
+        """Those that aren't taken; rights by whom they are given to."""
+        rights = Counter(extra.role for extra in extras if extra.role)
+        self.left_out += [self._why_not(extra) for extra in extras if not extra.role]
+        self.left_out += [self._why_not(_rights(role, many)) for role, many in rights.items()]
+
+    def _why_not(self, extra: Extra) -> str:
+        if extra.group is None:
+            return f"{extra.label} (dbferry makes none); hint: make it in the target by hand"
+        if not self._same:
+            return f"{extra.label} (not carried to {self.pair.target.engine}); hint: make it there by hand"
+        why = "not asked for"
+        if extra.kind == "row security":
+            why += ": in the target all its rows are open to whoever may read it"
+        return f"{extra.label} ({why}); hint: --include {extra.group}"
+
+
+def _refusal(session: Session, sql: str) -> str | None:
+    """The target's words, when it can't take a statement; the trial goes on after either."""
+    session.query(f"SAVEPOINT {POINT}")
+    try:
+        session.query(sql)
+    except DbferryError as error:
+        if error.fatal:
+            raise
+        session.query(f"ROLLBACK TO SAVEPOINT {POINT}")
+        return error.message
+    return None
+
+
+def _joined(extra: Extra) -> str:
+    # Statements that are sent as one are one transaction.
+    return ";\n".join(extra.sql)
+
+
+def _rights(role: str, many: int) -> Extra:
+    """All of one role, where they are only named."""
+    name = f"on {many} objects" if many > 1 else "on one object"
+    return Extra(kind="grants", name=name, group="grants", role=role)
+
+
+def _listed(names: Sequence[str]) -> str:
+    return " and ".join(filter(None, [", ".join(names[:-1]), names[-1]]))

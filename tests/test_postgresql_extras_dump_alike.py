@@ -1,0 +1,122 @@
+"""Extensions, functions, triggers, policies and grants of PostgreSQL: a dump of the target equals the source's."""
+
+import subprocess
+import uuid
+from collections.abc import Callable, Iterator
+
+import pytest
+
+import dbferry
+from servers.database import Database, ServerDatabase
+from servers.postgres import PostgresServer
+
+Make = Callable[[str], Database]
+ONE_OF_EACH = r"""
+SET check_function_bodies = off;
+CREATE SCHEMA other;
+COMMENT ON SCHEMA other IS 'the other one';
+CREATE SCHEMA empty;
+CREATE SCHEMA tools;
+CREATE EXTENSION hstore WITH SCHEMA tools;
+CREATE EXTENSION citext;
+CREATE TYPE unused AS ENUM ('a', 'b');
+CREATE FUNCTION other.positive(n int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT n > 0';
+CREATE DOMAIN amount AS int CHECK (other.positive(VALUE));
+CREATE FUNCTION twice(n amount DEFAULT 1) RETURNS int LANGUAGE plpgsql IMMUTABLE
+    AS $body$ BEGIN -- it's
+    RETURN n * 2; END $body$;
+COMMENT ON FUNCTION twice(amount) IS 'it''s two';
+CREATE FUNCTION later() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.t';
+CREATE TABLE t (
+    id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
+    owner text NOT NULL DEFAULT CURRENT_USER,
+    n int DEFAULT twice(21) CHECK (other.positive(n)),
+    doubled int GENERATED ALWAYS AS (twice(n)) STORED,
+    name citext,
+    words tools.hstore,
+    seen int DEFAULT 0);
+CREATE INDEX by_twice ON t (twice(n));
+CREATE TABLE parted (id int, part int) PARTITION BY LIST (part);
+CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
+CREATE TABLE log (what text);
+CREATE FUNCTION of_row(r t) RETURNS text LANGUAGE sql STABLE AS 'SELECT r.owner';
+CREATE FUNCTION rows() RETURNS SETOF t LANGUAGE sql BEGIN ATOMIC SELECT * FROM t; END;
+CREATE PROCEDURE other.clean() LANGUAGE sql AS 'DELETE FROM public.log';
+CREATE VIEW v AS SELECT id, of_row(t) AS of_row FROM t;
+CREATE FUNCTION of_view(r v) RETURNS int LANGUAGE sql STABLE AS 'SELECT r.id';
+CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO 'public' AS $$
+    BEGIN INSERT INTO log VALUES (TG_OP); NEW.seen := 1; RETURN NEW; END $$;
+CREATE FUNCTION note_view() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$;
+CREATE FUNCTION watch() RETURNS event_trigger LANGUAGE plpgsql AS $$ BEGIN END $$;
+INSERT INTO t (owner, name, words) VALUES ('ferry', 'A', 'a=>1'), ('other', 'B', NULL);
+INSERT INTO parted VALUES (1, 1);
+CREATE TRIGGER noted BEFORE INSERT OR UPDATE OF n ON t FOR EACH ROW WHEN (NEW.n > 0) EXECUTE FUNCTION note();
+COMMENT ON TRIGGER noted ON t IS 'every one';
+CREATE TRIGGER silent AFTER DELETE ON t EXECUTE FUNCTION note();
+ALTER TABLE t DISABLE TRIGGER silent;
+CREATE TRIGGER always AFTER DELETE ON t EXECUTE FUNCTION note();
+ALTER TABLE t ENABLE ALWAYS TRIGGER always;
+CREATE TRIGGER whole AFTER INSERT ON parted FOR EACH ROW EXECUTE FUNCTION note_view();
+CREATE TRIGGER single AFTER INSERT ON parted_1 FOR EACH ROW EXECUTE FUNCTION note_view();
+CREATE TRIGGER "Instead" INSTEAD OF INSERT ON v FOR EACH ROW EXECUTE FUNCTION note_view();
+CREATE RULE kept AS ON DELETE TO log DO INSTEAD NOTHING;
+CREATE POLICY own ON t FOR SELECT TO {reader}, {writer} USING (owner = CURRENT_USER);
+CREATE POLICY "All of it" ON t AS RESTRICTIVE USING (id > 0) WITH CHECK (other.positive(id));
+COMMENT ON POLICY own ON t IS 'one''s own';
+ALTER TABLE t ENABLE ROW LEVEL SECURITY;
+ALTER TABLE t FORCE ROW LEVEL SECURITY;
+GRANT USAGE ON SCHEMA other TO {reader};
+GRANT SELECT ON t, v TO {reader};
+GRANT SELECT, INSERT ON t TO {writer} WITH GRANT OPTION;
+GRANT UPDATE (n, name) ON t TO {reader};
+GRANT USAGE ON SEQUENCE t_id_seq TO {writer};
+GRANT SELECT ON parted_1 TO PUBLIC;
+REVOKE ALL ON FUNCTION twice(amount) FROM PUBLIC;
+GRANT EXECUTE ON FUNCTION twice(amount) TO {reader};
+GRANT EXECUTE ON PROCEDURE other.clean() TO {reader};
+REVOKE USAGE ON TYPE unused FROM PUBLIC;
+GRANT USAGE ON TYPE unused TO {reader};
+ALTER DEFAULT PRIVILEGES IN SCHEMA other GRANT SELECT ON TABLES TO {reader};
+ALTER DEFAULT PRIVILEGES REVOKE EXECUTE ON FUNCTIONS FROM PUBLIC;
+CREATE EVENT TRIGGER watched_{name} ON ddl_command_end WHEN TAG IN ('CREATE TABLE') EXECUTE FUNCTION watch();
+"""
+
+
+def dump(db: Database) -> list[str]:
+    """`pg_dump -s` with rights, without what names the run of pg_dump itself."""
+    assert isinstance(db, ServerDatabase)
+    assert isinstance(db.server, PostgresServer)
+    tool = str(db.server.binary_folder / "pg_dump")
+    done = subprocess.run(
+        [tool, "-s", "--no-owner", db.url], check=True, capture_output=True, text=True
+    )
+    lines = done.stdout.splitlines()
+    return [line for line in lines if line and not line.startswith(("--", "\\"))]
+
+
+@pytest.fixture
+def roles(postgres: PostgresServer) -> Iterator[tuple[str, str]]:
+    """Two roles, which go after the databases that know them."""
+    reader, writer = (f"{what}_{uuid.uuid4().hex[:12]}" for what in ("reader", "writer"))
+    postgres.sql("postgres", f"CREATE ROLE {reader}; CREATE ROLE {writer}")
+    yield reader, writer
+    postgres.sql("postgres", f"DROP ROLE {reader}; DROP ROLE {writer}")
+
+
+@pytest.fixture
+def held(roles: tuple[str, str], pg_db: Database) -> Database:
+    """A source with one of each."""
+    reader, writer = roles
+    pg_db.sql(ONE_OF_EACH.format(reader=reader, writer=writer, name=pg_db.name))
+    return pg_db
+
+
+def left_out(report: dbferry.Report | dbferry.Plan) -> list[str]:
+    return [note for note in report.notes if note.startswith("not moved")]
+
+
+def test_a_schema_with_one_of_each_dumps_alike(held: Database, database: Make) -> None:
+    made = database("postgresql")
+    report = dbferry.migrate(held.url, made.url, include=["all"])
+    assert left_out(report) == []
+    assert dump(made) == dump(held)

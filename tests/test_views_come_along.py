@@ -42,11 +42,10 @@ def test_a_second_run_leaves_those_that_stand(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     held.sql(f"{TABLES}; {ROWS}; {VIEWS}")
     dbferry.migrate(held.url, made.url)
+    made.sql("DROP VIEW a_last; CREATE VIEW a_last AS SELECT 3 AS n")
     report = dbferry.migrate(held.url, made.url, prepare="truncate")
-    assert not_moved(report) == [
-        "view public.z_first (one of its name is in the target already)",
-        "view public.a_last (one of its name is in the target already)",
-    ]
+    # One that is the same is nothing to name.
+    assert not_moved(report) == ["view public.a_last (one of its name is in the target already)"]
 
 
 def test_options_and_rows_of_postgresql_stay(database: Make) -> None:

@@ -198,17 +198,15 @@ class Columns:
 
     def renamed(self, wanted: UserType) -> UserType:
         """The type in the target's schemas, and those that it is made of."""
-        relation, names = self.pair.ends[1].relation, {}
-        for schema, name, printed in wanted.needs:
-            new = self.pair.schema(schema)
-            if new != schema:
-                names[printed] = relation(new, name)
-        base, attributes = wanted.base, wanted.attributes
-        for old, renamed in names.items():
-            base = base.replace(old, renamed) if base else base
-            attributes = tuple(replace(a, type=a.type.replace(old, renamed)) for a in attributes)
+        pair = self.pair
+        said = pair.requalified
         return replace(
-            wanted, schema=self.pair.schema(wanted.schema), base=base, attributes=attributes
+            wanted,
+            schema=pair.schema(wanted.schema),
+            base=said(wanted.base) if wanted.base else None,
+            default=said(wanted.default) if wanted.default else None,
+            checks=tuple(replace(c, expression=said(c.expression)) for c in wanted.checks),
+            attributes=tuple(replace(a, type=said(a.type)) for a in wanted.attributes),
         )
 
     def _want_type(self, wanted: UserType) -> None:

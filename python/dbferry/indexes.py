@@ -26,7 +26,7 @@ def translation(pair: Pair, table: Table, items: Iterable[ColumnItem]) -> Transl
         for item in items
         if one.dialect and other.dialect and (column := table.column(item.name)) is not None
     }
-    return Translation(one, other, operands)
+    return Translation(one, other, operands, pair.requalified)
 
 
 def fit(
@@ -45,7 +45,7 @@ def fit(
         include=tuple(columns[name].target for name in index.include),
     )
     if own is not None:
-        return FittedIndex(made)
+        return FittedIndex(replace(made, own=pair.requalified(own)))
     if index.exclusion:
         return FittedIndex(None, (f"an exclusion constraint: {index.own}",))
     notes: tuple[str, ...] = ()

@@ -12,6 +12,7 @@ from dbferry.catalog import Catalog, Index, Session, Table
 from dbferry.engines import Engine, NewTable, engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.mapping.work import Shape
+from dbferry.schema.qualified import requalified
 from dbferry.selection import Options, Rules, map_schema
 from dbferry.types import Canonical
 
@@ -101,6 +102,18 @@ class Pair:
     def schema(self, schema: str) -> str:
         """The target's schema for a source's."""
         return map_schema(schema, self.source, self.target, self.ends, self.options) or schema
+
+    @cached_property
+    def moved_schemas(self) -> dict[str, str]:
+        """The target's name of every schema of the source that has another there."""
+        names = {schema: self.schema(schema) for schema in self.source.schemas}
+        return {old: new for old, new in names.items() if old != new}
+
+    def requalified(self, text: str) -> str:
+        """What the source has printed, between two of one engine, with the target's names of schemas."""
+        if not self.moved_schemas:
+            return text
+        return requalified(text, self.moved_schemas, self.ends[1])
 
     def fault(self, message: str, **place: Any) -> None:
         """A fault of the target's side unless `place` says otherwise."""

@@ -7,7 +7,6 @@ words. Whatever isn't plain is then tried on the target before it is promised. W
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
@@ -22,8 +21,6 @@ from dbferry.pair import Pair
 from dbferry.schema.terms import Untranslatable, family
 from dbferry.schema.translation import Translation
 from dbferry.types import Verdict
-
-LITERAL = re.compile(r"\A('(?:[^']|'')*')::[^'()]+(\(\d+(,\d+)?\))?(\[\])?\Z")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -116,12 +113,8 @@ class ClauseWriter:
                 )
         if column.default is None or (column.identity is not None and not translation.verbatim):
             return clause
-        text = column.default
-        if self.pair.options.schemas:
-            # A type that has moved to another schema isn't named again: the column has it.
-            text = LITERAL.sub(r"\1", text)
         try:
-            text = translation.default(text, column.name)
+            text = translation.default(column.default, column.name)
         except Untranslatable as why:
             made.left_out.append(said(f"default of {called}", column.default, why))
             return clause
@@ -151,7 +144,7 @@ class ClauseWriter:
         if not self.pair.ends[1].generates(self.pair.target.numbers):
             raise Untranslatable(f"{self.pair.target.engine} gets no generated columns")
         if translation.verbatim:
-            return text
+            return translation.value(text)
         term = translation.term(text)
         if family(term.kind) != family(item.canonical.kind):
             raise Untranslatable(f"it gives {term.kind}, and the column holds {item.canonical}")

@@ -19,7 +19,7 @@ from dbferry.engines import Step
 from dbferry.errors import DbferryError
 from dbferry.keys import Draft
 from dbferry.pair import Pair
-from dbferry.schema.views import ViewWriter, requalified
+from dbferry.schema.views import ViewWriter
 from dbferry.selection import Only, Prepare
 
 Place = tuple[str, str]
@@ -35,9 +35,13 @@ class _Early:
 
     label: str | None
     """Absent for what tables can't do without."""
-    sql: str
+    statements: tuple[str, ...]
     why: str = ""
     """The target's words when it has refused it."""
+
+    @property
+    def sql(self) -> str:
+        return _joined(self.statements)
 
 
 class ExtraWriter:
@@ -58,7 +62,7 @@ class ExtraWriter:
         asked = set(pair.options.include)
         self._asked = asked | {"schemas"} if self._same else set()
         self._makes = pair.options.only is not Only.DATA
-        self._changed = {s: n for s in pair.source.schemas if (n := pair.schema(s)) != s}
+        self._changed = pair.moved_schemas
         amiss = sorted(asked - set(other.includes) if one.name == other.name else asked)
         if amiss:
             pair.source_fault(
@@ -80,7 +84,7 @@ class ExtraWriter:
             alone = bool(pair.options.tables)
             self.left_out += [] if alone else [self._why_not(extra) for extra in lacking]
             return
-        wanted = [_Early(extra.label, self._moved(extra)) for extra in lacking]
+        wanted = [_Early(extra.label, self._with_home(extra)) for extra in lacking]
         self._extensions = self._tried(wanted) if wanted else []
         made = {early.label for early in self._extensions}
         given = frozenset(extra.name for extra in lacking if extra.label in made)
@@ -94,15 +98,17 @@ class ExtraWriter:
             target, types=(*target.types, *types), extensions=target.extensions | given
         )
 
+    def _with_home(self, extra: Extra) -> tuple[str, ...]:
+        home, moved = self._schema(extra.home), self._moved(extra)
+        if home is None or home in self.pair.target.schemas:
+            return moved
+        return (self.pair.ends[1].create_schema(home), *moved)
+
     def place(self, drafts: Sequence[Draft], views: ViewWriter, columns: Columns) -> None:
         """Decides about everything that isn't an extension, once it is known what else is moved."""
         if not self._makes:
             return
-        known = {
-            (d.table.schema, d.table.name): d
-            for draft in drafts
-            for d in (draft, *draft.partitions)
-        }
+        known = {place: draft for draft in drafts for place in self._places(draft)}
         seen = {*known, *views.known, *(leaf for draft in drafts for leaf in draft.table.leaves)}
         self._types(columns)
         named: list[Extra] = []
@@ -124,14 +130,25 @@ class ExtraWriter:
         """What makes room for everything: views go after what is made of them, and before what they use."""
         return [*self._drops_before_views, *drops, *self._drops]
 
+    def _places(self, draft: Draft) -> list[Place]:
+        """Schema and name of a table and of those of its partitions that the target has as such."""
+        kept = [part.table for part in draft.partitions]
+        if draft.standing is not None:
+            there = {(part.schema, part.name) for part in draft.standing.partitions}
+            kept = [p for p in draft.table.partitions if (self._schema(p.schema), p.name) in there]
+        return [(table.schema, table.name) for table in (draft.table, *kept)]
+
     def ordered(self, objects: Sequence[str]) -> list[str]:
         """All that is made before any table, in an order that the target takes; `objects` are what tables need."""
-        needed = [_Early(None, statement) for statement in objects]
+        needed = [_Early(None, (statement,)) for statement in objects]
         if not self._early:
             return [early.sql for early in (*self._extensions, *needed)]
-        schemas = [early for early in self._early if (early.label or "").startswith("schema ")]
-        others = [early for early in self._early if early not in schemas]
-        tried = self._tried([*self._extensions, *schemas, *needed, *others])
+        # A schema may be among both.
+        early = [
+            replace(e, statements=tuple(s for s in e.statements if s not in objects))
+            for e in self._early
+        ]
+        tried = self._tried([*self._extensions, *needed, *(e for e in early if e.statements)])
         return [early.sql for early in tried]
 
     def _tried(self, waiting: Sequence[_Early]) -> list[_Early]:
@@ -165,7 +182,7 @@ class ExtraWriter:
             made = wanted.kind in MADE and not wanted.extension
             if made and (moved.schema, moved.name) not in known:
                 label = f"type {wanted.schema}.{wanted.name}"
-                self._early.append(_Early(label, pair.ends[1].create_type(moved)))
+                self._early.append(_Early(label, (pair.ends[1].create_type(moved),)))
 
     def _concerns(self, extra: Extra, seen: set[Place]) -> bool:
         """False for what belongs to something that isn't moved itself."""
@@ -179,10 +196,13 @@ class ExtraWriter:
     def _take(self, extra: Extra, known: dict[Place, Draft], views: ViewWriter) -> None:
         standing, draft = self._standing(extra), known.get(extra.table or ("", ""))
         new = draft is not None and draft.action in ("create", "drop")
-        if standing and not new and extra.group != "grants":
-            if extra.kind == "schema" or self._moved(extra) == _joined(standing):
+        drops = self.pair.options.prepare is Prepare.DROP
+        # What is made of a table or a view goes with it.
+        gone = new or (drops and (bool(extra.needs) or extra.table in views.known))
+        if standing and not gone and extra.group != "grants":
+            if extra.kind == "schema" or self._moved(extra) == standing.sql:
                 return
-            if extra.table is not None or self.pair.options.prepare is not Prepare.DROP:
+            if extra.table is not None or not drops:
                 self.left_out.append(f"{extra.label} (another of its name is in the target)")
                 return
         roles = self.pair.target.roles
@@ -197,15 +217,15 @@ class ExtraWriter:
         if extra.kind in EARLY and not extra.needs:
             self._early.append(_Early(extra.label, self._moved(extra)))
             return
-        step = Step(what=extra.label, sql=self._moved(extra))
+        step = Step(what=extra.label, sql=_joined(self._moved(extra)))
         reads = [place for place in extra.needs if place in views.known]
         if not extra.needs or reads:
             self.after_views.append(step)
         else:
             self.before_views.append(step)
         if standing and extra.drop:
-            drops = self._drops_before_views if reads else self._drops
-            drops.append(self._said(extra.drop, extra.home))
+            room = self._drops_before_views if reads else self._drops
+            room.append(self._said(extra.drop, extra.home))
 
     def _hindrance(self, extra: Extra, known: dict[Place, Draft], views: ViewWriter) -> str | None:
         away = [place for place in extra.needs if place not in known and place not in views.known]
@@ -235,25 +255,23 @@ class ExtraWriter:
     def _schema(self, schema: str | None) -> str | None:
         return self._changed.get(schema, schema) if schema is not None else None
 
-    def _moved(self, extra: Extra) -> str:
+    def _moved(self, extra: Extra) -> tuple[str, ...]:
         """Its statements with the target's names of schemas."""
-        return self._said(_joined(extra), extra.home)
+        return tuple(self._said(statement, extra.home) for statement in extra.sql)
 
     def _said(self, text: str, home: str | None) -> str:
-        if not self._changed:
-            return text
         quote = self.pair.ends[1].quote
         if home in self._changed:
             for words in ("SCHEMA", "SCHEMA IF NOT EXISTS"):
                 old, new = (f"{words} {quote(name)}" for name in (home, self._changed[home]))
                 text = text.replace(old, new)
-        return requalified(text, self._changed, self.pair.ends[1])
+        return self.pair.requalified(text)
 
     def _warn(self, extra: Extra) -> None:
         """Nobody reads the body of a function in another language before it is run."""
-        body = _joined(extra).partition("\n")[2].partition("\n")[2]
+        body = extra.sql[1].partition("\n")[2] if extra.group == "functions" else ""
         met = [old for old in self._changed if re.search(rf"\b{re.escape(old)}\b", body)]
-        if extra.group == "functions" and met:
+        if met:
             self.pair.notes.append(
                 f"the text of {extra.label} names the schema {', '.join(met)}, which has another name in the "
                 "target: look at it there"
@@ -289,9 +307,9 @@ def _refusal(session: Session, sql: str) -> str | None:
     return None
 
 
-def _joined(extra: Extra) -> str:
+def _joined(statements: Sequence[str]) -> str:
     # Statements that are sent as one are one transaction.
-    return ";\n".join(extra.sql)
+    return ";\n".join(statements)
 
 
 def _rights(role: str, many: int) -> Extra:

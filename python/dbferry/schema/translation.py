@@ -5,7 +5,7 @@ Between two of one engine they stay as they are; the parser, which takes its tim
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -19,9 +19,17 @@ if TYPE_CHECKING:
 class Translation:
     """From one engine to another. What it can't say raises `Untranslatable`."""
 
-    def __init__(self, source: Engine, target: Engine, operands: Mapping[str, Operand]) -> None:
+    def __init__(
+        self,
+        source: Engine,
+        target: Engine,
+        operands: Mapping[str, Operand],
+        requalified: Callable[[str], str] = str,
+    ) -> None:
         self.source, self.target = source, target
         self.operands = operands
+        self._requalified = requalified
+        """Gives a text that stays as it is the target's names of schemas."""
         renamed = any(name != operand.name for name, operand in operands.items())
         self.verbatim = source.name == target.name and not renamed
 
@@ -33,11 +41,11 @@ class Translation:
 
     def condition(self, text: str) -> str:
         """What is true, false or NULL for a row: a check, a row filter, the rows of a partial index."""
-        return text if self.verbatim else self._translator.condition(text)
+        return self._requalified(text) if self.verbatim else self._translator.condition(text)
 
     def value(self, text: str) -> str:
         """What is computed from a row: a generated column, an index on an expression."""
-        return text if self.verbatim else self._translator.value(text)
+        return self._requalified(text) if self.verbatim else self._translator.value(text)
 
     def term(self, text: str) -> Term:
         """As `value`, with its kind."""
@@ -46,7 +54,7 @@ class Translation:
     def default(self, text: str, column: str) -> str:
         """What follows the word DEFAULT of a column of this name in the source."""
         if self.verbatim:
-            return text
+            return self._requalified(text)
         from dbferry.schema.defaults import default
 
         return default(self._translator, text, self.operands.get(column))

@@ -7,12 +7,11 @@ otherwise, also only if its query can be said there.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import View
-from dbferry.engines import Engine, Step
+from dbferry.engines import Step
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.schema.clauses import said
@@ -21,10 +20,6 @@ from dbferry.schema.translated import ViewTranslation
 from dbferry.selection import Prepare, map_schema, pattern
 
 Place = tuple[str, str]
-TOKENS = {
-    False: re.compile(r"""'(?:[^']|'')*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|[\w$]+|.""", re.DOTALL),
-    True: re.compile(r"""'(?:[^'\\]|''|\\.)*'|"(?:[^"]|"")*"|`(?:[^`]|``)*`|[\w$]+|.""", re.DOTALL),
-}
 
 
 class ViewWriter:
@@ -38,7 +33,7 @@ class ViewWriter:
         self.known: set[Place] = set()
         """Schema and name of those that come along."""
         known = {(draft.table.schema, draft.table.name) for draft in drafts}
-        standing = {(view.schema, view.name) for view in pair.target.views}
+        standing = {(view.schema, view.name): view for view in pair.target.views}
         chosen = [view for view in in_order(pair.source.views) if self._is_asked(view)]
         self._translation = ViewTranslation(pair, drafts) if chosen else None
         for view in chosen:
@@ -71,10 +66,14 @@ class ViewWriter:
             return translation.of(view)
         return self._renamed(view)
 
-    def _make(self, view: View, made: View, standing: set[Place]) -> None:
+    def _make(self, view: View, made: View, standing: Mapping[Place, View]) -> None:
         other = self.pair.ends[1]
-        if (made.schema, made.name) in standing:
+        there = standing.get((made.schema, made.name))
+        if there is not None:
             if self.pair.options.prepare is not Prepare.DROP:
+                same = (there.query, there.options) == (made.query, made.options)
+                if same and not made.materialized:
+                    return
                 self.left_out.append(f"{_called(view)} (one of its name is in the target already)")
                 return
             self.drops.append(other.drop_view(made))
@@ -97,8 +96,7 @@ class ViewWriter:
             schema: map_schema(schema, pair.source, pair.target, pair.ends, pair.options) or schema
             for schema in {view.schema, *(schema for schema, _ in view.needs)}
         }
-        changed = {old: new for old, new in schemas.items() if old != new}
-        query = requalified(view.query, changed, pair.ends[1]) if changed else view.query
+        query = pair.requalified(view.query)
         statistics = tuple(
             replace(wanted, schema=schemas.get(wanted.schema, wanted.schema))
             for wanted in view.statistics
@@ -131,16 +129,3 @@ def in_order(views: Sequence[View]) -> list[View]:
     for view in views:
         add(view, ())
     return list(ordered.values())
-
-
-def requalified(text: str, schemas: Mapping[str, str], engine: Engine) -> str:
-    """The text of an engine with other names of schemas before its points."""
-    backslashes = engine.dialect is not None and engine.dialect.backslashes
-    tokens = TOKENS[backslashes].findall(text)
-    for place, token in enumerate(tokens[:-1]):
-        if tokens[place + 1] != "." or (place and tokens[place - 1] == "."):
-            continue
-        name = token[1:-1].replace(token[0] * 2, token[0]) if token[0] in '"`' else token
-        if name in schemas:
-            tokens[place] = engine.quote(schemas[name])
-    return "".join(tokens)

@@ -173,12 +173,13 @@ def _schemas(session: Session, where: str) -> Iterator[Extra]:
 
 def _extensions(session: Session) -> Iterator[Extra]:
     for name, schema in session.query(EXTENSIONS):
-        quoted = ddl.quote(schema or "")
-        made = [f"CREATE EXTENSION IF NOT EXISTS {ddl.quote(name or '')} WITH SCHEMA {quoted}"]
-        if not (schema or "").startswith("pg_"):
-            made.insert(0, ddl.create_schema(schema or ""))
+        quoted, own = ddl.quote(schema or ""), (schema or "").startswith("pg_")
         yield Extra(
-            kind="extension", name=name or "", group="extensions", home=schema, sql=tuple(made)
+            kind="extension",
+            name=name or "",
+            group="extensions",
+            home=None if own else schema,
+            sql=(f"CREATE EXTENSION IF NOT EXISTS {ddl.quote(name or '')} WITH SCHEMA {quoted}",),
         )
 
 

@@ -15,17 +15,12 @@ import pytest
 
 from command import Command
 from faults.compare import differences
-from faults.proxy import Proxy
+from faults.ends import through
 from faults.sources import make_source
 from faults.wire import Faults
-from servers.database import Database, ServerDatabase
+from servers.database import Database
 
 ENGINES = ["postgresql", "mariadb", "mysql", "sqlite"]
-PLAIN = {
-    "postgresql": "sslmode=disable",
-    "mysql": "ssl-mode=disabled",
-    "mariadb": "ssl-mode=disabled",
-}
 TRIES = 4
 """Runs under faults before one without."""
 DOCUMENTED = {0, 1, 130, -signal.SIGKILL}
@@ -34,15 +29,6 @@ DOCUMENTED = {0, 1, 130, -signal.SIGKILL}
 def seeds() -> range:
     first, _, last = os.environ.get("FAULT_SEEDS", "1-20").partition("-")
     return range(int(first), int(last or first) + 1)
-
-
-def through(db: Database, stack: ExitStack, proxies: list[Proxy]) -> str:
-    """The address of a database behind a proxy, where it has one."""
-    if not isinstance(db, ServerDatabase):
-        return db.url
-    proxy = stack.enter_context(Proxy(db.server.port))
-    proxies.append(proxy)
-    return f"{db.url.replace(f':{db.server.port}/', f':{proxy.port}/')}?{PLAIN[db.engine]}"
 
 
 @pytest.mark.parametrize("seed", seeds())
@@ -54,11 +40,18 @@ def test_every_row_arrives_once(
     source, target = database(one), database(other)
     make_source(source, seed=seed, people=1500)
     dbferry = Command(tmp_path)
-    proxies: list[Proxy] = []
     with ExitStack() as stack:
-        ends = [through(source, stack, proxies), through(target, stack, proxies)]
+        both = [through(source, stack), through(target, stack)]
+        proxies = [proxy for _, proxy in both if proxy is not None]
         cut = "1" if one == "postgresql" else str(chance.choice([50, 200, 700]))
-        args = ["migrate", *ends, "--range-rows", cut, "--workers", str(chance.randint(1, 3))]
+        args = [
+            "migrate",
+            *(url for url, _ in both),
+            "--range-rows",
+            cut,
+            "--workers",
+            str(chance.randint(1, 3)),
+        ]
         args += ["--retry-seconds", "3", "--json"]
         codes = []
         for attempt in range(TRIES):

@@ -11,6 +11,8 @@ class Stage(StrEnum):
 
     BEFORE = "before"
     """The server has not seen it, and never will."""
+    DURING = "during"
+    """The server has it, and may be at it still."""
     UNANSWERED = "unanswered"
     """The server has done it; its client will never hear."""
     AFTER = "after"
@@ -25,9 +27,10 @@ class Said:
     nth: int
     stage: Stage
     act: Callable[[], None]
+    name: str = ""
 
     def __str__(self) -> str:
-        return f"{self.stage} number {self.nth} of `{self.pattern.decode()}`"
+        return f"{self.stage} number {self.nth} of {self.name or self.pattern.decode()}"
 
     def count(self, tail: bytes, piece: bytes) -> int:
         """How often the pattern ends within `piece`, which came after `tail`."""

@@ -158,6 +158,11 @@ class _Link:
                 said.act()
                 self.close()
                 return
+            case Said(stage=Stage.DURING) as said:
+                self._send(way, piece)
+                said.act()
+                self.close()
+                return
             case Said() as said:
                 self.awaited = said
             case Passed() as reached:

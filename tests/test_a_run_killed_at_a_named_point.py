@@ -1,0 +1,51 @@
+"""A run that is killed before, during or after any of its steps goes on when the same command is run again."""
+
+import signal
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from command import Command
+from faults.compare import differences
+from faults.ends import through
+from faults.moments import Stage
+from faults.points import OFTEN, POINTS, Victim, at
+from faults.sources import make_source
+from servers.database import Database
+
+MOMENTS = [
+    (point, stage, nth) for point in POINTS for stage in Stage for nth in (1, 3)
+    if nth == 1 or point in OFTEN
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("point", "stage", "nth"), MOMENTS)
+@pytest.mark.parametrize("other", ["postgresql", "mariadb", "mysql"])
+def test_every_row_arrives_once(
+    other: str,
+    point: str,
+    stage: Stage,
+    nth: int,
+    database: Callable[[str], Database],
+    tmp_path: Path,
+) -> None:
+    source, target = database("sqlite"), database(other)
+    make_source(source, seed=nth, people=100)
+    dbferry, victim = Command(tmp_path), Victim()
+    with ExitStack() as stack:
+        url, proxy = through(target, stack)
+        assert proxy is not None
+        args = ["migrate", source.url, url, "--range-rows", "30", "--workers", "2"]
+        moment = at(point, nth, stage, victim.kill)
+        proxy.arm(moment=moment)
+        process = dbferry.start(*args)
+        victim.is_(process)
+        out, err = process.communicate(timeout=60)
+        assert proxy.struck == [str(moment)], f"never came: {moment}\n{out}{err}"
+        assert process.returncode == -signal.SIGKILL
+        proxy.mend()
+        result = dbferry(*args)
+    assert result.code == 0, result.err
+    assert differences(source, target) == []

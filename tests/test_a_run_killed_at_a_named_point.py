@@ -47,5 +47,9 @@ def test_every_row_arrives_once(
         assert process.returncode == -signal.SIGKILL
         proxy.mend()
         result = dbferry(*args)
-    assert result.code == 0, result.err
+    # Without its ledger nothing tells a run that is through from rows of another's.
+    finished = point == "the ledger's end" and stage is not Stage.BEFORE
+    assert result.code == 0 or (finished and result.code == 2 and "has rows" in result.err), (
+        result.err
+    )
     assert differences(source, target) == []

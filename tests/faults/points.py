@@ -15,6 +15,7 @@ POINTS = {
     "an index": rb"CREATE (UNIQUE )?INDEX|ADD (UNIQUE )?KEY",
     "the ledger's row of a step": rb"INSERT INTO \S*dbferry_step",
     "a foreign key": rb"FOREIGN KEY \(",
+    "the ledger's end": rb"DROP TABLE IF EXISTS \S*dbferry_task",
 }
 
 OFTEN = {"the ledger's row of a range", "the commit of a range", "an index", "a table"}

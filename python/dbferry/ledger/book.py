@@ -13,7 +13,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from dbferry.errors import DbferryError, FencedError
+from dbferry.errors import DbferryError, FencedError, MissingError
 
 if TYPE_CHECKING:
     from dbferry.engines import Engine
@@ -202,6 +202,8 @@ class Book:
 
     def begin(self, values: Mapping[str, object], lease: int) -> None:
         """The entry of a new task."""
+        # One that was killed over its end may have left them.
+        self.run_all(self._without_task(self._value(self.id)))
         self.fence = 1
         told = {
             "id": self.id, "format": FORMAT, "run": self.run, "fence": 1, "state": "preparing", **values,
@@ -300,21 +302,34 @@ class Book:
         return f"DELETE FROM {self.relation('dbferry_step')} WHERE {step}"
 
     def close(self, task: str) -> None:
-        """Removes a task, and the tables with the last. The task goes last, or with all at once."""
+        """Removes a task, and the tables with the last; fine if it is gone.
+
+        The task goes first, or with all at once: a run that is killed over it leaves a whole ledger or none.
+        """
         mine = self._value(task)
-        removing = [f"DELETE FROM {self.relation(name)} WHERE task = {mine}" for name in TABLES[1:]]
-        removing.append(f"DELETE FROM {self.relation('dbferry_task')} WHERE id = {mine}")
         with self.room.alone(self.session):
-            others = f"SELECT count(*) FROM {self.relation('dbferry_task')} WHERE id <> {mine}"
-            if self.session.query(others) == [("0",)]:
-                removing += [
-                    f"DROP TABLE IF EXISTS {self.relation(name)}" for name in reversed(TABLES)
-                ]
-            self.run_all(removing)
+            try:
+                others = self.session.query(
+                    f"SELECT count(*) FROM {self.relation('dbferry_task')} WHERE id <> {mine}"
+                )
+            except MissingError:
+                return
+            if others == [("0",)]:
+                self.drop()
+                return
+            removing = [f"DELETE FROM {self.relation(TABLES[0])} WHERE id = {mine}"]
+            self.run_all([*removing, *self._without_task(mine)])
+
+    def _without_task(self, task: str) -> list[str]:
+        return [f"DELETE FROM {self.relation(name)} WHERE task = {task}" for name in TABLES[1:]]
 
     def drop(self) -> None:
-        """The tables of a ledger without a task."""
-        self.run_all([f"DROP TABLE IF EXISTS {self.relation(name)}" for name in reversed(TABLES)])
+        """The tables, all at once."""
+        relations = [self.relation(name) for name in TABLES]
+        if self.room.joined([]) is None:
+            self.session.execute(f"DROP TABLE IF EXISTS {', '.join(relations)}")
+        else:
+            self.run_all([f"DROP TABLE IF EXISTS {relation}" for relation in relations])
 
     def run_all(self, statements: Sequence[str]) -> None:
         """As a whole where the engine can, else one after the other."""

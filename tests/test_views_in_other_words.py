@@ -295,7 +295,7 @@ def test_what_cannot_be_said_is_named_with_its_text_and_the_reason(
         assert text.lstrip().startswith(f"view public.v_{name}: "), note
         assert "; hint: " in note
     assert "(it reads `public.v_own`, which is not moved)" in left.pop("view public.above")
-    assert left == {}
+    assert [note for note in left if note.startswith("view")] == []
 
 
 def test_a_column_beside_groups_that_may_differ_in_one_is_refused(database: Make) -> None:

@@ -39,11 +39,12 @@ WARNING = exactly(
 REPORT = exactly(
     version={"type": "string"}, source={"type": "string"}, target={"type": "string"},
     snapshot={"type": "string"}, state=STATE,
-    totals=exactly(tables=COUNT, rows=COUNT, bytes=COUNT, seconds=SECONDS, warnings=COUNT),
+    totals=exactly(tables=COUNT, rows=COUNT, bytes=COUNT, seconds=SECONDS, quarantined=COUNT,
+                   warnings=COUNT),
     tables={"type": "array", "items": exactly(
         source={"type": "string"}, target={"type": "string"}, state=STATE, rows=COUNT, bytes=COUNT,
         seconds=SECONDS, source_rows={"type": ["integer", "null"]},
-        target_rows={"type": ["integer", "null"]}, warnings={"type": "array", "items": WARNING},
+        target_rows={"type": ["integer", "null"]}, quarantined=COUNT, warnings={"type": "array", "items": WARNING},
     )},
     notes={"type": "array", "items": {"type": "string"}},
 )  # fmt: skip

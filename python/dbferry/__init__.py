@@ -97,6 +97,12 @@ def migrate(
     max_bad_rows: int | None = None,
     retries: int | None = None,
     retry_seconds: int | None = None,
+    max_rate: str | int | None = None,
+    max_connections: int | None = None,
+    max_load: int | None = None,
+    max_lag: float | None = None,
+    replicas: Sequence[str] | None = None,
+    snapshot_minutes: float | None = None,
     workers: int | None = None,
     batch_rows: int | None = None,
     range_mb: int | None = None,
@@ -119,7 +125,8 @@ def migrate(
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
         dms_settings=dms_settings, name=name, unfinished=unfinished, on_table_error=on_table_error, on_bad_row=on_bad_row,
         max_bad_rows=max_bad_rows, retries=retries,
-        retry_seconds=retry_seconds,
+        retry_seconds=retry_seconds, max_rate=max_rate, max_connections=max_connections, max_load=max_load,
+        max_lag=max_lag, replicas=replicas, snapshot_minutes=snapshot_minutes,
     )  # fmt: skip
     return task.run(progress=progress)
 

@@ -123,6 +123,31 @@ RangeRows = Annotated[
 LargeValuesMb = Annotated[
     int | None, typer.Option(help="Megabytes of large values that may be in flight at once")
 ]
+MaxRate = Annotated[
+    str | None,
+    typer.Option("--max-rate", help="Read no more in a second than `50000 rows`, or `20 MB`"),
+]
+MaxConnections = Annotated[
+    int | None, typer.Option("--max-connections", help="Sessions on each side at most, all counted")
+]
+MaxLoad = Annotated[
+    int | None,
+    typer.Option(
+        "--max-load", help="Rest while more of others' sessions are at work in the source"
+    ),
+]
+MaxLag = Annotated[
+    float | None,
+    typer.Option("--max-lag", help="Rest while a replica of the source is more seconds behind"),
+]
+Replica = Annotated[
+    list[str] | None,
+    typer.Option("--replica", help="URL of a replica that --max-lag is about; repeatable"),
+]
+SnapshotMinutes = Annotated[
+    float | None,
+    typer.Option("--snapshot-minutes", help="Warn of a snapshot that is open for longer"),
+]
 Name = Annotated[
     str | None,
     typer.Option("--name", help="Tells this task from others between the same databases"),
@@ -205,6 +230,12 @@ def migrate(
     name: Name = None,
     resume: ResumeOption = False,
     restart_tables: RestartTables = False,
+    max_rate: MaxRate = None,
+    max_connections: MaxConnections = None,
+    max_load: MaxLoad = None,
+    max_lag: MaxLag = None,
+    replica: Replica = None,
+    snapshot_minutes: SnapshotMinutes = None,
     on_table_error: OnTableErrorOption = None,
     on_bad_row: OnBadRowOption = None,
     max_bad_rows: MaxBadRows = None,
@@ -224,6 +255,8 @@ def migrate(
         dms_settings=dms_settings, name=name, on_table_error=on_table_error, on_bad_row=on_bad_row,
         max_bad_rows=max_bad_rows, retries=retries,
         retry_seconds=retry_seconds, unfinished=_unfinished(resume=resume, restart=restart_tables),
+        max_rate=max_rate, max_connections=max_connections, max_load=max_load, max_lag=max_lag,
+        replicas=replica, snapshot_minutes=snapshot_minutes,
     )  # fmt: skip
     move(task, as_json=as_json, quiet=quiet)
 

@@ -32,10 +32,18 @@ class Progress:
     current: str
     phase: str = ""
     """What is made besides: `indexes 3/12`, `foreign keys 1/8`."""
+    warning: str = ""
+    """What whoever watches should know."""
 
     @classmethod
     def of(
-        cls, readings: Sequence[Reading], *, started: float, current: str, phase: str = ""
+        cls,
+        readings: Sequence[Reading],
+        *,
+        started: float,
+        current: str,
+        phase: str = "",
+        warning: str = "",
     ) -> Self:
         """From the engine's readings of all tables; `started` is of `time.monotonic`."""
         return cls(
@@ -48,6 +56,7 @@ class Progress:
             seconds=time.monotonic() - started,
             current=current,
             phase=phase,
+            warning=warning,
         )
 
 
@@ -135,6 +144,8 @@ def describe(progress: Progress, rows_per_second: float, bytes_per_second: float
         parts.append(progress.phase)
     if progress.current:
         parts.append(progress.current)
+    if progress.warning:
+        parts.append(progress.warning)
     return "  ".join(parts)
 
 

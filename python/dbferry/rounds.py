@@ -8,6 +8,7 @@ again, so that it is of one moment; or, where the user says so and each row stay
 from __future__ import annotations
 
 import json
+import time
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,9 @@ class Rounds:
     """How the last snapshot's point was got."""
     moved: Moved = field(default_factory=Moved)
     cancelled: bool = False
+    resting: bool = False
+    opened: float = 0.0
+    """When the last snapshot was, of `time.monotonic`."""
     emptying: set[int] = field(default_factory=set)
     """Tables that are begun again, and may hold what an earlier round has moved."""
 
@@ -69,11 +73,30 @@ class Rounds:
         sizes = json.dumps(self.task.sizes())
         self.snapshot = open_snapshot(self.source, self.reading, sizes)
         self.method = self.snapshot.method
+        self.opened = time.monotonic()
+        self.snapshot.rest(self.resting)
         return self.snapshot
 
     def close(self) -> None:
         """Lets the snapshot go, and what its sessions hold."""
         self.snapshot = None
+
+    def age_warning(self) -> str:
+        """What an old snapshot costs; nothing while it is young."""
+        minutes = (time.monotonic() - self.opened) / 60
+        if self.snapshot is None or minutes < self.task.snapshot_minutes:
+            return ""
+        self._say(
+            f"the source's snapshot was open for more than {self.task.snapshot_minutes:g} minutes: until its end nothing "
+            "that has changed since could be vacuumed, purged or checkpointed there"
+        )
+        return f"snapshot open for {minutes:.0f} minutes"
+
+    def rest(self, resting: bool) -> None:
+        """Lets the copy rest or go on, from any thread."""
+        self.resting = resting
+        if self.snapshot is not None:
+            self.snapshot.rest(resting)
 
     def cancel(self) -> None:
         """Stops what runs, from any thread."""

@@ -28,6 +28,7 @@ from dbferry.errors import (
     from_fields,
 )
 from dbferry.finish import Finish
+from dbferry.guest import Guest
 from dbferry.items import Plan, TableItem
 from dbferry.ledger.book import TABLES
 from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
@@ -200,13 +201,15 @@ class _Run:
         )  # fmt: skip
         if self.task.only != "schema":
             rounds.open()
+        guest = Guest.of(self.task, self.source, rounds)
         finish = self._finish()
-        watch = rounds.watch = _Watch(self.plan, progress, started, finish)
+        watch = rounds.watch = _Watch(rounds, progress, started, finish, guest)
         report = self._report(rounds, started)
         try:
             self._begin(rounds)
             rounds.before = [] if self.resumed else self._prepare()
-            outcomes = self._copy(rounds, watch)
+            with guest:
+                outcomes = self._copy(rounds, watch)
             report = self._report(rounds, started)
             failed = [outcome for outcome in outcomes if outcome["state"] == "failed"]
             if failed and (rounds.sampled or self.keeping is None):
@@ -222,10 +225,11 @@ class _Run:
             finish.close(cancel=True)
             if isinstance(error, DbferryError) and self._is_misled(error) and self._undo(report):
                 raise _Misled(str(error)) from None
-            raise self._failed(error, self._noted(report, finish, rounds)) from None
+            raise self._failed(error, self._noted(report, finish, rounds, guest)) from None
         finally:
             rounds.close()
-        report = self._noted(report, finish, rounds)
+            guest.close()
+        report = self._noted(report, finish, rounds, guest)
         if self.keeping is not None:
             patience.persist(self.keeping.close)
         different = [table for table in report.tables if table.state != "done"]
@@ -319,11 +323,12 @@ class _Run:
             patience.persist(work)
         return current
 
-    def _noted(self, report: Report, finish: Finish, rounds: Rounds) -> Report:
+    def _noted(self, report: Report, finish: Finish, rounds: Rounds, guest: Guest) -> Report:
         healed = rounds.patience.healed
         more = [
             *(f"not moved: {what}" for what in finish.left_out),
             *rounds.moved.notes,
+            *guest.notes,
             *(f"tried again {times} times: {what}" for what, times in healed.items()),
         ]
         return replace(report, notes=(*report.notes, *more))
@@ -393,7 +398,7 @@ class _Run:
     def _finish(self, *, again: bool = False) -> Finish:
         """The stage that follows the copy, with sessions of its own."""
         other = engine(self.target.engine)
-        target, size, session = self.target, self.task.workers, self.session
+        target, size, session = self.target, self.task.finish_sessions, self.session
         opens: Opens = partial(open_session, target, side="target")
         if isinstance(session, TakesStreams):
             # A library may hold the whole database for one session.
@@ -542,9 +547,15 @@ class _Watch:
     """Turns the engine's readings into a `Progress` for whoever asked."""
 
     def __init__(
-        self, plan: Plan, progress: ProgressCallback | None, started: float, finish: Finish
+        self,
+        rounds: Rounds,
+        progress: ProgressCallback | None,
+        started: float,
+        finish: Finish,
+        guest: Guest,
     ) -> None:
-        self._names = [item.name for item in plan.tables]
+        self._rounds, self._guest = rounds, guest
+        self._names = [item.name for item in rounds.plan.tables]
         self._progress = progress
         self._started = started
         self.finish = finish
@@ -560,6 +571,7 @@ class _Watch:
         self._show(readings)
 
     def _show(self, readings: Sequence[Reading]) -> None:
+        warning = self._guest.resting or self._rounds.age_warning()
         if self._progress is None:
             return
         running = [
@@ -573,6 +585,7 @@ class _Watch:
                 started=self._started,
                 current=", ".join(running[:3]),
                 phase=self.finish.phase,
+                warning=warning,
             )
         )
 

@@ -22,6 +22,7 @@ from pydantic import (
 from dbferry.errors import RequestError
 from dbferry.invalid import Place, explain
 from dbferry.mapping.rules import VERBS, Rule
+from dbferry.rate import Rate
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -40,6 +41,9 @@ Include = Literal["extensions", "functions", "triggers", "policies", "grants", "
 Unfinished = Literal["resume", "restart"]
 OnTableError = Literal["continue", "stop"]
 OnBadRow = Literal["stop", "quarantine"]
+
+BESIDES = 2
+"""Sessions on either side besides those of workers and indexes: of plain SQL, and what holds the snapshot or the task."""
 
 DEFAULT_ENGINE = "postgresql"
 """What a source is assessed against when nothing is said."""
@@ -165,6 +169,41 @@ class Task(BaseModel):
     retry_seconds: Annotated[
         int, Field(ge=0, description="Seconds that a server which has gone is waited for")
     ] = 300
+    max_rate: Annotated[
+        Rate | None,
+        Field(
+            description="What is read of the source in a second at most: `50000 rows`, or `20 MB`"
+        ),
+    ] = None
+    max_connections: Annotated[
+        int | None, Field(ge=4, description="Sessions on each side at most, all of them counted")
+    ] = None
+    max_load: Annotated[
+        int | None,
+        Field(
+            ge=0, description="Others' sessions at work in the source, above which the copy rests"
+        ),
+    ] = None
+    max_lag: Annotated[
+        float | None,
+        Field(
+            ge=0,
+            description="Seconds that a replica of the source may be behind; above, the copy rests",
+        ),
+    ] = None
+    replicas: Annotated[
+        list[str],
+        Field(
+            description="URLs of the replicas that `max_lag` is about; PostgreSQL knows its own",
+            repr=False,
+        ),
+    ] = []
+    snapshot_minutes: Annotated[
+        float,
+        Field(
+            gt=0, description="How long a snapshot may be open before a warning says what it costs"
+        ),
+    ] = 60
     workers: Annotated[int, Field(ge=1, le=256, description="Sessions on each side at most")] = (
         Field(default_factory=lambda: min(8, max(2, os.cpu_count() or 2)))
     )
@@ -283,14 +322,29 @@ class Task(BaseModel):
 
         return retry_task(self)
 
+    @property
+    def source_sessions(self) -> int:
+        """Workers, as far as the sessions allow that both sides need besides."""
+        if self.max_connections is None:
+            return self.workers
+        return max(1, min(self.workers, self.max_connections - BESIDES - 1))
+
+    @property
+    def finish_sessions(self) -> int:
+        """Sessions that make indexes beside the copy."""
+        if self.max_connections is None:
+            return self.workers
+        return min(self.workers, self.max_connections - BESIDES - self.source_sessions)
+
     def sizes(self) -> dict[str, Any]:
         """The sizes that the engine takes."""
         return {
-            "workers": self.workers,
+            "workers": self.source_sessions,
             "batch_rows": self.batch_rows,
             "range_bytes": self.range_mb << 20,
             "range_rows": self.range_rows,
             "budget_bytes": self.large_values_mb << 20,
+            "rate": self.max_rate.native() if self.max_rate else {},
         }
 
 

@@ -29,6 +29,7 @@ from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, W
 if TYPE_CHECKING:
     from dbferry.assessment.finding import Finding, SourceEnd, TargetEnd
     from dbferry.assessment.finding import Room as Space
+    from dbferry.guest import Burden
     from dbferry.ledger.room import Room
 
 
@@ -208,6 +209,9 @@ class Engine(Protocol):
         """How rules are said to it."""
 
     def assessor(self) -> Assessor: ...
+    def burden(self) -> Burden | None:
+        """How its load is told; nothing where it has none."""
+
     def ledger(self) -> Room | None:
         """How it keeps a ledger; nothing where it can't."""
 

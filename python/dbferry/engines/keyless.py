@@ -54,6 +54,9 @@ class Keyless(Unnumbered):
 
         return unassessed
 
+    def burden(self) -> None:
+        return None
+
     def ledger(self) -> None:
         return None
 

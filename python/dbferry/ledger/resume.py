@@ -19,7 +19,7 @@ HOW = frozenset(
     {
         "source", "target", "name", "workers", "batch_rows", "range_mb", "range_rows", "large_values_mb",
         "unfinished", "retries", "retry_seconds", "on_table_error", "on_bad_row", "max_bad_rows",
-        "max_rate", "max_connections",
+        "max_rate", "max_connections", "max_load", "max_lag", "replicas", "snapshot_minutes",
     }
 )  # fmt: skip
 """Fields of a task that say how rows are moved, and not which or into what."""

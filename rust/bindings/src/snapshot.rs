@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 
 use dbferry::cancel::Cancel;
+use dbferry::copy::pace::Pace;
 use dbferry::copy::patience::persist;
 use dbferry::copy::progress::Progress;
 use dbferry::copy::runner::{Commit, OnError, Run, copy};
@@ -35,6 +36,7 @@ pub struct Snapshot {
     token: Option<String>,
     sizes: Sizes,
     cancel: Cancel,
+    pace: Arc<Pace>,
     owner: Owner,
 }
 
@@ -59,6 +61,7 @@ impl Snapshot {
             _keeper: Mutex::new(snapshot.keeper),
             method: snapshot.method,
             token: snapshot.token,
+            pace: Arc::new(Pace::new(sizes.rate)),
             sizes,
             cancel,
             owner: Owner::here(),
@@ -204,6 +207,7 @@ impl Snapshot {
                 cancel: &self.cancel,
                 progress: &progress,
                 losses: &losses,
+                pace: &self.pace,
                 commit,
                 retry: terms.retry,
                 quarantine: terms.quarantine.as_ref(),
@@ -234,6 +238,7 @@ impl Snapshot {
         let table: TablePlan =
             serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
         let watch = Watch {
+            pace: Arc::clone(&self.pace),
             cancel: self.cancel.clone(),
             progress: Arc::new(Progress::new(1)),
             losses: Arc::default(),
@@ -252,6 +257,11 @@ impl Snapshot {
             serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
         let count = || self.readers[0].lock().unwrap_or_else(PoisonError::into_inner).count(&table);
         supervise(py, &self.cancel, count, |_| Ok(()))?.map_err(|error| errors::raise(py, &error))
+    }
+
+    /// Lets what copies from it wait, or go on; from any thread.
+    fn rest(&self, rests: bool) {
+        self.pace.rest(rests);
     }
 
     /// Stops whatever runs on it, from any thread.

@@ -11,6 +11,7 @@ use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 use dbferry::cancel::Cancel;
+use dbferry::copy::pace::Pace;
 use dbferry::copy::progress::Progress;
 use dbferry::copy::stream::{TableStream, Watch};
 use dbferry::engines;
@@ -245,6 +246,7 @@ impl TableReader {
             return Err(PyValueError::new_err("the stream is closed"));
         }
         let watch = Watch {
+            pace: Arc::new(Pace::new(self.order.sizes.rate)),
             cancel: Cancel::default(),
             progress: Arc::new(Progress::new(1)),
             losses: Arc::default(),

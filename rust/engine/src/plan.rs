@@ -11,6 +11,7 @@ use std::sync::Arc;
 use arrow_schema::{DataType, Field, IntervalUnit, Schema, TimeUnit};
 use serde::{Deserialize, Serialize};
 
+use crate::copy::pace::Rate;
 use crate::error::{Error, Kind, Result};
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -493,6 +494,8 @@ pub struct Sizes {
     pub range_rows: Option<u64>,
     /// Bytes of large values that may be in flight at once.
     pub budget_bytes: u64,
+    /// What may be read in a second.
+    pub rate: Rate,
 }
 
 impl Sizes {
@@ -518,6 +521,7 @@ impl Default for Sizes {
             range_bytes: 64 << 20,
             range_rows: None,
             budget_bytes: 192 << 20,
+            rate: Rate::default(),
         }
     }
 }

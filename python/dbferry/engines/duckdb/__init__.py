@@ -47,6 +47,9 @@ class Duckdb(Keyless):
 
         return assessment
 
+    def burden(self) -> None:
+        return None
+
     def ledger(self) -> None:
         return None
 

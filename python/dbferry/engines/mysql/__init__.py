@@ -24,6 +24,7 @@ from dbferry.errors import InternalError
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
 if TYPE_CHECKING:
+    from dbferry.guest import Burden
     from dbferry.ledger.room import Room
 
 NAME_CHARACTERS = 64
@@ -82,6 +83,11 @@ class Mysql(Unnumbered):
         from dbferry.engines.mysql import assessment
 
         return assessment
+
+    def burden(self) -> Burden | None:
+        from dbferry.engines.mysql.burden import MysqlBurden
+
+        return MysqlBurden()
 
     def ledger(self) -> Room | None:
         from dbferry.engines.mysql.ledger import MysqlLedger

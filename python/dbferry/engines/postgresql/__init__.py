@@ -13,6 +13,7 @@ from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
 if TYPE_CHECKING:
+    from dbferry.guest import Burden
     from dbferry.ledger.room import Room
 
 SYSTEM_COLUMNS = frozenset({"tableoid", "xmin", "cmin", "xmax", "cmax", "ctid"})
@@ -87,6 +88,11 @@ class Postgresql:
         from dbferry.engines.postgresql import assessment
 
         return assessment
+
+    def burden(self) -> Burden | None:
+        from dbferry.engines.postgresql.burden import PostgresqlBurden
+
+        return PostgresqlBurden()
 
     def ledger(self) -> Room | None:
         from dbferry.engines.postgresql.ledger import PostgresqlLedger

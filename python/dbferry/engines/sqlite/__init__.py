@@ -77,6 +77,9 @@ class Sqlite(Unnumbered):
 
         return assessment
 
+    def burden(self) -> None:
+        return None
+
     def ledger(self) -> Room | None:
         from dbferry.engines.sqlite.ledger import SqliteLedger
 

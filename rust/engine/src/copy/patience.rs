@@ -42,7 +42,8 @@ pub fn persist<T>(
     }
 }
 
-fn sleep(time: Duration, cancel: &Cancel) -> Result<()> {
+/// Sleeps, unless the run is stopped.
+pub fn sleep(time: Duration, cancel: &Cancel) -> Result<()> {
     let end = Instant::now() + time;
     loop {
         cancel.check()?;

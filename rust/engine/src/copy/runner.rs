@@ -19,6 +19,7 @@ use serde::Serialize;
 use super::budget::Budget;
 use super::gate::Gate;
 use super::healed::{Healed, Healing};
+use super::pace::Pace;
 use super::patience::{pause, persist};
 use super::progress::Progress;
 use super::queue::{Queue, Unit};
@@ -44,6 +45,7 @@ pub struct Run<'a> {
     pub cancel: &'a Cancel,
     pub progress: &'a Progress,
     pub losses: &'a Losses,
+    pub pace: &'a Pace,
     pub commit: Commit,
     pub retry: Retry,
     pub on_error: OnError,
@@ -307,6 +309,7 @@ impl Floor<'_> {
         };
         let read = reader.read(&table, &unit.range, &reading, &mut |block| {
             run.cancel.check()?;
+            run.pace.pass(block.count(), block.wire_bytes, run.cancel)?;
             counters.read(block.count(), block.wire_bytes);
             taken.rows.fetch_add(block.count(), Ordering::Relaxed);
             taken.bytes.fetch_add(block.wire_bytes, Ordering::Relaxed);

@@ -10,6 +10,7 @@ use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
 
 use super::budget::Budget;
+use super::pace::Pace;
 use super::progress::Progress;
 use crate::block::{Block, Rows};
 use crate::cancel::Cancel;
@@ -28,6 +29,7 @@ pub struct Watch {
     /// Counters of one table.
     pub progress: Arc<Progress>,
     pub losses: Arc<Losses>,
+    pub pace: Arc<Pace>,
     /// The error that ended the stream, with its fields; Arrow's own error is text only.
     pub failure: Arc<Mutex<Option<Error>>>,
 }
@@ -114,6 +116,7 @@ fn read(
     let reading = Reading { sizes, budget, cancel, losses, sifted: false };
     reader.read(table, range, &reading, &mut |block| {
         watch.cancel.check()?;
+        watch.pace.pass(block.count(), block.wire_bytes, &watch.cancel)?;
         watch.progress.table(0).read(block.count(), block.wire_bytes);
         send(block)
     })

@@ -8,6 +8,7 @@ use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use proptest::prelude::*;
 
 use super::budget::Budget;
+use super::pace::{Pace, Rate};
 use super::progress::Progress;
 use super::runner::{Commit, OnError, Outcome, Run, State, copy};
 use crate::block::Block;
@@ -56,6 +57,7 @@ fn run(
         retry: Retry { attempts: 2, seconds: 1 },
         on_error: OnError::Stop,
         quarantine: None,
+        pace: &Pace::new(Rate::default()),
         work: &vec![Work::default(); tables.len()],
     };
     copy(&run, readers, writers).outcomes

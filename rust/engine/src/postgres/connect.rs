@@ -18,7 +18,7 @@ use crate::session::Session;
 
 /// Set in every session. Notices are silenced because a server that can't get rid of them stops
 /// reading what a COPY sends it, and both sides would wait for ever.
-const SETTINGS: [(&str, &str); 11] = [
+const SETTINGS: [(&str, &str); 12] = [
     ("client_encoding", "UTF8"),
     ("client_min_messages", "error"),
     ("datestyle", "ISO, YMD"),
@@ -30,6 +30,7 @@ const SETTINGS: [(&str, &str); 11] = [
     ("lock_timeout", "0"),
     ("idle_in_transaction_session_timeout", "0"),
     ("idle_session_timeout", "0"),
+    ("transaction_timeout", "0"),
 ];
 
 /// One session.

@@ -1,25 +1,37 @@
 """The points of a run at which it may be killed, by what it says to the server of its target."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from itertools import cycle, product
 from subprocess import Popen
 
 from faults.moments import Said, Stage
 
+START = rb"(?s:Q.{4}|\x03)"
+"""Where a statement starts, in PostgreSQL's protocol or MySQL's: the ledger's entries hold statements too."""
+
 POINTS = {
-    "a table": rb"CREATE TABLE [^I]",
-    "the ledger's task": rb"INSERT INTO \S*dbferry_task",
-    "the ledger's ranges": rb"INSERT INTO \S*dbferry_range",
+    "a table": START + rb"CREATE TABLE [^I]",
+    "the ledger's task": START + rb"INSERT INTO \S*dbferry_task",
+    "the ledger's ranges": START + rb"INSERT INTO \S*dbferry_range",
     "the ledger's row of a range": rb"SET state = 'done'",
-    "the commit of a range": rb"COMMIT",
-    "an index": rb"CREATE (UNIQUE )?INDEX|ADD (UNIQUE )?KEY",
+    "the commit of a range": START + rb"COMMIT",
+    "an index": START + rb"(CREATE (UNIQUE )?INDEX|ALTER TABLE \S+ ADD (UNIQUE )?KEY)",
     "the ledger's row of a step": rb"INSERT INTO \S*dbferry_step",
-    "a foreign key": rb"FOREIGN KEY \(",
-    "the ledger's end": rb"DROP TABLE IF EXISTS \S*dbferry_task",
+    "a foreign key": START
+    + rb"(ALTER TABLE \S+ ADD CONSTRAINT \S+ FOREIGN|SET SESSION foreign_key_checks = 0; ALTER)",
+    "the ledger's end": START + rb"DROP TABLE IF EXISTS \S*dbferry_task",
 }
 
 OFTEN = {"the ledger's row of a range", "the commit of a range", "an index", "a table"}
 """Points that every run of the seeded source comes to at least three times."""
+
+
+def with_engines(points: Iterable[str], stages: Iterable[Stage]) -> list[tuple[str, str, Stage]]:
+    """Each point and stage with PostgreSQL and with one of MySQL and MariaDB, which take turns."""
+    others = cycle(["mariadb", "mysql"])
+    moments = list(product(points, stages))
+    return [(engine, *each) for each in moments for engine in ("postgresql", next(others))]
 
 
 def at(point: str, nth: int, stage: Stage, act: Callable[[], None]) -> Said:

@@ -16,7 +16,7 @@ from servers.hostile import Connection
 from servers.server import HOST
 
 PIECE = 65536
-TAIL = 64
+TAIL = 128
 """Bytes kept to find a statement that two pieces share; longer than any pattern's match."""
 
 

@@ -166,7 +166,9 @@ class Rounds:
     ) -> list[dict[str, Any]]:
         """What is left of each table, once it is settled what of the done holds."""
         entries = self._tables
-        again = keeping.entry is not None or any(entry.state != "new" for entry in entries)
+        # An answer that was lost may have left ranges of a table that isn't said to be cut.
+        touched = any(entry.state != "new" or entry.ranges for entry in entries)
+        again = keeping.entry is not None or touched
         mixed = {}
         for item, entry in zip(self.plan.tables, entries, strict=True):
             mixed[entry.number] = self._settle(keeping, item, entry, snapshot) if again else False

@@ -229,9 +229,9 @@ class _Run:
         finally:
             rounds.close()
             guest.close()
-        report = self._noted(report, finish, rounds, guest)
         if self.keeping is not None:
             patience.persist(self.keeping.close)
+        report = self._noted(report, finish, rounds, guest)
         different = [table for table in report.tables if table.state != "done"]
         if different:
             mismatch = _mismatch(different)

@@ -297,6 +297,11 @@ class Book:
         values = ", ".join(map(self._value, (self.id, number, name)))
         return f"INSERT INTO {self.relation('dbferry_step')} (task, table_number, name) VALUES ({values})"
 
+    def step_noted(self, number: int, name: str) -> str:
+        """The query of a row that is there once a step is noted."""
+        step = f"{self._of(number)} AND name = {self._value(name)}"
+        return f"SELECT 1 FROM {self.relation('dbferry_step')} WHERE {step}"
+
     def step_undone(self, number: int, name: str) -> str:
         step = f"{self._of(number)} AND name = {self._value(name)}"
         return f"DELETE FROM {self.relation('dbferry_step')} WHERE {step}"

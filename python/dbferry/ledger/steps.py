@@ -6,7 +6,7 @@ import hashlib
 from threading import Lock
 from typing import TYPE_CHECKING
 
-from dbferry.errors import ExistsError
+from dbferry.errors import DbferryError, ExistsError
 from dbferry.ledger.book import run_joined
 
 if TYPE_CHECKING:
@@ -27,19 +27,26 @@ class Steps:
         with self._lock:
             if name in self._done.setdefault(table, set()):
                 return
-        noting = self._book.step_done(table, name)
+        try:
+            self._carry_out(session, statement, self._book.step_done(table, name))
+        except DbferryError as error:
+            # A session that was lost may have been at it still, and have done it meanwhile.
+            if error.fatal or not session.query(self._book.step_noted(table, name)):
+                raise
+        with self._lock:
+            self._done[table].add(name)
+
+    def _carry_out(self, session: OpenSession, statement: str, noting: str) -> None:
         joined = self._book.room.joined([statement, noting])
         if joined is not None:
             run_joined(session, joined)
-        else:
-            try:
-                session.execute(statement)
-            except ExistsError:
-                if not self.unsure:
-                    raise
-            session.execute(noting)
-        with self._lock:
-            self._done[table].add(name)
+            return
+        try:
+            session.execute(statement)
+        except ExistsError:
+            if not self.unsure:
+                raise
+        session.execute(noting)
 
     def is_done(self, table: int, statement: str) -> bool:
         with self._lock:

@@ -1,0 +1,64 @@
+"""A connection that is cut before, during or after any step that follows the ledger's start is healed within the run."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from command import Command, Result, moved
+from faults.compare import differences
+from faults.ends import through
+from faults.moments import Said, Stage
+from faults.points import POINTS, at, with_engines
+from faults.sources import make_source
+from servers.database import Database
+
+HEALED = list(POINTS)[list(POINTS).index("the ledger's ranges") :]
+CUTS = [Stage.BEFORE, Stage.DURING, Stage.UNANSWERED]
+
+
+@pytest.mark.parametrize(("other", "point", "stage"), with_engines(HEALED, CUTS))
+def test_the_run_ends_well(
+    other: str, point: str, stage: Stage, database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    source, target = database("sqlite"), database(other)
+    make_source(source, seed=1, people=100)
+    notes = moved(cut(Command(tmp_path), source, target, at(point, 1, stage, nothing))).json[
+        "notes"
+    ]
+    assert any(note.startswith("tried again") for note in notes), notes
+    assert differences(source, target) == []
+
+
+def nothing() -> None:
+    """The cut is all that happens."""
+
+
+def cut(dbferry: Command, source: Database, target: Database, moment: Said) -> Result:
+    """A run whose connection to the target is cut at a moment."""
+    with ExitStack() as stack:
+        url, proxy = through(target, stack)
+        assert proxy is not None
+        proxy.arm(moment=moment)
+        options = ["--range-rows", "30", "--retry-seconds", "30", "--json"]
+        result = dbferry("migrate", source.url, url, *options)
+        assert proxy.struck == [str(moment)], f"never came: {moment}"
+    return result
+
+
+def test_an_index_that_the_server_is_still_at_is_made_once(
+    database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    source, target = database("sqlite"), database("postgresql")
+    make_source(source, seed=1, people=100)
+    target.sql(
+        "CREATE SEQUENCE turns; CREATE FUNCTION dawdle() RETURNS event_trigger LANGUAGE plpgsql AS "
+        # A wish to cancel comes too late.
+        "$$ BEGIN IF nextval('public.turns') = 1 THEN PERFORM pg_sleep(2); END IF; "
+        "EXCEPTION WHEN query_canceled THEN PERFORM pg_sleep(2); END $$; "
+        "CREATE EVENT TRIGGER slow ON ddl_command_end WHEN TAG IN ('CREATE INDEX') "
+        "EXECUTE FUNCTION dawdle()"
+    )
+    moved(cut(Command(tmp_path), source, target, at("an index", 1, Stage.DURING, nothing)))
+    assert differences(source, target) == []

@@ -35,7 +35,7 @@ test-fast: $(VENV)/test-stamp ## the tests that need no server
 	cargo test --quiet -p dbferry --lib
 	$(BIN)/pytest tests/unit
 
-test-faults: build $(VENV)/test-stamp ## 200 runs that are killed and cut off; FAULT_SEEDS chooses others
+test-faults: build $(VENV)/test-stamp ## 200 seeded runs under cuts, kills and outages; FAULT_SEEDS chooses others
 	FAULT_SEEDS=$(or $(FAULT_SEEDS),1-200) $(BIN)/pytest --numprocesses 2 tests/test_faults.py
 
 lint: build $(VENV)/test-stamp ## formatters and linters

@@ -8,7 +8,7 @@ import pytest
 
 from command import Command, Result, moved
 from faults.compare import differences
-from faults.ends import through
+from faults.ends import served
 from faults.moments import Said, Stage
 from faults.points import POINTS, at, with_engines
 from faults.sources import make_source
@@ -38,12 +38,11 @@ def nothing() -> None:
 def cut(dbferry: Command, source: Database, target: Database, moment: Said) -> Result:
     """A run whose connection to the target is cut at a moment."""
     with ExitStack() as stack:
-        url, proxy = through(target, stack)
-        assert proxy is not None
-        proxy.arm(moment=moment)
+        end = served(target, stack)
+        end.proxy.arm(moment=moment)
         options = ["--range-rows", "30", "--retry-seconds", "30", "--json"]
-        result = dbferry("migrate", source.url, url, *options)
-        assert proxy.struck == [str(moment)], f"never came: {moment}"
+        result = dbferry("migrate", source.url, end.url, *options)
+        assert end.proxy.struck == [str(moment)], f"never came: {moment}"
     return result
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from command import Command
 from faults.compare import differences
-from faults.ends import through
+from faults.ends import served
 from faults.moments import Stage
 from faults.points import OFTEN, POINTS, Victim, at, with_engines
 from faults.sources import make_source
@@ -25,17 +25,16 @@ def test_every_row_arrives_once(
     make_source(source, seed=1, people=100)
     dbferry, victim = Command(tmp_path), Victim()
     with ExitStack() as stack:
-        url, proxy = through(target, stack)
-        assert proxy is not None
-        args = ["migrate", source.url, url, "--range-rows", "30", "--workers", "2"]
+        end = served(target, stack)
+        args = ["migrate", source.url, end.url, "--range-rows", "30", "--workers", "2"]
         moment = at(point, nth, stage, victim.kill)
-        proxy.arm(moment=moment)
+        end.proxy.arm(moment=moment)
         process = dbferry.start(*args)
         victim.is_(process)
         out, err = process.communicate(timeout=60)
-        assert proxy.struck == [str(moment)], f"never came: {moment}\n{out}{err}"
+        assert end.proxy.struck == [str(moment)], f"never came: {moment}\n{out}{err}"
         assert process.returncode == -signal.SIGKILL
-        proxy.mend()
+        end.proxy.mend()
         result = dbferry(*args)
     # Without its ledger nothing tells a run that is through from rows of another's.
     finished = point == "the ledger's end" and stage is not Stage.BEFORE

@@ -45,8 +45,12 @@ class Victim:
     def __init__(self) -> None:
         self._process: Future[Popen[str]] = Future()
 
-    def is_(self, process: "Popen[str]") -> None:
+    def is_(self, process: Popen[str]) -> None:
         self._process.set_result(process)
+
+    def send(self, number: int) -> None:
+        """A signal, if it is still there."""
+        self._process.result(10).send_signal(number)
 
     def kill(self) -> None:
         """SIGKILL; returns when it is dead."""

@@ -307,6 +307,8 @@ class _Run:
 
         def work() -> None:
             nonlocal current
+            if self.keeping is not None:
+                self.keeping.book.set_state("finishing")
             try:
                 current.complete(whole, watch.again)
                 current.close()
@@ -319,7 +321,6 @@ class _Run:
         if self.keeping is None:
             work()
         else:
-            self.keeping.book.set_state("finishing")
             patience.persist(work)
         return current
 

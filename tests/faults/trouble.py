@@ -2,41 +2,16 @@
 
 import random
 import signal
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor, wait
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from subprocess import Popen
 from threading import Timer
-from time import sleep
 
 from faults.ends import End, Served
 from faults.moments import Moment, Passed, Stage
+from faults.outages import Outage, ways_down
 from faults.points import POINTS, Victim, at
 from faults.wire import Faults
-from servers.postgres import PostgresServer
-from servers.server import Server
-
-KEEPER = ThreadPoolExecutor(1)
-"""A server ends with the thread that has started it: this one stays."""
-
-
-@dataclass(frozen=True)
-class Outage:
-    """A server that goes down, and comes back on the same port with the same data."""
-
-    server: Server
-    chance: random.Random
-
-    def __call__(self) -> None:
-        self.chance.choice(self._ways)()
-        sleep(self.chance.uniform(0, 1))
-        self.server.start()
-
-    @property
-    def _ways(self) -> Sequence[Callable[[], None]]:
-        at_once = [self.server.stop_at_once] if isinstance(self.server, PostgresServer) else []
-        return [self.server.kill, self.server.stop, *at_once]
 
 
 class Trouble:
@@ -46,7 +21,7 @@ class Trouble:
         self._chance = random.Random(seed)
         self._victim = Victim()
         self._timer: Timer | None = None
-        self._acts: list[Future[None]] = []
+        self._outage: Outage | None = None
         self._ends = [end for end in (source, target) if isinstance(end, Served)]
         self.told = [seed]
         moments: dict[Served, Moment] = {}
@@ -62,36 +37,30 @@ class Trouble:
             return
         if what == "signal" or not self._ends:
             sent = chance.choice([signal.SIGKILL, signal.SIGKILL, signal.SIGTERM])
-            self._later(f"{sent.name}", partial(self._victim.send, sent))
+            self._later(sent.name, partial(self._victim.send, sent))
         elif what == "point" and isinstance(target, Served):
-            act, server = self._victim.kill, target.server
-            if chance.random() < 0.3:
-                act = Outage(server, random.Random(chance.random()))
+            act = self._out(target) if chance.random() < 0.3 else self._victim.kill
             stage, nth = chance.choice(list(Stage)), chance.choice([1, 1, 2, 3, 5])
-            moments[target] = at(chance.choice(list(POINTS)), nth, stage, self._kept(act))
+            moments[target] = at(chance.choice(list(POINTS)), nth, stage, act)
         else:
             end = chance.choice(self._ends)
-            outage = Outage(end.server, random.Random(chance.random()))
+            outage = self._out(end)
             if chance.random() < 0.5:
-                self._later(f"outage of {end.server.scheme}", outage)
+                self._later(str(outage), outage)
             else:
-                moments[end] = Passed(chance.randint(1000, 400_000), self._kept(outage))
+                moments[end] = Passed(chance.randint(1000, 400_000), outage)
+
+    def _out(self, end: Served) -> Outage:
+        down = self._chance.choice(ways_down(end.server))
+        self._outage = Outage(end.server, down, self._chance.uniform(0, 1))
+        self.told.append(f"perhaps {self._outage}")
+        return self._outage
 
     def _later(self, told: str, act: Callable[[], None]) -> None:
         """A moment of the run, whatever it does then."""
         seconds = self._chance.uniform(0.4, 1.5)
         self.told.append(f"{told} after {seconds:.1f} s")
-        self._timer = Timer(seconds, self._kept(act))
-
-    def _kept(self, act: Callable[[], None]) -> Callable[[], None]:
-        """The act, whose failure `over` raises."""
-
-        def keep() -> None:
-            done = KEEPER.submit(act)
-            self._acts.append(done)
-            wait([done])
-
-        return keep
+        self._timer = Timer(seconds, act)
 
     def start(self, victim: Popen[str]) -> None:
         self._victim.is_(victim)
@@ -106,5 +75,5 @@ class Trouble:
         self.told += [struck for end in self._ends for struck in end.proxy.struck]
         for end in self._ends:
             end.proxy.mend()
-        for act in self._acts:
-            act.result(120)
+        if self._outage is not None:
+            self._outage.over()

@@ -10,6 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from dbferry.catalog import Column, NativeType, Table, UserType
+from dbferry.differences import same_type
 from dbferry.items import ColumnItem
 from dbferry.keys import Roles
 from dbferry.mapping.kinds import castable, checks
@@ -273,7 +274,13 @@ class Columns:
                     Writing(write=""),
                     reading.flight,
                 )
-            return self._into(reading, theirs.native)
+            taken = self._into(reading, theirs.native)
+            if taken[0].code != "X-TYPE":
+                return taken
+            made = self._write(reading, column, context, None, None)
+            # What a run makes, the next one fills.
+            sure = made[0].verdict is not Verdict.ERROR
+            return made if sure and same_type(made[0].native, theirs.native) else taken
         if own is not None:
             kept, encoder, flight = self._into(reading, own.native)
             if kept.verdict is not Verdict.ERROR:

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
-from dbferry.differences import differences
+from dbferry.differences import differences, same_type
 from dbferry.errors import DbferryError
 from dbferry.identities import past_rows
 from dbferry.indexes import renamed
@@ -337,9 +337,13 @@ class _Planner:
 
     def _same(self, table: Table, standing: Table) -> bool:
         """True when the engine's own bytes fit the columns that stand."""
-        one, other = self.pair.ends
-        if one.name != other.name:
-            return False
-        theirs = {column.name: column.native.text for column in standing.columns}
-        called = self.pair.called
-        return all(theirs.get(called(table, c.name)) == c.native.text for c in table.columns)
+        (one, other), called = self.pair.ends, self.pair.called
+        theirs = {column.name: column.native for column in standing.columns}
+        met = [(column, theirs.get(called(table, column.name))) for column in table.columns]
+        if one.name == other.name:
+            return all(there and there.text == column.native.text for column, there in met)
+        ends = (self.pair.source, self.pair.target)
+        return all(
+            there and same_type(other.verbatim(column, *ends).declared.native, there)
+            for column, there in met
+        )

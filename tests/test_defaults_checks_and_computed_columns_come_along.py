@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pytest
 
 import dbferry
-from servers.database import Database
+from servers.database import Database, ServerDatabase
 
 Make = Callable[[str], Database]
 
@@ -263,6 +263,18 @@ def test_a_check_that_another_engine_refuses_is_named_in_its_own_words(database:
     assert note.startswith(
         "not moved: check of main.t: day != '2024-02-30' (the target refuses it: date/time field value"
     )
+
+
+def test_they_are_tried_where_the_target_is_a_server_without_a_database(database: Make) -> None:
+    held, made = database("mariadb"), database("mysql")
+    assert isinstance(made, ServerDatabase)
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, day date, CONSTRAINT real_day CHECK (day <> '2024-02-30'))"
+    )
+    server = made.url.replace(f"/{made.name}", "/")
+    plan = dbferry.plan(held.url, server, schemas={held.name: made.name})
+    [note] = [note for note in plan.notes if note.startswith("not moved: check")]
+    assert "`day` <> '2024-02-30' (the target refuses it: " in note
 
 
 @pytest.mark.parametrize("engine", ["mysql", "mariadb"])

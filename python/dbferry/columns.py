@@ -142,8 +142,9 @@ class Columns:
         if policies.get(declared.code or "") == "binary":
             declared = replace(declared, verdict=Verdict.WARNING)
         item = self._item(table, column, reading, declared, writing, flown, policies)
-        item = self._found(item, facts, policies, key=column.name in table.primary_key)
-        if facts.get("nulls") and column.name in table.primary_key:
+        in_key = column.name in table.primary_key
+        item = self._found(item, facts, policies, key=in_key)
+        if facts.get("nulls") and in_key:
             item = replace(
                 item,
                 verdict=Verdict.ERROR,
@@ -254,14 +255,8 @@ class Columns:
         other = self.pair.ends[1]
         fold = other.fold_column
         if standing is not None:
-            theirs = next(
-                (
-                    c
-                    for c in standing.columns
-                    if fold(c.name) == fold(other.fit_name(context.column))
-                ),
-                None,
-            )
+            called = fold(other.fit_name(context.column))
+            theirs = next((c for c in standing.columns if fold(c.name) == called), None)
             if theirs is None:
                 return (
                     Declared(

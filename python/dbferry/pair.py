@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
@@ -85,6 +85,10 @@ class Pair:
     ) -> str | None:
         """The target's words, when it can't make a table, or these indexes on it."""
         other = self.ends[1]
+        # Where there are schemas and none is the session's own, one that is there already.
+        rooms = (self.target.default_schema, table.schema, *self.target.schemas)
+        room = next((name for name in rooms if name in self.target.schemas), None)
+        table = replace(table, schema=room)
         trial = other.try_table(other.fit_rows(table)[0], self.target.numbers)
         then = (other.try_index(table, index) for index in indexes)
         try:

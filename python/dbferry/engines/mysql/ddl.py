@@ -97,15 +97,19 @@ def try_table(table: NewTable, exact_collation: str) -> Trial:
     """What is made here commits at once: so it is a table of this session only."""
     checks = [f"CHECK ({check.expression})" for check in table.checks if check.column is None]
     made = _create(
-        f"TEMPORARY TABLE {TRIAL}", replace(table, comment=None), exact_collation, checks
+        f"TEMPORARY TABLE {relation(table.schema, TRIAL)}",
+        replace(table, comment=None),
+        exact_collation,
+        checks,
     )
-    drop = f"DROP TEMPORARY TABLE IF EXISTS {TRIAL}"
+    drop = f"DROP TEMPORARY TABLE IF EXISTS {relation(table.schema, TRIAL)}"
     return Trial(made, end=drop)
 
 
 def try_index(table: NewTable, made: Index) -> str | None:
     """A temporary table takes no full-text index."""
-    return f"ALTER TABLE {TRIAL} {index(made)}" if made.method != "fulltext" else None
+    name = relation(table.schema, TRIAL)
+    return f"ALTER TABLE {name} {index(made)}" if made.method != "fulltext" else None
 
 
 def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[str]) -> str:

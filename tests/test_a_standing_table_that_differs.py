@@ -133,6 +133,33 @@ def test_a_policy_says_what_becomes_of_values_that_are_too_long(
     assert made.rows("SELECT v FROM t") == [(None,)]
 
 
+@pytest.mark.parametrize("prepare", ["create", "truncate", "append"])
+def test_defaults_checks_and_comments_that_lack_are_told_and_not_made(
+    pg_db: Database, maria_db: Database, prepare: str
+) -> None:
+    pg_db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 5 CONSTRAINT positive CHECK (n > 0), m int DEFAULT 7, "
+        "k int, w varchar(9) DEFAULT 'a', CONSTRAINT same CHECK (n <> m)); COMMENT ON TABLE t IS 'all'; "
+        "COMMENT ON COLUMN t.n IS 'a number'"
+    )
+    maria_db.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, n int, m int DEFAULT 8, k int DEFAULT 1, w varchar(9) DEFAULT 'a' "
+        "COMMENT 'mine', CONSTRAINT same CHECK (n != m), CONSTRAINT few CHECK (k < 9))"
+    )
+    assert told(pg_db, maria_db, prepare=prepare)["t"] == [
+        "column `n`: comment a number is missing",
+        "column `n`: default 5 is missing",
+        "column `m`: default is 8, and 7 would be made",
+        "column `k`: default 1 is not in the source",
+        "comment all is missing",
+        "check positive: (`n` > 0) is missing",
+        "check few: `k` < 9 is not in the source",
+    ]
+    before = maria_db.rows("SHOW CREATE TABLE t")
+    dbferry.migrate(pg_db.url, maria_db.url, prepare=prepare)
+    assert maria_db.rows("SHOW CREATE TABLE t") == before
+
+
 @pytest.mark.parametrize(
     ("source", "target", "column", "values"),
     [

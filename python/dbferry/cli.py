@@ -111,7 +111,7 @@ IncludeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--include",
-        help="Between two PostgreSQLs also extensions, functions, triggers, policies, grants, or all",
+        help="What comes besides tables and views between two of one engine: extensions, functions, triggers, policies, grants, all",
     ),
 ]
 Workers = Annotated[int | None, typer.Option(help="Sessions on each side at most")]

@@ -51,7 +51,7 @@ class Options:
     first_wins: bool = False
     """True when of two rules for one thing the first is followed, and one that finds nothing is a note."""
     include: Sequence[str] = ()
-    """What comes along besides tables and views, such as `triggers`."""
+    """What comes along besides tables and views, such as `triggers`; `all` is whatever the engine can."""
     notes: Sequence[str] = ()
     """What is said about the request itself."""
     puts_aside: bool = False

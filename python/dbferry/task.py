@@ -6,18 +6,10 @@ import json
 import os
 import re
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal, Self, get_args
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    PrivateAttr,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from dbferry.errors import RequestError
 from dbferry.invalid import Place, explain
@@ -127,8 +119,9 @@ class Task(BaseModel):
     include: Annotated[
         list[Include],
         Field(
-            description="What comes along besides tables and views between two PostgreSQLs: extensions, functions, "
-            "triggers (rules among them), policies, grants, or all; what isn't asked for is named"
+            description="What comes along besides tables and views: between two PostgreSQLs extensions, functions, triggers "
+            "(rules among them), policies and grants, between two SQLite files triggers, or all of these; what isn't "
+            "asked for is named"
         ),
     ] = []
     name: Annotated[
@@ -229,12 +222,6 @@ class Task(BaseModel):
         if self.only == "data" and self.include:
             raise ValueError("`only: data` makes nothing, and `include` asks for something")
         return self
-
-    @field_validator("include")
-    @classmethod
-    def _each(cls, names: list[Include]) -> list[Include]:
-        every = [name for name in get_args(Include) if name != "all"]
-        return every if "all" in names else names
 
     @classmethod
     def from_file(cls, path: str | os.PathLike[str], **changes: Any) -> Self:

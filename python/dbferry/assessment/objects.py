@@ -60,6 +60,14 @@ LEFT: Mapping[str, tuple[str, float]] = {
     "function": ("X-CODE", 30),
     "procedure": ("X-CODE", 30),
     "policy": ("X-CODE", 15),
+    "row security": ("X-CODE", 5),
+    "rule": ("X-CODE", 15),
+    "event trigger": ("X-CODE", 15),
+    "aggregate": ("X-CODE", 15),
+    "extension": ("X-EXT", 5),
+    "grants": ("X-GRANT", 2),
+    "large objects": ("X-LO", 30),
+    "type": ("X-TYPE", 5),
     "event": ("X-CODE", 15),
 }
 OTHER = ("X-OBJECT", 5.0)

@@ -25,6 +25,9 @@ from dbferry.selection import Only, Prepare
 Place = tuple[str, str]
 POINT = "dbferry_extra"
 EVERYBODY = "PUBLIC"
+BY_ITSELF = "schemas"
+CANNOT = "can't"
+TAKEN = "another of its name is in the target"
 EARLY = ("schema", "function", "procedure")
 """Kinds that tables may be made of."""
 
@@ -59,14 +62,16 @@ class ExtraWriter:
         self._there = {(e.kind, e.schema, e.name, e.table, e.role): e for e in pair.target.extras}
         one, other = pair.ends
         self._same = one.name == other.name and bool(other.includes)
-        asked = set(pair.options.include)
-        self._asked = asked | {"schemas"} if self._same else set()
+        every = set(other.includes) if self._same else set()
+        given = set(pair.options.include)
+        self._asked = every if "all" in given else given & every
         self._makes = pair.options.only is not Only.DATA
         self._changed = pair.moved_schemas
-        amiss = sorted(asked - set(other.includes) if one.name == other.name else asked)
+        amiss = sorted(given - every - ({"all"} if every else set()))
         if amiss:
+            what = "nothing" if "all" in amiss else _listed(amiss)
             pair.source_fault(
-                f"{_listed(amiss)} of {pair.source.engine} can't be included in {pair.target.engine}",
+                f"{what} of {one.name} {'can' if what == 'nothing' else CANNOT} be included in {other.name}",
                 hint="leave out --include: the plan names what isn't moved, to be made by hand",
             )
         elif self._makes:
@@ -115,10 +120,10 @@ class ExtraWriter:
         for extra in self.pair.source.extras:
             if extra.kind == "extension" or not self._concerns(extra, seen):
                 continue
-            if extra.group is None or extra.group not in self._asked:
-                named += [extra] * (extra.group != "schemas" and not self._standing(extra))
-            else:
+            if extra.group in (*self._asked, BY_ITSELF):
                 self._take(extra, known, views)
+            elif not self._standing(extra):
+                named.append(extra)
         self._name(named)
         for role, many in self._nobody.items():
             create = f"CREATE ROLE {self.pair.ends[1].quote(role)}"
@@ -176,22 +181,28 @@ class ExtraWriter:
         pair = self.pair
         if not self._same or pair.options.tables:
             return
-        known = {*columns.types, *pair.target.type_names}
+        create = pair.ends[1].create_type
+        there = {(t.schema, t.name): create(t) for t in pair.target.types if t.kind in MADE}
         for wanted in pair.source.types:
-            moved = columns.renamed(wanted)
-            made = wanted.kind in MADE and not wanted.extension
-            if made and (moved.schema, moved.name) not in known:
-                label = f"type {wanted.schema}.{wanted.name}"
-                self._early.append(_Early(label, (pair.ends[1].create_type(moved),)))
+            moved, label = columns.renamed(wanted), f"type {wanted.schema}.{wanted.name}"
+            place = (moved.schema, moved.name)
+            if wanted.kind not in MADE or wanted.extension or place in columns.types:
+                continue
+            if place not in there:
+                self._early.append(_Early(label, (create(moved),)))
+            elif there[place] != create(moved):
+                self.left_out.append(f"{label} ({TAKEN})")
 
     def _concerns(self, extra: Extra, seen: set[Place]) -> bool:
         """False for what belongs to something that isn't moved itself."""
         if extra.table is not None:
             return extra.table in seen
         named = bool(self.pair.options.tables)
+        if extra.group == BY_ITSELF:
+            return self._same and not named
         if extra.group == "grants":
             return not named or extra.home in {schema for schema, _ in seen}
-        return not named or extra.group in self.pair.options.include
+        return not named or extra.group in self._asked
 
     def _take(self, extra: Extra, known: dict[Place, Draft], views: ViewWriter) -> None:
         standing, draft = self._standing(extra), known.get(extra.table or ("", ""))
@@ -203,7 +214,7 @@ class ExtraWriter:
             if extra.kind == "schema" or self._moved(extra) == standing.sql:
                 return
             if extra.table is not None or not drops:
-                self.left_out.append(f"{extra.label} (another of its name is in the target)")
+                self.left_out.append(f"{extra.label} ({TAKEN})")
                 return
         roles = self.pair.target.roles
         if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:

@@ -16,7 +16,7 @@ from dbferry.catalog import (
     Session,
     Table,
 )
-from dbferry.engines.mysql import clauses, ddl, views
+from dbferry.engines.mysql import clauses, ddl, extras, views
 from dbferry.engines.mysql import keys as keys_of_tables
 
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
@@ -100,6 +100,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         folds_tables=folding != "0",
         views=tuple(views.read(session, where)),
         skipped=tuple(skipped),
+        extras=() if only else extras.read(session, wanted or SYSTEM, inside=bool(wanted)),
         collations=_collations(session),
     )
 

@@ -28,6 +28,7 @@ _FOLD = str.maketrans({chr(c): chr(c + 32) for c in range(ord("A"), ord("Z") + 1
 
 
 class Sqlite(Unnumbered):
+    includes = ("triggers",)
     phrases = SqlitePhrases()
     name = "sqlite"
     family = "sqlite"

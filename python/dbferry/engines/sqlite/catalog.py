@@ -10,6 +10,7 @@ from dataclasses import replace
 from dbferry.catalog import (
     Catalog,
     Column,
+    Extra,
     Identity,
     IdentityKind,
     NativeType,
@@ -38,6 +39,7 @@ SELECT l.name FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i
 WHERE l.schema = 'main' AND l.type = 'table' AND i.origin = 'pk' AND {where}"""
 
 
+TRIGGERS = "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid"
 VIEWS = "SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY name"
 
 
@@ -110,7 +112,21 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
             {row[0] or "": rows[row[0] or ""] for row in listed if row[1] in ("table", "view")},
         ),
         skipped=tuple(skipped),
+        extras=_triggers(session),
         settings={"encoding": session.query("PRAGMA encoding")[0][0] or ""},
+    )
+
+
+def _triggers(session: Session) -> tuple[Extra, ...]:
+    return tuple(
+        Extra(
+            kind="trigger",
+            name=name or "",
+            group="triggers",
+            table=("main", table or ""),
+            sql=(sql or "",),
+        )
+        for name, table, sql in session.query(TRIGGERS)
     )
 
 

@@ -73,6 +73,7 @@ class NumberSequence:
     restart: int | None = None
     """What it gives first when it has given none since it was set so; absent when that is its start."""
     readable: bool = True
+    comment: str | None = None
     owner: tuple[str, str, str] | None = None
     """Schema, table and column that it is dropped with."""
 
@@ -231,6 +232,7 @@ class Check:
     enforced: bool = True
     inherited: bool = True
     """False when tables that inherit from this one are free of it; PostgreSQL only."""
+    comment: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -306,6 +308,7 @@ class Attribute:
     name: str
     type: str
     collation: str | None = None
+    comment: str | None = field(default=None, compare=False)
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -327,6 +330,7 @@ class UserType:
     """Schema and name of the types that it is made of, and how `base` and `attributes` print them."""
     extension: str | None = None
     """The one that it belongs to."""
+    comment: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -349,6 +353,10 @@ class View:
     indexes: tuple[Index, ...] = ()
     statistics: tuple[Statistics, ...] = ()
     comment: str | None = None
+    defaults: tuple[tuple[str, str], ...] = ()
+    """What rows that are put in through it have, by column; PostgreSQL only."""
+    comments: tuple[tuple[str, str], ...] = ()
+    """Those of its columns; PostgreSQL only."""
 
 
 @dataclass(frozen=True, kw_only=True)

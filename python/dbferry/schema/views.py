@@ -101,7 +101,14 @@ class ViewWriter:
             replace(wanted, schema=schemas.get(wanted.schema, wanted.schema))
             for wanted in view.statistics
         )
-        return replace(view, schema=schemas[view.schema], query=query, statistics=statistics)
+        defaults = tuple((name, pair.requalified(text)) for name, text in view.defaults)
+        return replace(
+            view,
+            schema=schemas[view.schema],
+            query=query,
+            statistics=statistics,
+            defaults=defaults,
+        )
 
 
 def _text(view: View) -> str:

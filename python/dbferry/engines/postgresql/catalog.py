@@ -102,7 +102,7 @@ WHERE o.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database
 
 CHECKS = """
 SELECT k.conrelid, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.convalidated, k.connoinherit,
-       pg_catalog.to_jsonb(k) ->> 'conenforced'
+       pg_catalog.to_jsonb(k) ->> 'conenforced', pg_catalog.obj_description(k.oid, 'pg_constraint')
 FROM pg_catalog.pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ORDER BY k.conrelid, k.conname"""
 
 SKIPPED = {"f": "foreign table"}
@@ -207,7 +207,7 @@ def _read(session: Session) -> Catalog:
 def _checks(session: Session) -> dict[str, list[Check]]:
     """By the oid of their table."""
     found: dict[str, list[Check]] = defaultdict(list)
-    for oid, name, expression, valid, alone, enforced in session.query(CHECKS):
+    for oid, name, expression, valid, alone, enforced, comment in session.query(CHECKS):
         found[oid or ""].append(
             Check(
                 name=name,
@@ -215,6 +215,7 @@ def _checks(session: Session) -> dict[str, list[Check]]:
                 valid=valid == "t",
                 inherited=alone != "t",
                 enforced=enforced != "false",
+                comment=comment,
             )
         )
     return found

@@ -46,8 +46,22 @@ def create_schema(schema: str) -> str:
     return f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}"
 
 
+def _comment(what: str, text: str | None) -> list[str]:
+    return [f"COMMENT ON {what} IS {literal(text)}"] if text else []
+
+
 def create_type(wanted: UserType) -> str:
     name = relation(wanted.schema, wanted.name)
+    told = _comment(f"{'DOMAIN' if wanted.kind == 'domain' else 'TYPE'} {name}", wanted.comment)
+    for attribute in wanted.attributes:
+        told += _comment(f"COLUMN {name}.{quote(attribute.name)}", attribute.comment)
+    for check in wanted.checks:
+        told += _comment(f"CONSTRAINT {quote(check.name or '')} ON DOMAIN {name}", check.comment)
+    # Statements that are sent as one are one transaction.
+    return ";\n".join([_type(wanted, name), *told])
+
+
+def _type(wanted: UserType, name: str) -> str:
     match wanted.kind:
         case "domain":
             parts = [f"CREATE DOMAIN {name} AS {wanted.base}"]
@@ -76,7 +90,8 @@ def create_type(wanted: UserType) -> str:
 def create_sequence(sequence: NumberSequence) -> str:
     place = relation(sequence.schema, sequence.name)
     options = [f"AS {sequence.type}"] if sequence.type != "bigint" else []
-    return " ".join([f"CREATE SEQUENCE IF NOT EXISTS {place}", *options, *_options(sequence)])
+    made = " ".join([f"CREATE SEQUENCE IF NOT EXISTS {place}", *options, *_options(sequence)])
+    return ";\n".join([made, *_comment(f"SEQUENCE {place}", sequence.comment)])
 
 
 def _options(sequence: NumberSequence) -> list[str]:
@@ -173,12 +188,14 @@ def _partition(part: NewTable) -> str:
 
 def describe_table(table: NewTable) -> Sequence[str]:
     place = relation(table.schema, table.name)
-    told = [f"COMMENT ON TABLE {place} IS {literal(table.comment)}"] if table.comment else []
-    return told + [
-        f"COMMENT ON COLUMN {place}.{quote(column.name)} IS {literal(column.comment)}"
-        for column in table.columns
-        if column.comment
-    ]
+    told = _comment(f"TABLE {place}", table.comment)
+    for column in table.columns:
+        told += _comment(f"COLUMN {place}.{quote(column.name)}", column.comment)
+        identity = column.identity
+        if identity and identity.sequence and identity.kind is not IdentityKind.SERIAL:
+            name = relation(identity.sequence.schema, identity.sequence.name)
+            told += _comment(f"SEQUENCE {name}", identity.sequence.comment)
+    return told
 
 
 def create_view(view: View) -> Sequence[str]:
@@ -188,7 +205,11 @@ def create_view(view: View) -> Sequence[str]:
     query = view.query.rstrip().removesuffix(";")
     rows = " WITH NO DATA" if view.materialized and not view.filled else ""
     made = [f"CREATE {kind} {name}{options} AS {query}{rows}"]
-    made += [f"COMMENT ON {kind} {name} IS {literal(view.comment)}"] if view.comment else []
+    made += _comment(f"{kind} {name}", view.comment)
+    for column, default in view.defaults:
+        made.append(f"ALTER VIEW {name} ALTER COLUMN {quote(column)} SET DEFAULT {default}")
+    for column, comment in view.comments:
+        made += _comment(f"COLUMN {name}.{quote(column)}", comment)
     indexed = NewTable(
         schema=view.schema,
         name=view.name,
@@ -229,9 +250,11 @@ def finish_checks(table: NewTable) -> Sequence[Step]:
             what=f"check `{check.name}`",
             sql=f"ALTER TABLE {place} ADD CONSTRAINT {quote(check.name or '')} "
             f"CHECK ({check.expression}){'' if check.inherited else ' NO INHERIT'} NOT VALID",
-            then=(f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(check.name or '')}",)
-            if check.valid
-            else (),
+            then=(
+                *[f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(check.name or '')}"]
+                * check.valid,
+                *_comment(f"CONSTRAINT {quote(check.name or '')} ON {place}", check.comment),
+            ),
         )
         for check in table.checks
     ]

@@ -21,7 +21,8 @@ SELECT t.oid, n.nspname, t.typname,
        CASE WHEN t.typtype = 'd' AND t.typcollation <> b.typcollation
             THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END,
        (SELECT x.extname FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension x ON x.oid = d.refobjid
-        WHERE d.objid = t.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass)
+        WHERE d.objid = t.oid AND d.deptype = 'e' AND d.classid = 'pg_catalog.pg_type'::pg_catalog.regclass),
+       pg_catalog.obj_description(t.oid, 'pg_type')
 FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
 LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
 LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
@@ -34,7 +35,8 @@ ORDER BY n.nspname, t.typname, e.enumsortorder"""
 ATTRIBUTES = """
 SELECT c.reltype, a.attname, pg_catalog.format_type(a.atttypid, a.atttypmod),
        CASE WHEN a.attcollation <> t.typcollation
-            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END,
+       pg_catalog.col_description(c.oid, a.attnum)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
 JOIN pg_catalog.pg_type t ON t.oid = a.atttypid
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = a.attcollation
@@ -43,7 +45,8 @@ WHERE c.relkind = 'c' AND a.attnum > 0 AND NOT a.attisdropped
 ORDER BY c.reltype, a.attnum"""
 
 CHECKS = """
-SELECT k.contypid, k.conname, pg_catalog.pg_get_constraintdef(k.oid), k.convalidated
+SELECT k.contypid, k.conname, pg_catalog.pg_get_constraintdef(k.oid), k.convalidated,
+       pg_catalog.obj_description(k.oid, 'pg_constraint')
 FROM pg_catalog.pg_constraint k WHERE k.contypid <> 0 AND k.contype = 'c' ORDER BY k.contypid, k.conname"""
 
 # A type that is made of others, by their elements where those are arrays.
@@ -69,7 +72,7 @@ SELECT s.oid, n.nspname, s.relname, pg_catalog.format_type(q.seqtypid, NULL), q.
        pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE'),
        CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT')
             THEN pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname) END,
-       d.refobjid, a.attname
+       d.refobjid, a.attname, pg_catalog.obj_description(s.oid, 'pg_class')
 FROM pg_catalog.pg_sequence q
 JOIN pg_catalog.pg_class s ON s.oid = q.seqrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
@@ -114,10 +117,25 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p', 'v', 'm', 'f') AND n.nspname <> 'pg_catalog' ORDER BY 1, 2, 3"""
 
 
+VIEW_COLUMNS = """
+SELECT a.attrelid, a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+       pg_catalog.col_description(a.attrelid, a.attnum)
+FROM pg_catalog.pg_attribute a
+JOIN pg_catalog.pg_class c ON c.oid = a.attrelid AND c.relkind IN ('v', 'm')
+LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = a.attrelid AND d.adnum = a.attnum
+WHERE a.attnum > 0 AND (d.oid IS NOT NULL OR pg_catalog.col_description(a.attrelid, a.attnum) IS NOT NULL)
+ORDER BY a.attrelid, a.attnum"""
+
+
 def views(session: Session, where: str, of_extension: str, keys: Keys) -> tuple[View, ...]:
     needs: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for oid, schema, name in session.query(READS):
         needs[oid or ""].append((schema or "", name or ""))
+    defaults: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    comments: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for oid, column, default, comment in session.query(VIEW_COLUMNS):
+        defaults[oid or ""] += [(column or "", default)] if default else []
+        comments[oid or ""] += [(column or "", comment)] if comment else []
     return tuple(
         View(
             schema=schema or "",
@@ -128,6 +146,8 @@ def views(session: Session, where: str, of_extension: str, keys: Keys) -> tuple[
             options=(options,) if options else (),
             needs=tuple(needs[oid or ""]),
             comment=comment,
+            defaults=tuple(defaults[oid or ""]),
+            comments=tuple(comments[oid or ""]),
             indexes=tuple(keys.indexes[oid or ""]),
             statistics=tuple(keys.statistics[oid or ""]),
         )
@@ -139,17 +159,19 @@ def views(session: Session, where: str, of_extension: str, keys: Keys) -> tuple[
 
 def user_types(session: Session) -> tuple[UserType, ...]:
     attributes: dict[str, list[Attribute]] = defaultdict(list)
-    for oid, name, text, collation in session.query(ATTRIBUTES):
-        attributes[oid or ""].append(Attribute(name or "", text or "", collation))
+    for oid, name, text, collation, comment in session.query(ATTRIBUTES):
+        attributes[oid or ""].append(Attribute(name or "", text or "", collation, comment))
     checks: dict[str, list[Check]] = defaultdict(list)
-    for oid, name, text, valid in session.query(CHECKS):
-        checks[oid or ""].append(Check(name=name, expression=text or "", valid=valid == "t"))
+    for oid, name, text, valid, comment in session.query(CHECKS):
+        check = Check(name=name, expression=text or "", valid=valid == "t", comment=comment)
+        checks[oid or ""].append(check)
     needs: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for oid, schema, name, printed in session.query(NEEDS):
         needs[oid or ""].append((schema or "", name or "", printed or ""))
     found: dict[str, UserType] = {}
     for row in session.query(TYPES):
-        oid, schema, name, kind, label, base, never_null, default, collation, extension = row
+        oid, schema, name, kind, label, base, never_null, default, collation = row[:9]
+        extension, comment = row[9:]
         made = found.get(oid or "")
         if made is None:
             made = UserType(
@@ -161,6 +183,7 @@ def user_types(session: Session) -> tuple[UserType, ...]:
                 default=default,
                 collation=collation,
                 extension=extension,
+                comment=comment,
                 checks=tuple(checks[oid or ""]),
                 attributes=tuple(attributes[oid or ""]),
                 needs=tuple(needs[oid or ""]),
@@ -189,7 +212,7 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
     unused = _unused(session, {r[0] or "": r[12] for r in rows if r[10] is None and r[12]})
     for row in rows:
         oid, schema, name, kind, start, increment, low, high, cache, cycle, last = row[:11]
-        readable, relation, relid, column = row[11:]
+        readable, relation, relid, column, comment = row[11:]
         first = unused.get(oid or "")
         sequence = NumberSequence(
             schema=schema or "",
@@ -204,6 +227,7 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
             last=int(last) if last is not None else None,
             restart=first,
             readable=readable == "t" and (last is not None or relation is not None),
+            comment=comment,
             owner=(*tables[relid], column or "") if relid in tables else None,
         )
         by_oid[oid or ""] = sequence

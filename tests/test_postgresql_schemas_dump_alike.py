@@ -20,6 +20,14 @@ CREATE DOMAIN code AS varchar(5) COLLATE "C" CONSTRAINT upper CHECK (VALUE = upp
 CREATE DOMAIN feeling AS mood;
 CREATE TYPE pair AS (x int, "Y y" text COLLATE "C", how feeling);
 CREATE TYPE pairs AS (many pair[], at timestamp(3));
+CREATE COLLATION other.numbers (provider = icu, locale = 'de-u-kn-true', deterministic = false);
+COMMENT ON COLLATION other.numbers IS 'ten after nine';
+CREATE COLLATION plain (lc_collate = 'C', lc_ctype = 'POSIX');
+CREATE DOMAIN other.numbered AS text COLLATE other.numbers;
+CREATE TYPE span AS RANGE (SUBTYPE = numeric);
+COMMENT ON TYPE span IS 'from and to';
+CREATE TYPE other.words AS RANGE (
+    SUBTYPE = text, COLLATION = other.numbers, SUBTYPE_OPCLASS = text_pattern_ops, MULTIRANGE_TYPE_NAME = other."Many words");
 CREATE SEQUENCE other.alone AS smallint INCREMENT BY -2 MINVALUE -100 MAXVALUE 10 START WITH 8 CACHE 3 CYCLE;
 CREATE SEQUENCE shared START WITH 50;
 CREATE TABLE one (
@@ -36,6 +44,11 @@ CREATE TABLE one (
     span interval day to second(3) DEFAULT '1 day',
     many int[] DEFAULT ARRAY[1, 2],
     bits bit(3) DEFAULT B'101',
+    spans span[] DEFAULT '{"[1,2)"}',
+    said other."Many words" DEFAULT '{[a,b]}',
+    sorted text COLLATE other.numbers,
+    ordered other.numbered,
+    raw text COLLATE plain,
     twice int GENERATED ALWAYS AS ((amount)::int * 2) STORED,
     CONSTRAINT one_pkey PRIMARY KEY (id),
     CONSTRAINT fine CHECK (number > 0 OR name ~ '^[a-z]+$'),
@@ -149,8 +162,12 @@ def test_a_type_that_the_target_cannot_make_is_a_fault(database: Make) -> None:
     assert dump(made) == dump(database("postgresql"))
 
 
-def test_a_collation_that_the_target_lacks_is_said(database: Make) -> None:
+def test_a_collation_that_the_target_refuses_is_said(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
+    made.sql(
+        "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no collations''; END'; "
+        "CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('CREATE COLLATION') EXECUTE FUNCTION no()"
+    )
     held.sql(
         "CREATE COLLATION mine (provider = icu, locale = 'de'); "
         'CREATE TABLE t (id int PRIMARY KEY, a text COLLATE mine, b text COLLATE "POSIX")'
@@ -158,6 +175,7 @@ def test_a_collation_that_the_target_lacks_is_said(database: Make) -> None:
     plan = dbferry.plan(held.url, made.url)
     [a, b] = plan.tables[0].columns[1:]
     assert (a.codes, b.codes) == (("C-NAME",), ())
+    assert "not moved: collation public.mine (the target refuses it: no collations)" in plan.notes
     dbferry.migrate(held.url, made.url)
     query = "SELECT attcollation::regcollation::text FROM pg_attribute WHERE attrelid = 't'::regclass AND attnum > 1"
     assert made.rows(query) == [('"default"',), ('"POSIX"',)]

@@ -320,7 +320,11 @@ class UserType:
     kind: str
     labels: tuple[str, ...] = ()
     base: str | None = None
-    """What a domain is made of, as its engine declares it."""
+    """What a domain or a range is made of, as its engine declares it."""
+    options: tuple[str, ...] = ()
+    """What else is said of a range, in its engine's words."""
+    multirange: str | None = None
+    """The name of the type that holds several of a range, in the same schema."""
     nullable: bool = True
     default: str | None = None
     collation: str | None = None
@@ -368,7 +372,7 @@ class Extra:
     name: str = ""
     """Without its schema and its table."""
     group: str | None = None
-    """What it is asked for by, such as `triggers`; absent when it can't be made again."""
+    """What it is asked for by, such as `triggers`, or `itself`; absent when it can't be made again."""
     sql: tuple[str, ...] = ()
     """Statements that make it, in its own server's words."""
     drop: str | None = None

@@ -36,7 +36,7 @@ FOUND: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "escaped_nuls": ("J-NUL", "JSON values with an escaped U+0000, which jsonb refuses", ("text",)),
 }
 
-MADE = ("enum", "domain", "composite")
+MADE = ("enum", "domain", "composite", "range")
 """Kinds of types that are created where they are missing."""
 
 
@@ -59,6 +59,8 @@ class Columns:
         """A column between two of one engine: its own type, its own bytes."""
         one, other = self.pair.ends
         native = column.native
+        if native.collation is not None and one.name == other.name:
+            native = replace(native, collation=self.pair.requalified(native.collation))
         if native.schema not in (None, "pg_catalog"):
             native = self._user_type(native)
         native, domain = self._domain(native)
@@ -189,14 +191,14 @@ class Columns:
     def _want_whole(self, wanted: UserType) -> None:
         """A type, after those that it is made of; one of a kind that isn't made here must be there."""
         moved = self.renamed(wanted)
-        if wanted.kind not in MADE or wanted.extension or (moved.schema, moved.name) in self.types:
+        if wanted.extension or (moved.schema, moved.name) in self.types:
             return
-        for schema, name, _ in wanted.needs:
-            place = (schema, name)
-            part = next((t for t in self.pair.source.types if (t.schema, t.name) == place), None)
-            if part is not None:
+        places = {(schema, name) for schema, name, _ in wanted.needs}
+        for part in self.pair.source.types if wanted.kind in (*MADE, "multirange") else ():
+            if (part.schema, part.name) in places:
                 self._want_whole(part)
-        self._want_type(moved)
+        if wanted.kind in MADE:
+            self._want_type(moved)
 
     def renamed(self, wanted: UserType) -> UserType:
         """The type in the target's schemas, and those that it is made of."""
@@ -206,9 +208,14 @@ class Columns:
             wanted,
             schema=pair.schema(wanted.schema),
             base=said(wanted.base) if wanted.base else None,
+            options=tuple(map(said, wanted.options)),
             default=said(wanted.default) if wanted.default else None,
+            collation=said(wanted.collation) if wanted.collation else None,
             checks=tuple(replace(c, expression=said(c.expression)) for c in wanted.checks),
-            attributes=tuple(replace(a, type=said(a.type)) for a in wanted.attributes),
+            attributes=tuple(
+                replace(a, type=said(a.type), collation=a.collation and said(a.collation))
+                for a in wanted.attributes
+            ),
         )
 
     def _want_type(self, wanted: UserType) -> None:
@@ -216,8 +223,10 @@ class Columns:
         standing = self.types.get(key) or next(
             (t for t in self.pair.target.types if (t.schema, t.name) == key), wanted
         )
-        if standing.labels != wanted.labels or standing.attributes != wanted.attributes:
-            what = "labels" if wanted.labels else "attributes"
+        ranges = wanted.kind == "range" and standing.base != wanted.base
+        labels = standing.labels != wanted.labels
+        if ranges or labels or standing.attributes != wanted.attributes:
+            what = "values" if ranges else "labels" if labels else "attributes"
             self.pair.fault(
                 f"type `{wanted.schema}.{wanted.name}` is in the target with other {what}",
                 code="X-TYPE",
@@ -226,7 +235,10 @@ class Columns:
         if key not in self.types:
             self.types[key] = wanted
             if key not in self.target.type_names:
-                self.target = replace(self.target, types=(*self.target.types, wanted))
+                made = [wanted]
+                if wanted.multirange is not None:
+                    made.append(replace(wanted, name=wanted.multirange, kind="multirange"))
+                self.target = replace(self.target, types=(*self.target.types, *made))
 
     def _is_integer_key(self, table: Table, column: Column, facts: Facts) -> bool:
         one = self.pair.ends[0]

@@ -72,10 +72,12 @@ class Pair:
         except DbferryError as error:
             if error.fatal:
                 raise
+            can = self.ends[0].name == self.ends[1].name and "functions" in self.ends[1].includes
+            include = ", ask for it with --include functions" if can else ""
             self.fault(
                 f"the target can't make what tables need: {error.message}, in: {statement}",
                 code=error.code,
-                hint="make in the target what it lacks, or exclude the tables that need it",
+                hint=f"make in the target what it lacks{include}, or exclude the tables that need it",
             )
             return False
         return True

@@ -78,7 +78,7 @@ class _Planner:
             pair.source_fault("the source has no tables to move")
         if pair.ends[0].family == pair.ends[1].family:
             tables = [pair.ends[0].complete(pair.source_session, table) for table in tables]
-        extras = ExtraWriter(pair)
+        extras = ExtraWriter(pair, tables)
         self.columns.target = pair.target
         tables = shape(pair, tables)
         if pair.options.rules and pair.faults:

@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dbferry.catalog import Extra, Session
+from dbferry.catalog import Extra, Session, Table
 from dbferry.columns import MADE, Columns
 from dbferry.engines import Step
 from dbferry.errors import DbferryError
@@ -25,9 +25,11 @@ from dbferry.selection import Only, Prepare
 Place = tuple[str, str]
 POINT = "dbferry_extra"
 EVERYBODY = "PUBLIC"
-BY_ITSELF = "schemas"
+BY_ITSELF = "itself"
 CANNOT = "can't"
 TAKEN = "another of its name is in the target"
+FIRST = ("extension", "collation")
+"""Kinds that columns may need: which of them there will be is known before their types are chosen."""
 EARLY = ("schema", "function", "procedure")
 """Kinds that tables may be made of."""
 
@@ -39,7 +41,7 @@ class _Early:
     label: str | None
     """Absent for what tables can't do without."""
     statements: tuple[str, ...]
-    why: str = ""
+    why: str | None = None
     """The target's words when it has refused it."""
 
     @property
@@ -48,14 +50,15 @@ class _Early:
 
 
 class ExtraWriter:
-    def __init__(self, pair: Pair) -> None:
+    def __init__(self, pair: Pair, tables: Sequence[Table]) -> None:
+        """`tables` are those that are asked for."""
         self.pair = pair
         self.left_out: list[str] = []
         self._drops: list[str] = []
         self._drops_before_views: list[str] = []
         self.before_views: list[Step] = []
         self.after_views: list[Step] = []
-        self._extensions: list[_Early] = []
+        self._first: list[_Early] = []
         self._early: list[_Early] = []
         self._nobody: Counter[str] = Counter()
         """Rights to roles that the target doesn't have."""
@@ -75,36 +78,61 @@ class ExtraWriter:
                 hint="leave out --include: the plan names what isn't moved, to be made by hand",
             )
         elif self._makes:
-            self._extend()
+            self._extend([*self._lacking_extensions(), *self._lacking_collations(tables)])
 
-    def _extend(self) -> None:
-        """Supposes that the target has the extensions that it will be given, and their types."""
+    def _lacking_extensions(self) -> list[Extra]:
         pair = self.pair
         lacking = [
             extra
             for extra in pair.source.extras
             if extra.kind == "extension" and extra.name not in pair.target.extensions
         ]
-        if "extensions" not in self._asked:
-            alone = bool(pair.options.tables)
-            self.left_out += [] if alone else [self._why_not(extra) for extra in lacking]
-            return
+        if "extensions" in self._asked:
+            return lacking
+        self.left_out += [self._why_not(e) for e in lacking if not pair.options.tables]
+        return []
+
+    def _lacking_collations(self, tables: Sequence[Table]) -> list[Extra]:
+        """All of them, or those of the tables that are named."""
+        pair, (one, _) = self.pair, self.pair.ends
+        used = {column.native.collation for table in tables for column in table.columns}
+        lacking = []
+        for extra in pair.source.extras if self._same else ():
+            name = one.relation(extra.schema, extra.name)
+            if extra.kind == "collation" and (name in used or not pair.options.tables):
+                standing = self._standing(extra)
+                if standing is None:
+                    lacking.append(extra)
+                elif standing.sql != self._moved(extra):
+                    self.left_out.append(f"{extra.label} ({TAKEN})")
+        return lacking
+
+    def _extend(self, lacking: Sequence[Extra]) -> None:
+        """Supposes that the target has what it will be given: the extensions with their types, the collations."""
+        pair, other = self.pair, self.pair.ends[1]
         wanted = [_Early(extra.label, self._with_home(extra)) for extra in lacking]
-        self._extensions = self._tried(wanted) if wanted else []
-        made = {early.label for early in self._extensions}
-        given = frozenset(extra.name for extra in lacking if extra.label in made)
-        types = tuple(
+        self._first = self._tried(wanted) if wanted else []
+        made = {early.label for early in self._first}
+        given = [extra for extra in lacking if extra.label in made]
+        extensions = frozenset(e.name for e in given if e.kind == "extension")
+        types = [
             replace(t, schema=pair.schema(t.schema))
             for t in pair.source.types
-            if t.extension in given
+            if t.extension in extensions
+        ]
+        collations = frozenset(
+            other.relation(self._schema(e.schema), e.name) for e in given if e.kind == "collation"
         )
         target = pair.target
         pair.target = replace(
-            target, types=(*target.types, *types), extensions=target.extensions | given
+            target,
+            types=(*target.types, *types),
+            extensions=target.extensions | extensions,
+            collations=target.collations | collations,
         )
 
     def _with_home(self, extra: Extra) -> tuple[str, ...]:
-        home, moved = self._schema(extra.home), self._moved(extra)
+        home, moved = self._schema(extra.home or extra.schema), self._moved(extra)
         if home is None or home in self.pair.target.schemas:
             return moved
         return (self.pair.ends[1].create_schema(home), *moved)
@@ -118,7 +146,7 @@ class ExtraWriter:
         self._types(columns)
         named: list[Extra] = []
         for extra in self.pair.source.extras:
-            if extra.kind == "extension" or not self._concerns(extra, seen):
+            if extra.kind in FIRST or not self._concerns(extra, seen):
                 continue
             if extra.group in (*self._asked, BY_ITSELF):
                 self._take(extra, known, views)
@@ -147,13 +175,13 @@ class ExtraWriter:
         """All that is made before any table, in an order that the target takes; `objects` are what tables need."""
         needed = [_Early(None, (statement,)) for statement in objects]
         if not self._early:
-            return [early.sql for early in (*self._extensions, *needed)]
+            return [early.sql for early in (*self._first, *needed)]
         # A schema may be among both.
         early = [
             replace(e, statements=tuple(s for s in e.statements if s not in objects))
             for e in self._early
         ]
-        tried = self._tried([*self._extensions, *needed, *(e for e in early if e.statements)])
+        tried = self._tried([*self._first, *needed, *(e for e in early if e.statements)])
         return [early.sql for early in tried]
 
     def _tried(self, waiting: Sequence[_Early]) -> list[_Early]:
@@ -162,15 +190,12 @@ class ExtraWriter:
         with self.pair.trying(()) as session:
             if session is None:
                 return list(waiting)
-            while waiting:
-                refused = []
-                for early in waiting:
-                    why = _refusal(session, early.sql)
-                    taken += [early] * (why is None)
-                    refused += [replace(early, why=why)] if why is not None else []
-                if len(refused) == len(waiting):
-                    break
-                waiting = refused
+            before = len(waiting) + 1
+            while len(waiting) < before:
+                before = len(waiting)
+                tried = [replace(e, why=_refusal(session, e.sql)) for e in waiting]
+                taken += [early for early in tried if early.why is None]
+                waiting = [early for early in tried if early.why is not None]
         self.left_out += [
             f"{e.label} (the target refuses it: {e.why})" for e in waiting if e.label is not None
         ]
@@ -186,6 +211,10 @@ class ExtraWriter:
         for wanted in pair.source.types:
             moved, label = columns.renamed(wanted), f"type {wanted.schema}.{wanted.name}"
             place = (moved.schema, moved.name)
+            if wanted.kind == "base" and not wanted.extension:
+                base = Extra(kind="type", schema=wanted.schema, name=wanted.name)
+                alone = place not in pair.target.type_names
+                self.left_out += [self._why_not(base)] * alone
             if wanted.kind not in MADE or wanted.extension or place in columns.types:
                 continue
             if place not in there:

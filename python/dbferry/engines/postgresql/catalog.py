@@ -68,7 +68,8 @@ SELECT a.attrelid, a.attname, a.attnum, NOT a.attnotnull AND NOT dt.typnotnull,
                  || replace(dt.typname, '"', '""') || '"' END,
        en.nspname, t.typcategory,
        CASE WHEN a.attcollation <> dt.typcollation
-            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END,
+            THEN '"' || replace(cn.nspname, '"', '""') || '"."'
+                 || replace(co.collname, '"', '""') || '"' END,
        pg_catalog.col_description(a.attrelid, a.attnum)
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
@@ -95,7 +96,7 @@ JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = p.attnu
 WHERE k.contype = 'p' ORDER BY k.conrelid, p.place"""
 
 COLLATIONS = """
-SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(o.collname)
+SELECT '"' || replace(n.nspname, '"', '""') || '"."' || replace(o.collname, '"', '""') || '"'
 FROM pg_catalog.pg_collation o JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
 WHERE o.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database
                               WHERE datname = pg_catalog.current_database()))"""
@@ -297,6 +298,12 @@ def money_digits(session: Session) -> int:
     return int(session.query("SELECT scale((0::money)::numeric)")[0][0] or 2)
 
 
+def _kind(typtype: str | None) -> str:
+    found = objects.KINDS.get(typtype or "", "base")
+    # Several ranges travel as one does.
+    return "range" if found == "multirange" else found
+
+
 def native(
     row: tuple[str | None, ...], labels: dict[tuple[str, str], tuple[str, ...]]
 ) -> NativeType:
@@ -331,7 +338,7 @@ def native(
         length=length,
         labels=labels.get((schema or "", name or ""), ()),
         schema=owner,
-        kind="array" if is_array else objects.KINDS.get(typtype or "", "base"),
+        kind="array" if is_array else _kind(typtype),
         domain=domain,
         element=element if is_array else None,
         binary=all(number < FIRST_USER_OID for number in numbers)

@@ -17,6 +17,7 @@ from dbferry.catalog import (
     View,
 )
 from dbferry.engines import NewColumn, NewTable, Step, Trial
+from dbferry.errors import InternalError
 
 TRIAL = "dbferry_trial"
 BOUNDS = {"smallint": (1 << 15) - 1, "integer": (1 << 31) - 1, "bigint": (1 << 63) - 1}
@@ -83,8 +84,13 @@ def _type(wanted: UserType, name: str) -> str:
                 for a in wanted.attributes
             )
             return f"CREATE TYPE {name} AS ({attributes})"
-        case _:
+        case "range":
+            options = ", ".join([f"SUBTYPE = {wanted.base}", *wanted.options])
+            return f"CREATE TYPE {name} AS RANGE ({options})"
+        case "enum":
             return f"CREATE TYPE {name} AS ENUM ({', '.join(map(literal, wanted.labels))})"
+        case _:
+            raise InternalError(f"a type of the kind `{wanted.kind}` isn't made")
 
 
 def create_sequence(sequence: NumberSequence) -> str:

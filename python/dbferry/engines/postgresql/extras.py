@@ -6,8 +6,10 @@ what needs more than this database, is only named.
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from typing import Any
 
 from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql import ddl, grants
@@ -22,6 +24,12 @@ NOT_OF_EXTENSION = (
 SCHEMAS = """
 SELECT n.nspname, pg_catalog.obj_description(n.oid, 'pg_namespace') FROM pg_catalog.pg_namespace n
 WHERE {where} AND n.nspname <> 'public' AND {free} ORDER BY n.nspname"""
+
+# Their fields differ by the server's age.
+COLLATIONS = """
+SELECT n.nspname, o.collname, pg_catalog.to_jsonb(o), pg_catalog.obj_description(o.oid, 'pg_collation')
+FROM pg_catalog.pg_collation o JOIN pg_catalog.pg_namespace n ON n.oid = o.collnamespace
+WHERE {where} AND {free} ORDER BY o.oid"""
 
 EXTENSIONS = """
 SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e
@@ -119,6 +127,7 @@ CATALOGS = {
 
 LARGE_OBJECTS = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"
 
+PROVIDERS = {"b": "builtin", "c": "libc", "d": "default", "i": "icu"}
 COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "ALL"}
 FIRES = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 """Where it isn't as it is by itself."""
@@ -130,6 +139,7 @@ def read(session: Session, where: str) -> tuple[Extra, ...]:
     """In an order in which they can be made, as far as that doesn't depend on what is in them."""
     return (
         *_schemas(session, where),
+        *_collations(session, where),
         *_extensions(session),
         *_functions(session, where),
         *_triggers(session, where),
@@ -168,7 +178,31 @@ def _schemas(session: Session, where: str) -> Iterator[Extra]:
             ddl.create_schema(name or ""),
             *_comment(f"SCHEMA {ddl.quote(name or '')}", comment),
         ]
-        yield Extra(kind="schema", name=name or "", group="schemas", home=name, sql=tuple(made))
+        yield Extra(kind="schema", name=name or "", group="itself", home=name, sql=tuple(made))
+
+
+def _collations(session: Session, where: str) -> Iterator[Extra]:
+    for schema, name, told, comment in session.query(
+        COLLATIONS.format(where=where, free=_free("o", "pg_collation"))
+    ):
+        place = ddl.relation(schema, name or "")
+        options = ", ".join(_collation(json.loads(told or "{}")))
+        made = [f"CREATE COLLATION {place} ({options})", *_comment(f"COLLATION {place}", comment)]
+        yield Extra(
+            kind="collation", name=name or "", schema=schema, group="itself", sql=tuple(made)
+        )
+
+
+def _collation(told: Mapping[str, Any]) -> list[str]:
+    provider = PROVIDERS[told["collprovider"]]
+    locale = told.get("colllocale") or told.get("colliculocale") or told.get("collcollate")
+    said = {"provider": provider, "locale": ddl.literal(locale or "")}
+    if provider == "libc":
+        said = {"lc_collate": told["collcollate"], "lc_ctype": told["collctype"]}
+        said = {name: ddl.literal(value) for name, value in said.items()}
+    said |= {"deterministic": "false"} if not told["collisdeterministic"] else {}
+    said |= {"rules": ddl.literal(told["collicurules"])} if told.get("collicurules") else {}
+    return [f"{name} = {value}" for name, value in said.items()]
 
 
 def _extensions(session: Session) -> Iterator[Extra]:

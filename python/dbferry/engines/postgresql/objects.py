@@ -10,7 +10,7 @@ from dbferry.engines.postgresql.keys import Keys
 
 Row = tuple[str | None, ...]
 KINDS = {
-    "b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "range", "row": "row",
+    "b": "base", "c": "composite", "d": "domain", "e": "enum", "r": "range", "m": "multirange", "row": "row",
 }  # fmt: skip
 
 TYPES = """
@@ -49,6 +49,26 @@ SELECT k.contypid, k.conname, pg_catalog.pg_get_constraintdef(k.oid), k.convalid
        pg_catalog.obj_description(k.oid, 'pg_constraint')
 FROM pg_catalog.pg_constraint k WHERE k.contypid <> 0 AND k.contype = 'c' ORDER BY k.contypid, k.conname"""
 
+# A range with a canonical function is made in a round with it; such a one is left alone.
+RANGES = """
+SELECT r.rngtypid, pg_catalog.format_type(r.rngsubtype, NULL), m.typname,
+       CASE WHEN NOT o.opcdefault
+            THEN pg_catalog.quote_ident(onn.nspname) || '.' || pg_catalog.quote_ident(o.opcname) END,
+       CASE WHEN r.rngcollation <> s.typcollation
+            THEN pg_catalog.quote_ident(cn.nspname) || '.' || pg_catalog.quote_ident(co.collname) END,
+       CASE WHEN r.rngsubdiff <> 0 THEN r.rngsubdiff::pg_catalog.regproc END,
+       CASE WHEN m.oid IS NOT NULL
+            THEN pg_catalog.quote_ident(mn.nspname) || '.' || pg_catalog.quote_ident(m.typname) END
+FROM pg_catalog.pg_range r JOIN pg_catalog.pg_type s ON s.oid = r.rngsubtype
+LEFT JOIN pg_catalog.pg_type m ON m.oid = (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid
+LEFT JOIN pg_catalog.pg_namespace mn ON mn.oid = m.typnamespace
+LEFT JOIN pg_catalog.pg_opclass o ON o.oid = r.rngsubopc
+LEFT JOIN pg_catalog.pg_namespace onn ON onn.oid = o.opcnamespace
+LEFT JOIN pg_catalog.pg_collation co ON co.oid = r.rngcollation
+LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
+WHERE r.rngtypid >= 16384 AND r.rngcanonical = 0"""
+RANGE_OPTIONS = ("SUBTYPE_OPCLASS", "COLLATION", "SUBTYPE_DIFF", "MULTIRANGE_TYPE_NAME")
+
 # A type that is made of others, by their elements where those are arrays.
 NEEDS = """
 WITH made (oid, part) AS (
@@ -56,6 +76,10 @@ WITH made (oid, part) AS (
   UNION
     SELECT c.reltype, a.atttypid FROM pg_catalog.pg_class c JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
     WHERE c.relkind = 'c' AND a.attnum > 0 AND NOT a.attisdropped
+  UNION
+    SELECT r.rngtypid, r.rngsubtype FROM pg_catalog.pg_range r
+  UNION
+    SELECT (pg_catalog.to_jsonb(r) ->> 'rngmultitypid')::oid, r.rngtypid FROM pg_catalog.pg_range r
 )
 SELECT DISTINCT m.oid, n.nspname, coalesce(e.typname, p.typname),
        pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(coalesce(e.typname, p.typname))
@@ -168,17 +192,23 @@ def user_types(session: Session) -> tuple[UserType, ...]:
     needs: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
     for oid, schema, name, printed in session.query(NEEDS):
         needs[oid or ""].append((schema or "", name or "", printed or ""))
+    ranges = {row[0]: row[1:] for row in session.query(RANGES)}
     found: dict[str, UserType] = {}
     for row in session.query(TYPES):
         oid, schema, name, kind, label, base, never_null, default, collation = row[:9]
         extension, comment = row[9:]
         made = found.get(oid or "")
         if made is None:
+            told = ranges.get(oid)
+            # A range that isn't told of is nothing that could be made again.
+            kind = "b" if kind == "r" and told is None else kind
             made = UserType(
                 schema=schema or "",
                 name=name or "",
                 kind=KINDS.get(kind or "", "base"),
-                base=base,
+                base=told[0] if told else base,
+                options=_range(told[2:]) if told else (),
+                multirange=told[1] if told else None,
                 nullable=never_null != "t",
                 default=default,
                 collation=collation,
@@ -192,6 +222,11 @@ def user_types(session: Session) -> tuple[UserType, ...]:
             made = replace(made, labels=(*made.labels, label))
         found[oid or ""] = made
     return tuple(found.values())
+
+
+def _range(told: Row) -> tuple[str, ...]:
+    named = zip(RANGE_OPTIONS, told, strict=True)
+    return tuple(f"{name} = {value}" for name, value in named if value is not None)
 
 
 @dataclass

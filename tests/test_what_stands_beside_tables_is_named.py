@@ -77,6 +77,26 @@ def test_what_belongs_to_no_named_table_is_not_asked_for(database: Make) -> None
     ]  # fmt: skip
 
 
+def test_inheritance_and_unlogged_tables_are_named_with_what_makes_them(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE parent (id int); CREATE TABLE child (n int) INHERITS (parent);"
+        "CREATE UNLOGGED TABLE u (id int); INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2, 3)"
+    )
+    left = left_out(dbferry.migrate(held.url, made.url))
+    assert [note.partition(";")[0] for note in left] == [
+        "UNLOGGED of public.u (dbferry makes none)",
+        "inheritance from public.parent of public.child (dbferry makes none)",
+    ]
+    for note in left:
+        made.sql(note.partition("; hint: ")[2])
+    for query in (
+        "SELECT * FROM parent ORDER BY 1",
+        "SELECT relpersistence FROM pg_class WHERE relname = 'u'",
+    ):
+        assert made.rows(query) == held.rows(query)
+
+
 @pytest.mark.parametrize("target", ["mysql", "mariadb", "sqlite", "duckdb"])
 def test_in_another_engine_they_are_named_too(database: Make, target: str) -> None:
     held, made = database("postgresql"), database(target)

@@ -272,6 +272,8 @@ class Table:
     charset: str | None = None
     collation: str | None = None
     """Of columns that declare none; MySQL and MariaDB only."""
+    settings: tuple[tuple[str | None, str], ...] = ()
+    """How it is kept, or the column that is named is, where that isn't as by itself; PostgreSQL only."""
     declaration: str | None = None
     """The statement that made it; SQLite only."""
     left_out: tuple[str, ...] = ()

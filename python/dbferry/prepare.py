@@ -123,6 +123,7 @@ def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
         ),
         checks=tuple(clauses.checks),
         comment=clauses.comment,
+        settings=tuple((targets[name] if name else None, text) for name, text in clauses.settings),
         charset=table.charset if one.name == other.name else None,
         collation=table.collation if one.name == other.name else None,
     )
@@ -194,6 +195,7 @@ def _partitions(root: Draft, carried: Carried) -> tuple[NewTable, ...]:
             foreign_keys=tuple(its.foreign_keys),
             statistics=tuple(its.statistics),
             replica_identity=part.table.replica_identity,
+            settings=part.table.settings,
             partitioning=part.table.partitioning,
             parent=places.get(part.table.parent or ("", "")),
             bound=part.table.bound,

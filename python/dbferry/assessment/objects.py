@@ -60,6 +60,8 @@ LEFT: Mapping[str, tuple[str, float]] = {
     "function": ("X-CODE", 30),
     "procedure": ("X-CODE", 30),
     "policy": ("X-CODE", 15),
+    "inheritance": ("X-INHERIT", 5),
+    "UNLOGGED": ("X-OBJECT", 1),
     "row security": ("X-CODE", 5),
     "rule": ("X-CODE", 15),
     "event trigger": ("X-CODE", 15),

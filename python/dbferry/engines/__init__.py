@@ -74,6 +74,8 @@ class NewTable:
     declaration: str | None = None
     """The statement that makes it as it was in the source, where it may stay so."""
     statistics: tuple[Statistics, ...] = ()
+    settings: tuple[tuple[str | None, str], ...] = ()
+    """As `Table.settings`, between two of one engine."""
     replica_identity: str | None = None
     partitioning: str | None = None
     """What its rows are parted by, where partitions are kept."""

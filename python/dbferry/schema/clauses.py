@@ -47,6 +47,8 @@ class Clauses:
     checks: list[Check] = field(default_factory=list)
     told: dict[Check, Check] = field(default_factory=dict)
     """What each of the checks is in the source."""
+    settings: list[tuple[str | None, str]] = field(default_factory=list)
+    """As `Table.settings`."""
     comment: str | None = None
     left_out: list[str] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
@@ -81,6 +83,9 @@ class ClauseWriter:
                 made.columns[item.name] = self._clause(draft, column, item, translation, made)
         self._checks(draft, translation, made)
         self._comments(draft, made)
+        if self.pair.ends[0].name == self.pair.ends[1].name:
+            moved = {None, *(item.name for item in draft.columns)}
+            made.settings += [(name, text) for name, text in draft.table.settings if name in moved]
         return made
 
     def _clause(

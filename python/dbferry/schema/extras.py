@@ -324,8 +324,9 @@ class ExtraWriter:
         self.left_out += [self._why_not(_rights(role, many)) for role, many in rights.items()]
 
     def _why_not(self, extra: Extra) -> str:
-        if extra.group is None:
-            return f"{extra.label} (dbferry makes none); hint: make it in the target by hand"
+        if extra.group is None and (self._same or not extra.sql):
+            by_hand = "; ".join(self._moved(extra)) or "make it in the target by hand"
+            return f"{extra.label} (dbferry makes none); hint: {by_hand}"
         if not self._same:
             return f"{extra.label} (not carried to {self.pair.target.engine}); hint: make it there by hand"
         why = "not asked for"

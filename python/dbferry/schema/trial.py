@@ -20,11 +20,12 @@ from dbferry.schema.terms import Untranslatable
 
 @dataclass(frozen=True)
 class Part:
-    """A clause that is tried: of a column, or a check of the table."""
+    """A clause that is tried: of a column, a check of the table, or how one of them is kept."""
 
     column: str | None = None
     clause: Clause | None = None
     check: Check | None = None
+    setting: tuple[str | None, str] | None = None
 
 
 def try_clauses(
@@ -59,7 +60,8 @@ def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:
         for name, clause in made.columns.items()
         if not (is_sure(clause.default) and is_sure(clause.generated))
     ]
-    return columns + [Part(check=c) for c in made.checks if not is_sure(c.expression)]
+    columns += [Part(check=c) for c in made.checks if not is_sure(c.expression)]
+    return columns + [Part(setting=setting) for setting in made.settings]
 
 
 def _try(pair: Pair, session: Session, draft: Draft, made: Clauses, parts: Sequence[Part]) -> None:
@@ -76,7 +78,7 @@ def _try(pair: Pair, session: Session, draft: Draft, made: Clauses, parts: Seque
         else:
             made.left_out.append(_named(draft, made, part, why))
     fewer = _with(made, parts, kept)
-    made.columns, made.checks = fewer.columns, fewer.checks
+    made.columns, made.checks, made.settings = fewer.columns, fewer.checks, fewer.settings
 
 
 def _with(made: Clauses, parts: Sequence[Part], wanted: Sequence[Part]) -> Clauses:
@@ -88,7 +90,8 @@ def _with(made: Clauses, parts: Sequence[Part], wanted: Sequence[Part]) -> Claus
     }
     tried = [part.check for part in parts if part.check]
     checks = [c for c in made.checks if c not in tried or Part(check=c) in wanted]
-    return replace(made, columns=columns, checks=checks)
+    settings = [setting for setting in made.settings if Part(setting=setting) in wanted]
+    return replace(made, columns=columns, checks=checks, settings=settings)
 
 
 def _refusal(pair: Pair, session: Session, table: NewTable) -> str | None:
@@ -106,6 +109,11 @@ def _refusal(pair: Pair, session: Session, table: NewTable) -> str | None:
 def _named(draft: Draft, made: Clauses, part: Part, why: str) -> str:
     """In the source's words, with the target's reason."""
     refused = Untranslatable(f"the target refuses it: {why}")
+    if part.setting is not None:
+        name, text = part.setting
+        return said(
+            f"setting of {'.'.join(filter(None, (draft.table.label, name)))}", text, refused
+        )
     if part.check is not None:
         check = made.told[part.check]
         name = f"check {check.name} of" if check.name else "check of"

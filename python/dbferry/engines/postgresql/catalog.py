@@ -19,7 +19,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines.postgresql import ddl, extras, objects, partitions
+from dbferry.engines.postgresql import ddl, extras, objects, partitions, settings
 from dbferry.engines.postgresql import keys as keys_of_tables
 
 USER_SCHEMAS = (
@@ -142,7 +142,8 @@ def _read(session: Session) -> Catalog:
     columns = _columns(session, where, types, sequences)
     others = keys_of_tables.read(session, where)
     checks = _checks(session)
-    parted = partitions.read(session, others)
+    kept = settings.read(session, where)
+    parted = partitions.read(session, others, kept)
     tables: list[Table] = []
     skipped: list[str] = []
     for row in listed:
@@ -172,6 +173,7 @@ def _read(session: Session) -> Catalog:
                 statistics=tuple(others.statistics[oid or ""]),
                 replica_identity=others.replica_identities.get(oid or ""),
                 left_out=tuple(others.left_out[oid or ""]),
+                settings=tuple(kept[oid or ""]),
                 checks=tuple(checks[oid or ""]),
                 # A foreign leaf would have to be made of another server.
                 partitioning=parted.keys.get(oid or "") if oid not in foreign else None,

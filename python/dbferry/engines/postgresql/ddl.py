@@ -178,9 +178,21 @@ def _column(column: NewColumn, table: str) -> str:
 
 def create_table(table: NewTable) -> str:
     columns = ",\n    ".join(_column(column, table.name) for column in table.columns)
-    made = f"CREATE TABLE {relation(table.schema, table.name)} (\n    {columns}\n){_parted(table)}"
+    place = relation(table.schema, table.name)
+    made = f"CREATE TABLE {place} (\n    {columns}\n){_parted(table)}"
+    # A partition takes over how its table is kept.
+    kept = [made, *_settings(table, place)]
+    for part in table.partitions:
+        kept += [_partition(part), *_settings(part, relation(part.schema, part.name))]
     # Statements that are sent as one are one transaction.
-    return ";\n".join([made, *map(_partition, table.partitions)])
+    return ";\n".join(kept)
+
+
+def _settings(table: NewTable, place: str) -> list[str]:
+    return [
+        f"ALTER TABLE {place} {f'ALTER COLUMN {quote(column)} ' if column else ''}{text}"
+        for column, text in table.settings
+    ]
 
 
 def _parted(table: NewTable) -> str:
@@ -240,8 +252,8 @@ def try_table(table: NewTable) -> Trial:
     lines = [_column(column, table.name) for column in table.columns]
     lines += [f"CHECK ({check.expression})" for check in table.checks]
     body = ",\n    ".join(lines)
-    made = f"CREATE TEMPORARY TABLE {TRIAL} (\n    {body}\n)"
-    return Trial(made, f"SAVEPOINT {TRIAL}", f"ROLLBACK TO {TRIAL}")
+    made = [f"CREATE TEMPORARY TABLE {TRIAL} (\n    {body}\n)", *_settings(table, TRIAL)]
+    return Trial(";\n".join(made), f"SAVEPOINT {TRIAL}", f"ROLLBACK TO {TRIAL}")
 
 
 def try_index(table: NewTable, index: Index) -> str:

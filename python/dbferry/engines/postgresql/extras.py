@@ -87,6 +87,19 @@ SELECT n.nspname, c.relname, c.relrowsecurity, c.relforcerowsecurity
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE (c.relrowsecurity OR c.relforcerowsecurity) AND {where} ORDER BY n.nspname, c.relname"""
 
+UNLOGGED = """
+SELECT n.nspname, c.relname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relpersistence = 'u' AND c.relkind IN ('r', 'p') AND {where} ORDER BY n.nspname, c.relname"""
+
+INHERITANCE = """
+SELECT n.nspname, c.relname, pn.nspname, p.relname
+FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
+JOIN pg_catalog.pg_namespace pn ON pn.oid = p.relnamespace
+WHERE c.relkind = 'r' AND NOT c.relispartition AND {where} ORDER BY n.nspname, c.relname, i.inhseqno"""
+
 EVENT_TRIGGERS = """
 SELECT t.evtname, t.evtevent, n.nspname, p.proname, t.evtenabled,
        (SELECT string_agg(pg_catalog.quote_literal(tag), ', ') FROM unnest(t.evttags) AS u (tag)),
@@ -146,6 +159,7 @@ def read(session: Session, where: str) -> tuple[Extra, ...]:
         *_policies(session, where),
         *grants.read(session, where),
         *_event_triggers(session),
+        *_relations(session, where),
         *_named(session, where),
     )
 
@@ -286,6 +300,23 @@ def _policies(session: Session, where: str) -> Iterator[Extra]:
             group="policies",
             table=(schema or "", table or ""),
             sql=tuple(f"{alter} {word} ROW LEVEL SECURITY" for word in words),
+        )
+
+
+def _relations(session: Session, where: str) -> Iterator[Extra]:
+    """What becomes of rows after a crash and what a parent shows of them matters to a load: it is only named."""
+    for schema, name in session.query(UNLOGGED.format(where=where)):
+        alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"
+        yield Extra(
+            kind="UNLOGGED", table=(schema or "", name or ""), sql=(f"{alter} SET UNLOGGED",)
+        )
+    for schema, name, parent_schema, parent in session.query(INHERITANCE.format(where=where)):
+        alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"
+        yield Extra(
+            kind="inheritance",
+            name=f"from {parent_schema}.{parent}",
+            table=(schema or "", name or ""),
+            sql=(f"{alter} INHERIT {ddl.relation(parent_schema, parent or '')}",),
         )
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from dbferry.catalog import Session, Table
 from dbferry.engines.postgresql.keys import Keys
+from dbferry.engines.postgresql.settings import Settings
 
 PARTITIONS = """
 SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
@@ -46,7 +47,7 @@ class Parted:
     partitions: dict[str, list[Table]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read(session: Session, keys: Keys) -> Parted:
+def read(session: Session, keys: Keys, settings: Settings) -> Parted:
     parted = Parted()
     primary: dict[str, list[str]] = defaultdict(list)
     for oid, column in session.query(PRIMARY_KEYS):
@@ -56,11 +57,18 @@ def read(session: Session, keys: Keys) -> Parted:
         if root == oid:
             parted.keys[root] = key or ""
         else:
-            parted.partitions[root].append(_partition(row, keys, tuple(primary[oid])))
+            parted.partitions[root].append(
+                _partition(row, keys, tuple(primary[oid]), tuple(settings[oid]))
+            )
     return parted
 
 
-def _partition(row: tuple[str | None, ...], keys: Keys, primary_key: tuple[str, ...]) -> Table:
+def _partition(
+    row: tuple[str | None, ...],
+    keys: Keys,
+    primary_key: tuple[str, ...],
+    settings: tuple[tuple[str | None, str], ...],
+) -> Table:
     _, found, schema, name, parent_schema, parent, bound, key, comment, checks, defaults = row
     oid, label = found or "", f"{schema}.{name}"
     own = {"comment": comment, "checks": checks, "defaults of": defaults}
@@ -80,6 +88,7 @@ def _partition(row: tuple[str | None, ...], keys: Keys, primary_key: tuple[str, 
         foreign_keys=tuple(keys.foreign_keys[oid]),
         statistics=tuple(keys.statistics[oid]),
         replica_identity=keys.replica_identities.get(oid),
+        settings=settings,
         left_out=(
             *keys.left_out[oid],
             *(f"{what} {told}, of partition {label} alone" for what, told in own.items() if told),

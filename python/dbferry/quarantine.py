@@ -122,7 +122,7 @@ def told(source: Endpoint, item: TableItem, native: Mapping[str, Any]) -> list[d
     """A table's columns again, as texts: what is kept of a row that doesn't fit."""
     one = engine(source.engine)
     room = one.ledger()
-    if room is None:
+    if room is None or not room.by_row:
         return []
     by_name = {column.name: column for column in item.source.columns}
     texts = []

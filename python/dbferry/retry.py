@@ -17,9 +17,9 @@ from dbferry.errors import BusyError, RequestError, from_fields
 from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
 from dbferry.mapping.task import reached_schemas, withholding
+from dbferry.opening import hidden, options_of, read_catalog, read_source
 from dbferry.planner import make_plan
 from dbferry.quarantine import TABLE, BadRow, Quarantine, told
-from dbferry.run import hidden, options_of, read_catalog, read_source
 from dbferry.selection import Prepare
 from dbferry.sessions import open_session, open_snapshot
 from dbferry.types import Kind
@@ -147,7 +147,7 @@ class _Again:
         """The condition by which the source finds the rows."""
         one = engine(self.source.engine)
         room = one.ledger()
-        if room is None:
+        if room is None or not room.by_row:
             raise RequestError(f"rows can't be read one by one from {self.source.engine}")
         kinds = {column.name: column.canonical.kind for column in item.columns}
         keys = []

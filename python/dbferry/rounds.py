@@ -10,7 +10,7 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -31,6 +31,10 @@ if TYPE_CHECKING:
     from dbferry.task import Task
     from dbferry.urls import Endpoint
 
+OF_TABLE = frozenset(
+    {"data", "constraint", "missing", "exists", "permission", "unsupported", "busy", "timeout"}
+)
+"""Kinds of errors that lie with one table's rows or rights; as in the engine."""
 IDLE_ROUNDS = 5
 """Rounds in a row that may bring nothing before the run gives up."""
 
@@ -76,6 +80,17 @@ class Rounds:
         self.opened = time.monotonic()
         self.snapshot.rest(self.resting)
         return self.snapshot
+
+    @property
+    def here(self) -> _native.Snapshot:
+        """The snapshot that is open, or a new one."""
+        return self.snapshot or self.open()
+
+    def goes_on(self, error: Mapping[str, Any]) -> bool:
+        """True when the other tables may be moved after a table has failed so."""
+        if self.keeping is None or self.sampled or self.task.on_table_error != "continue":
+            return False
+        return error["kind"] in OF_TABLE and len(self.plan.tables) > 1
 
     def close(self) -> None:
         """Lets the snapshot go, and what its sessions hold."""

@@ -30,23 +30,29 @@ from dbferry.errors import (
 from dbferry.finish import Finish
 from dbferry.guest import Guest
 from dbferry.items import Plan, TableItem
-from dbferry.ledger.book import TABLES
 from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
 from dbferry.ledger.resume import task_id
 from dbferry.ledger.steps import Steps
 from dbferry.load import load
-from dbferry.mapping.task import losses, met_schemas, named_schemas, reached_schemas, withholding
+from dbferry.mapping.task import reached_schemas, withholding
+from dbferry.opening import (
+    check_pair,
+    check_quarantine,
+    hidden,
+    options_of,
+    read_catalog,
+    read_source,
+)
 from dbferry.patience import Patience
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
-from dbferry.progress import Progress, ProgressCallback, Reading
-from dbferry.quarantine import TABLE as QUARANTINE
-from dbferry.report import Report, TableReport, Warning_
+from dbferry.progress import ProgressCallback
+from dbferry.report import Report, TableReport, warnings_of
 from dbferry.rounds import Rounds
-from dbferry.selection import Only, Options, Prepare, select
+from dbferry.selection import select
 from dbferry.sessions import OpenSession, TakesStreams, lend, open_session, open_steady
-from dbferry.types import Verdict
 from dbferry.urls import Endpoint, parse
+from dbferry.watch import Watch
 
 if TYPE_CHECKING:
     from dbferry.catalog import Catalog, Table
@@ -157,6 +163,8 @@ class _Run:
         other = read_catalog(self.target, self.session, "target", reached)
         self.tables, _ = select(one, options)
         book = book_in(other, self.session, self.target)
+        if isinstance(self.session, TakesStreams) and not self.session.transacts:
+            book = None
         there = made(other)
         if book is not None and (moves or there):
             book.id, book.run = task_id(self.source, self.target, self.task.name), run
@@ -203,13 +211,13 @@ class _Run:
             rounds.open()
         guest = Guest.of(self.task, self.source, rounds)
         finish = self._finish()
-        watch = rounds.watch = _Watch(rounds, progress, started, finish, guest)
+        watch = rounds.watch = Watch(rounds, progress, started, finish, guest)
         report = self._report(rounds, started)
         try:
             self._begin(rounds)
             rounds.before = [] if self.resumed else self._prepare()
             with guest:
-                outcomes = self._copy(rounds, watch)
+                outcomes = self._copy(rounds)
             report = self._report(rounds, started)
             failed = [outcome for outcome in outcomes if outcome["state"] == "failed"]
             if failed and (rounds.sampled or self.keeping is None):
@@ -300,7 +308,7 @@ class _Run:
         return left
 
     def _complete(
-        self, finish: Finish, whole: set[int], watch: _Watch, patience: Patience
+        self, finish: Finish, whole: set[int], watch: Watch, patience: Patience
     ) -> Finish:
         """Everything that follows the rows; where a session is lost over it, with new ones."""
         current = finish
@@ -384,14 +392,12 @@ class _Run:
     def _count(self, item: TableItem) -> int:
         return int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
 
-    def _copy(self, rounds: Rounds, watch: _Watch) -> list[dict[str, Any]]:
+    def _copy(self, rounds: Rounds) -> list[dict[str, Any]]:
         moved = rounds.moved
         if rounds.snapshot is None:
             moved.outcomes = [{"table": item.name, "state": "done"} for item in self.plan.tables]
         elif isinstance(self.session, TakesStreams):
-            moved.outcomes, moved.losses = load(
-                rounds.snapshot, self.session, self.plan.tables, rounds.before, watch
-            )
+            load(rounds, self.session)
         else:
             rounds.run()
         return moved.outcomes
@@ -481,130 +487,8 @@ class _Run:
                 self.session.execute(step.sql)
 
 
-def options_of(task: Task, *, sample: bool) -> Options:
-    """What a task asks of its plan."""
-    return Options(
-        tables=task.tables, exclude=task.exclude, schemas=task.schemas,
-        prepare=Prepare(task.prepare), only=Only(task.only) if task.only else None,
-        on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
-        rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
-        partitions=task.partitions, include=task.include, notes=task.notes,
-        puts_aside=task.on_bad_row == "quarantine",
-    )  # fmt: skip
-
-
 def _differences(plan: Plan) -> list[str]:
     return [f"differs: {item.name}: {found}" for item in plan.tables for found in item.differences]
-
-
-def check_pair(source: Endpoint, target: Endpoint) -> None:
-    if source.engine == "duckdb":
-        raise RequestError("duckdb can't be a source yet", hint="duckdb is a target only")
-    if source.path is not None and target.path is not None:
-        if Path(source.path).resolve() == Path(target.path).resolve():
-            raise RequestError(
-                "the source and the target are the same file", hint="name another file as target"
-            )
-    elif source.safe == target.safe and source.driver == target.driver:
-        raise RequestError(
-            "the source and the target are the same database", hint="name another database"
-        )
-
-
-def check_quarantine(task: Task, target: Endpoint) -> None:
-    """Rows are put aside in the transaction that commits the others."""
-    if task.on_bad_row == "quarantine" and task.only != "schema" and not keeps(task, target):
-        raise RequestError(
-            f"rows can't be put aside in {target.engine}",
-            side="target",
-            engine=target.engine,
-            hint="choose a target of postgresql, mysql, mariadb or sqlite, or --on-bad-row stop",
-        )
-
-
-def read_source(
-    task: Task, source: Endpoint, session: OpenSession
-) -> tuple[Catalog, Sequence[str]]:
-    """The catalog, and the schemas of it that the task is about by name."""
-    named = named_schemas(task)
-    one = read_catalog(source, session, "source", named)
-    if met := met_schemas(task, one.schemas):
-        named += met
-        one = read_catalog(source, session, "source", named)
-    return one, [*named, *([one.default_schema] if one.default_schema else [])]
-
-
-def read_catalog(
-    endpoint: Endpoint, session: OpenSession, side: str, schemas: Sequence[str]
-) -> Catalog:
-    try:
-        return engine(endpoint.engine).read_catalog(session, schemas)
-    except DbferryError as error:
-        error.side = error.side or side
-        raise
-
-
-class _Watch:
-    """Turns the engine's readings into a `Progress` for whoever asked."""
-
-    def __init__(
-        self,
-        rounds: Rounds,
-        progress: ProgressCallback | None,
-        started: float,
-        finish: Finish,
-        guest: Guest,
-    ) -> None:
-        self._rounds, self._guest = rounds, guest
-        self._names = [item.name for item in rounds.plan.tables]
-        self._progress = progress
-        self._started = started
-        self.finish = finish
-        self._readings: Sequence[Reading] = [(0, 0, 0, 0)] * len(self._names)
-
-    def again(self) -> None:
-        """Once more, with the readings as they were: rows are in, and something else goes on."""
-        self._show(self._readings)
-
-    def __call__(self, readings: Sequence[Reading]) -> None:
-        self._readings = readings
-        self.finish.landed(readings)
-        self._show(readings)
-
-    def _show(self, readings: Sequence[Reading]) -> None:
-        warning = self._guest.resting or self._rounds.age_warning()
-        if self._progress is None:
-            return
-        running = [
-            name
-            for name, (rows, _, ranges, done) in zip(self._names, readings, strict=True)
-            if rows and done < ranges
-        ]
-        self._progress(
-            Progress.of(
-                readings,
-                started=self._started,
-                current=", ".join(running[:3]),
-                phase=self.finish.phase,
-                warning=warning,
-            )
-        )
-
-
-def warnings_of(item: TableItem, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
-    """What the plan warned of and what values were touched in flight."""
-    counted = {(column, code): rows for table, column, code, rows in losses
-               if table == item.name}  # fmt: skip
-    made = []
-    for column in item.columns:
-        for code in column.codes if column.verdict is Verdict.WARNING else ():
-            rows = counted.pop((column.name, code), None)
-            made.append(Warning_(column.name, code, "; ".join(column.notes), rows))
-    made += [
-        Warning_(column, code, "values were changed as the policy says", rows)
-        for (column, code), rows in counted.items()
-    ]
-    return tuple(made)
 
 
 def _gone_on_with(entry: Entry, entries: Sequence[TableEntry], *, moves: bool) -> str:
@@ -623,12 +507,6 @@ def _failure(failed: Sequence[dict[str, Any]]) -> DbferryError:
         others = "; ".join(f"{o['table']}: {o['error']['message']}" for o in failed[1:])
         error.detail = "; ".join(filter(None, [error.detail, f"failed too: {others}"]))
     return error
-
-
-def hidden(catalog: Catalog) -> Catalog:
-    """Without the tables that dbferry keeps, which are nobody's business."""
-    own = (*TABLES, QUARANTINE)
-    return replace(catalog, tables=tuple(t for t in catalog.tables if t.name not in own))
 
 
 def _mismatch(different: Sequence[TableReport]) -> MismatchError:

@@ -41,6 +41,10 @@ class TakesStreams(OpenSession, Protocol):
     def insert(self, stream: ArrowStream, table: TableItem) -> None:
         """All rows of a table, or none; makes the table if no statement of the plan did."""
 
+    @property
+    def transacts(self) -> bool:
+        """True when it keeps transactions."""
+
     def begin(self) -> None:
         """Opens a transaction for what follows, inserts among it."""
 

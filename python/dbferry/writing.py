@@ -31,12 +31,11 @@ from dbferry.errors import (
     from_fields,
 )
 from dbferry.items import Plan
-from dbferry.load import load
+from dbferry.load import load_table
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.reading import Stream, name_parts
-from dbferry.report import Report, TableReport
-from dbferry.run import warnings_of
+from dbferry.report import Report, TableReport, warnings_of
 from dbferry.selection import Options, Prepare
 from dbferry.sessions import OpenSession, TakesStreams, open_session
 from dbferry.urls import Endpoint, parse
@@ -246,8 +245,7 @@ class _Write:
         (item,) = self.planned.tables
         if isinstance(self.session, TakesStreams):
             before = 0 if self.made else self._count()
-            outcomes, losses = load(snapshot, self.session, [item], [before], watch)
-            return outcomes[0], losses
+            return load_table(snapshot, self.session, item, before, lambda r: watch([r]))
         native = item.native()
         if self.mode == "truncate":
             native["opening"] = self._other.empty_table(

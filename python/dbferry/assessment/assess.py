@@ -23,8 +23,8 @@ from dbferry.engines import engine
 from dbferry.errors import RequestError
 from dbferry.items import Plan
 from dbferry.mapping.task import reached_schemas, withholding
+from dbferry.opening import check_pair, options_of, read_catalog, read_source
 from dbferry.planner import make_plan
-from dbferry.run import check_pair, options_of, read_catalog, read_source
 from dbferry.selection import select
 from dbferry.sessions import OpenSession, open_session
 from dbferry.urls import SCHEMES, Endpoint, parse

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from dbferry.catalog import ForeignKey, Identity, Index, NativeType, Session, Table, View
 from dbferry.engines import (
@@ -18,6 +19,9 @@ from dbferry.engines import (
 )
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.phrases import PlainPhrases
+
+if TYPE_CHECKING:
+    from dbferry.ledger.room import Room
 
 
 class Keyless(Unnumbered):
@@ -57,7 +61,7 @@ class Keyless(Unnumbered):
     def burden(self) -> None:
         return None
 
-    def ledger(self) -> None:
+    def ledger(self) -> Room | None:
         return None
 
     def kept_identities(

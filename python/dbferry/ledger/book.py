@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbferry.errors import DbferryError, FencedError, MissingError
+from dbferry.sessions import TakesStreams
 
 if TYPE_CHECKING:
     from dbferry.engines import Engine
@@ -76,6 +77,8 @@ class RangeEntry:
     moved_bytes: int = 0
     unfit: int = 0
     """Rows that were put aside."""
+    fence: int = 0
+    """Of the run that has set it last."""
 
     def native(self) -> dict[str, Any]:
         """As the engine's Range reads it."""
@@ -174,14 +177,14 @@ class Book:
         by_number = {table.number: table for table in found}
         for r in self.session.query(
             "SELECT table_number, number, relation, predicate, bytes, state, token, moved_rows, moved_bytes, "
-            "unfit_rows "
+            "unfit_rows, fence "
             f"FROM {self.relation('dbferry_range')} {mine} ORDER BY table_number, number"
         ):
             by_number[_int(r[0])].ranges.append(
                 RangeEntry(
                     number=_int(r[1]), relation=r[2], predicate=r[3], bytes=_int(r[4]),
                     done=r[5] == "done", token=_text(r[6]), rows=_int(r[7]), moved_bytes=_int(r[8]),
-                    unfit=_int(r[9]),
+                    unfit=_int(r[9]), fence=_int(r[10]),
                 )
             )  # fmt: skip
         for r in self.session.query(
@@ -282,6 +285,13 @@ class Book:
             values = {"state": "cut", "place": cut.place, "rows_before": cut.rows_before}
             self._set("dbferry_table", values, self._of(number, "number"))
 
+    def table_done(self, number: int, rows: int, size: int, token: str) -> str:
+        """The statement that sets the one range of a table to done, once."""
+        values = {
+            "state": "done", "fence": self.fence, "token": token, "moved_rows": rows, "moved_bytes": size,
+        }  # fmt: skip
+        return self._setting("dbferry_range", values, f"{self._of(number)} AND state <> 'done'")
+
     def restart(self, number: int) -> None:
         """A table is begun again; what is left of its ranges means nothing from the first statement on."""
         self._set("dbferry_table", {"state": "new"}, self._of(number, "number"))
@@ -331,7 +341,7 @@ class Book:
     def drop(self) -> None:
         """The tables, all at once."""
         relations = [self.relation(name) for name in TABLES]
-        if self.room.joined([]) is None:
+        if self.room.drops_many:
             self.session.execute(f"DROP TABLE IF EXISTS {', '.join(relations)}")
         else:
             self.run_all([f"DROP TABLE IF EXISTS {relation}" for relation in relations])
@@ -339,11 +349,13 @@ class Book:
     def run_all(self, statements: Sequence[str]) -> None:
         """As a whole where the engine can, else one after the other."""
         joined = self.room.joined(statements)
-        if joined is None:
+        if joined is not None:
+            run_joined(self.session, joined)
+        elif isinstance(self.session, TakesStreams):
+            run_in_turn(self.session, statements)
+        else:
             for statement in statements:
                 self.session.execute(statement)
-            return
-        run_joined(self.session, joined)
 
     def _of(self, number: int, column: str = "table_number") -> str:
         return f"task = {self._value(self.id)} AND {column} = {number}"
@@ -393,6 +405,19 @@ def run_joined(session: OpenSession, joined: str) -> None:
             with suppress(DbferryError):
                 session.execute("ROLLBACK")
         raise
+
+
+def run_in_turn(session: TakesStreams, statements: Sequence[str]) -> None:
+    """Runs statements in one transaction of a session that takes them one by one."""
+    session.begin()
+    try:
+        for statement in statements:
+            session.execute(statement)
+    except DbferryError:
+        with suppress(DbferryError):
+            session.rollback()
+        raise
+    session.commit()
 
 
 def label(task: str, run: str) -> str:

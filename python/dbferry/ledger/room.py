@@ -25,8 +25,16 @@ class Room(Protocol):
     @property
     def table_options(self) -> str: ...
     @property
+    def by_row(self) -> bool:
+        """True where single rows can be told, of a source, and put aside, in a target."""
+
+    @property
     def cuts_by_key(self) -> bool:
         """Of a source: true when a row stays in its range whatever becomes of its other columns."""
+
+    @property
+    def drops_many(self) -> bool:
+        """True when one statement drops several tables, and nothing else would do it as a whole."""
 
     def literal(self, text: str) -> str: ...
     def binary(self, text: str) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from dbferry.catalog import (
     Catalog,
@@ -17,6 +17,9 @@ from dbferry.engines.adbc import ddl, types
 from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError
 from dbferry.types import Facts, Verbatim
+
+if TYPE_CHECKING:
+    from dbferry.ledger.room import Room
 
 
 class Adbc(Keyless):
@@ -38,6 +41,11 @@ class Adbc(Keyless):
     read_text = staticmethod(types.read_text)
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
+
+    def ledger(self) -> Room | None:
+        from dbferry.engines.adbc.ledger import AdbcLedger
+
+        return AdbcLedger()
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         from dbferry.engines.adbc import catalog

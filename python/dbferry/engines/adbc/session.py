@@ -299,6 +299,16 @@ class AdbcSession:
             statement.bind_stream(stream.__arrow_c_stream__())
             statement.execute_update()
 
+    @property
+    def transacts(self) -> bool:
+        """True when the driver has transactions."""
+        if not self.transactional:
+            self.begin()
+            if not self.transactional:
+                return False
+            self.rollback()
+        return True
+
     def begin(self) -> None:
         """A transaction for what follows; none where the driver has no transactions."""
         self.transactional = self._can(lambda: self._connection.set_autocommit(False))

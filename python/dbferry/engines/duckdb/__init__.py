@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 from dbferry.catalog import (
     Catalog,
@@ -19,6 +20,9 @@ from dbferry.engines.duckdb import catalog, ddl, types
 from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError, RequestError
 from dbferry.types import Facts, Reading, Verbatim
+
+if TYPE_CHECKING:
+    from dbferry.ledger.room import Room
 
 
 class Duckdb(Keyless):
@@ -50,8 +54,10 @@ class Duckdb(Keyless):
     def burden(self) -> None:
         return None
 
-    def ledger(self) -> None:
-        return None
+    def ledger(self) -> Room | None:
+        from dbferry.engines.duckdb.ledger import DuckdbLedger
+
+        return DuckdbLedger()
 
     def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
         return catalog.read(session, schemas)
@@ -64,7 +70,9 @@ class Duckdb(Keyless):
         )
 
     def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
-        raise self._no_source()
+        whole = catalog.read(session)
+        named = (table for table in whole.tables if table.name == name)
+        return replace(whole, tables=tuple(t for t in named if schema in (None, t.schema)))
 
     def describe(self, session: Session, sql: str) -> Catalog:
         raise self._no_source()

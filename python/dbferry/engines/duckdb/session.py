@@ -104,6 +104,8 @@ class DuckdbSession:
             with suppress(duckdb.Error):
                 self.connection.unregister("dbferry_stream")
 
+    transacts = True
+
     def begin(self) -> None:
         self.execute("BEGIN TRANSACTION")
 

@@ -23,6 +23,8 @@ PATIENCE_SECONDS = 60
 class MysqlLedger(Untold):
     now = "UNIX_TIMESTAMP()"
     long_text = "longtext"
+    by_row = True
+    drops_many = True
     cuts_by_key = True
     table_options = " ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin"
 

@@ -25,6 +25,8 @@ MAKING = 7_233_172_117_306_401
 class PostgresqlLedger:
     now = "EXTRACT(EPOCH FROM pg_catalog.clock_timestamp())::bigint"
     long_text = "text"
+    by_row = True
+    drops_many = False
     cuts_by_key = False
     table_options = ""
 

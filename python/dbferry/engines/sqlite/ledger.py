@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 class SqliteLedger(Untold):
     now = "CAST(strftime('%s', 'now') AS INTEGER)"
     long_text = "text"
+    by_row = True
+    drops_many = False
     cuts_by_key = True
     table_options = ""
 

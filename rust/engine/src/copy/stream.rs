@@ -49,8 +49,11 @@ impl TableStream {
         if table.transfer != Transfer::Arrow {
             return Err(Error::new(Kind::Internal, "a stream carries Arrow batches only"));
         }
+        let readers = usable(readers)?;
         let Some(first) = readers.first() else {
-            return Err(Error::new(Kind::Internal, "a snapshot without a session"));
+            return Err(
+                Error::new(Kind::Lost, "no session of the snapshot is left").at(Side::Source)
+            );
         };
         let ranges = first
             .lock()
@@ -63,7 +66,7 @@ impl TableStream {
         let queue = Arc::new(Mutex::new(VecDeque::from(ranges)));
         let budget = Budget::new(sizes.budget_bytes);
         let (send, blocks) = sync_channel(readers.len());
-        for reader in readers {
+        for reader in &readers {
             let (reader, table, queue) =
                 (Arc::clone(reader), Arc::clone(&table), Arc::clone(&queue));
             let (send, budget, watch) = (send.clone(), budget.clone(), watch.clone());
@@ -97,6 +100,18 @@ impl TableStream {
             failure: Arc::clone(&watch.failure),
         })
     }
+}
+
+/// Those whose session is alive, or could be opened again in the same snapshot.
+fn usable(readers: &[Lent]) -> Result<Vec<Lent>> {
+    let mut usable = Vec::with_capacity(readers.len());
+    for lent in readers {
+        let mut reader = lent.lock().unwrap_or_else(PoisonError::into_inner);
+        if !reader.lost() || reader.renew()? {
+            usable.push(Arc::clone(lent));
+        }
+    }
+    Ok(usable)
 }
 
 fn pop(queue: &Mutex<VecDeque<Range>>) -> Option<Range> {

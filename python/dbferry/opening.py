@@ -1,0 +1,89 @@
+"""What a task opens before anything is decided: its two ends, their catalogs, and what it asks of a plan."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from dbferry.engines import engine
+from dbferry.errors import DbferryError, RequestError
+from dbferry.ledger.book import TABLES
+from dbferry.ledger.keeping import keeps
+from dbferry.mapping.task import losses, met_schemas, named_schemas
+from dbferry.quarantine import TABLE as QUARANTINE
+from dbferry.selection import Only, Options, Prepare
+from dbferry.urls import Endpoint
+
+if TYPE_CHECKING:
+    from dbferry.catalog import Catalog
+    from dbferry.sessions import OpenSession
+    from dbferry.task import Task
+
+
+def options_of(task: Task, *, sample: bool) -> Options:
+    """What a task asks of its plan."""
+    return Options(
+        tables=task.tables, exclude=task.exclude, schemas=task.schemas,
+        prepare=Prepare(task.prepare), only=Only(task.only) if task.only else None,
+        on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
+        rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
+        partitions=task.partitions, include=task.include, notes=task.notes,
+        puts_aside=task.on_bad_row == "quarantine",
+    )  # fmt: skip
+
+
+def check_pair(source: Endpoint, target: Endpoint) -> None:
+    if source.engine == "duckdb":
+        raise RequestError("duckdb can't be a source yet", hint="duckdb is a target only")
+    if source.path is not None and target.path is not None:
+        if Path(source.path).resolve() == Path(target.path).resolve():
+            raise RequestError(
+                "the source and the target are the same file", hint="name another file as target"
+            )
+    elif source.safe == target.safe and source.driver == target.driver:
+        raise RequestError(
+            "the source and the target are the same database", hint="name another database"
+        )
+
+
+def check_quarantine(task: Task, target: Endpoint) -> None:
+    """Rows are put aside in the transaction that commits the others."""
+    room = engine(target.engine).ledger()
+    able = keeps(task, target) and room is not None and room.by_row
+    if task.on_bad_row == "quarantine" and task.only != "schema" and not able:
+        raise RequestError(
+            f"rows can't be put aside in {target.engine}",
+            side="target",
+            engine=target.engine,
+            hint="choose a target of postgresql, mysql, mariadb or sqlite, or --on-bad-row stop",
+        )
+
+
+def read_source(
+    task: Task, source: Endpoint, session: OpenSession
+) -> tuple[Catalog, Sequence[str]]:
+    """The catalog, and the schemas of it that the task is about by name."""
+    named = named_schemas(task)
+    one = read_catalog(source, session, "source", named)
+    if met := met_schemas(task, one.schemas):
+        named += met
+        one = read_catalog(source, session, "source", named)
+    return one, [*named, *([one.default_schema] if one.default_schema else [])]
+
+
+def read_catalog(
+    endpoint: Endpoint, session: OpenSession, side: str, schemas: Sequence[str]
+) -> Catalog:
+    try:
+        return engine(endpoint.engine).read_catalog(session, schemas)
+    except DbferryError as error:
+        error.side = error.side or side
+        raise
+
+
+def hidden(catalog: Catalog) -> Catalog:
+    """Without the tables that dbferry keeps, which are nobody's business."""
+    own = (*TABLES, QUARANTINE)
+    return replace(catalog, tables=tuple(t for t in catalog.tables if t.name not in own))

@@ -81,17 +81,42 @@ def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
     Types may be chosen by a sample at first, where nothing is lost by starting over: when a row turns out
     not to be what the sample has promised, the run begins anew with a look at every row.
     """
+    patience = Patience(task.retry_seconds)
+    # Nothing checks what a sample has promised without rows on their way, or where a row may be put aside.
+    rows = task.only != "schema" and task.on_bad_row == "stop"
+    sample = task.prepare in ("create", "append") and rows
     try:
-        with withholding(task.rules), ExitStack() as stack:
-            # Nothing checks what a sample has promised without rows on their way, or where a row may be put aside.
-            rows = task.only != "schema" and task.on_bad_row == "stop"
-            sample = task.prepare in ("create", "append") and rows
-            return _Run.open(task, stack, sample=sample).run(progress)
+        return _run(task, progress, patience, sample=sample)
     except _Misled as misled:
         note = f"begun anew with a look at every row: a sample had not shown that {misled}"
-    with withholding(task.rules), ExitStack() as stack:
-        report = _Run.open(task, stack).run(progress)
+    report = _run(task, progress, patience, sample=False)
     return replace(report, notes=(*report.notes, note))
+
+
+def _run(
+    task: Task, progress: ProgressCallback | None, patience: Patience, *, sample: bool
+) -> Report:
+    """One run; begun anew while the world breaks it after the plan is made and before a row is on its way."""
+    prepared = False
+
+    def attempt() -> Report | DbferryError:
+        nonlocal prepared
+        run = None
+        with withholding(task.rules), ExitStack() as stack:
+            try:
+                run = _Run.open(task, stack, sample=sample)
+                return run.run(progress, patience)
+            except DbferryError as error:
+                if run is not None:
+                    prepared = run.preparing
+                if not prepared:
+                    return error
+                raise
+
+    outcome = patience.persist(attempt)
+    if isinstance(outcome, DbferryError):
+        raise outcome
+    return outcome
 
 
 class _Misled(Exception):
@@ -117,6 +142,8 @@ class _Run:
     """Tables that this run has created."""
     resumed: bool = False
     """True when an earlier run is gone on with."""
+    preparing: bool = False
+    """True from the ledger's start until the copy's."""
 
     @classmethod
     def open(
@@ -198,10 +225,9 @@ class _Run:
         keeping.close()
         keeping.entry = None
 
-    def run(self, progress: ProgressCallback | None) -> Report:
+    def run(self, progress: ProgressCallback | None, patience: Patience) -> Report:
         self.plan.check()
         started = time.monotonic()
-        patience = Patience(self.task.retry_seconds)
         rounds = Rounds(
             self.task, self.source, self.target, self.reading, self.session, self.plan, self.keeping,
             patience, watch=lambda _: None, before=[],
@@ -214,8 +240,10 @@ class _Run:
         watch = rounds.watch = Watch(rounds, progress, started, finish, guest)
         report = self._report(rounds, started)
         try:
+            self.preparing = True
             self._begin(rounds)
             rounds.before = [] if self.resumed else self._prepare()
+            self.preparing = False
             with guest:
                 outcomes = self._copy(rounds)
             report = self._report(rounds, started)

@@ -10,7 +10,7 @@ from command import Command, Result, moved
 from faults.compare import differences
 from faults.ends import served
 from faults.moments import Said, Stage
-from faults.points import POINTS, at, with_engines
+from faults.points import POINTS, START, at, with_engines
 from faults.sources import make_source
 from servers.database import Database
 
@@ -34,15 +34,29 @@ def nothing() -> None:
     """The cut is all that happens."""
 
 
-def cut(dbferry: Command, source: Database, target: Database, moment: Said) -> Result:
-    """A run whose connection to the target is cut at a moment."""
+def cut(
+    dbferry: Command, source: Database, target: Database, moment: Said, side: str = "target"
+) -> Result:
+    """A run whose connection to one side is cut at a moment."""
     with ExitStack() as stack:
-        end = served(target, stack)
+        end = served(source if side == "source" else target, stack)
         end.proxy.arm(moment=moment)
+        urls = [end.url, target.url] if side == "source" else [source.url, end.url]
         options = ["--range-rows", "30", "--retry-seconds", "30", "--json"]
-        result = dbferry("migrate", source.url, end.url, *options)
+        result = dbferry("migrate", *urls, *options)
         assert end.proxy.struck == [str(moment)], f"never came: {moment}"
     return result
+
+
+def test_a_source_that_is_lost_while_its_ranges_are_cut_is_read_under_a_new_snapshot(
+    database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    source, target = database("mariadb"), database("sqlite")
+    make_source(source, seed=1, people=100)
+    asked = Said(START + rb"SELECT MIN", 2, Stage.BEFORE, nothing)
+    notes = moved(cut(Command(tmp_path), source, target, asked, "source")).json["notes"]
+    assert any(note.startswith("tried again 1 times: source") for note in notes), notes
+    assert differences(source, target) == []
 
 
 def test_an_index_that_the_server_is_still_at_is_made_once(

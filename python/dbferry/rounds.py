@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbferry.engines import engine
-from dbferry.errors import RequestError, from_fields
+from dbferry.errors import DbferryError, RequestError, from_fields
 from dbferry.ledger.book import Cut
 from dbferry.progress import Reading
 from dbferry.quarantine import told
@@ -124,8 +124,7 @@ class Rounds:
         lost: Counter[tuple[str, str, str]] = Counter()
         done, idle = -1, 0
         while True:
-            snapshot = self.snapshot or self.patience.persist(self.open)
-            copied, losses = self._round(snapshot)
+            copied, losses = self._round()
             for table, column, code, rows in losses:
                 lost[table, column, code] += rows
             for fault in copied["healed"]:
@@ -148,18 +147,29 @@ class Rounds:
     def _tables(self) -> list[TableEntry]:
         return self.keeping.tables if self.keeping else []
 
-    def _round(self, snapshot: _native.Snapshot) -> tuple[dict[str, Any], list[Any]]:
+    def _ready(
+        self, natives: Sequence[dict[str, Any]]
+    ) -> tuple[_native.Snapshot, list[dict[str, Any]]]:
+        """A snapshot, and what is to be read under it; the next attempt opens another when it is lost over that."""
+        snapshot = self.snapshot or self.open()
+        if self.keeping is None:
+            return snapshot, [{"rows_before": rows} for rows in self.before]
+        try:
+            return snapshot, self._work(self.keeping, snapshot, natives)
+        except DbferryError as error:
+            if error.side == "source":
+                self.snapshot = None
+            raise
+
+    def _round(self) -> tuple[dict[str, Any], list[Any]]:
         items = self.plan.tables
         natives = [item.native(number) for number, item in enumerate(items)]
         terms: dict[str, Any] = {
             "retry": {"attempts": self.task.retries, "seconds": self.task.retry_seconds},
             "go_on": self.task.on_table_error == "continue" and not self.sampled,
         }
-        if self.keeping is None:
-            work = [{"rows_before": rows} for rows in self.before]
-        else:
-            keeping = self.keeping
-            work = self.patience.persist(lambda: self._work(keeping, snapshot, natives))
+        snapshot, work = self.patience.persist(lambda: self._ready(natives))
+        if (keeping := self.keeping) is not None:
             book = keeping.book
             terms["ledger"] = {
                 "tasks": book.relation("dbferry_task"), "ranges": book.relation("dbferry_range"),

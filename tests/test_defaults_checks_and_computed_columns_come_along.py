@@ -164,6 +164,33 @@ def test_they_do_the_same_in_another_engine(database: Make, source: str, target:
             made.sql(f"INSERT INTO t (id, n, name) VALUES {wrong}")
 
 
+@pytest.mark.parametrize("source", PARTS)
+def test_duckdb_gets_defaults_checks_and_comments(database: Make, source: str) -> None:
+    held, made = database(source), database("duckdb")
+    held.sql(f"{PARTS[source]}; INSERT INTO t (id, n) VALUES (1, 7), (2, NULL)")
+    commented = source == "postgresql"
+    if commented:
+        held.sql("COMMENT ON TABLE t IS 'it''s'; COMMENT ON COLUMN t.n IS 'a number'")
+    report = dbferry.migrate(held.url, made.url)
+    [left] = not_moved(report)
+    assert "(duckdb gets no generated columns)" in left
+    made.sql("INSERT INTO t (id) VALUES (3)")
+    [(n, name, price, active, day)] = made.rows(
+        "SELECT n, name, price, active, day FROM t WHERE id = 3"
+    )
+    assert (n, name, float(price), active, str(day)) == (5, "it's", 1.5, True, "2000-02-29")
+    for column in ("made", "seen"):
+        [(age,)] = made.rows(f"SELECT epoch(now()) - epoch({column}) FROM t WHERE id = 3")
+        assert abs(float(age)) < 60
+    for wrong in ("(4, -1, 'x')", "(4, 1, 'b')", "(4, 1, 'a name too long')"):
+        with pytest.raises(Exception, match="CHECK"):
+            made.sql(f"INSERT INTO t (id, n, name) VALUES {wrong}")
+    if commented:
+        assert made.rows("SELECT comment FROM duckdb_tables()") == [("it's",)]
+        query = "SELECT comment FROM duckdb_columns() WHERE column_name = 'n' AND table_name = 't'"
+        assert made.rows(query) == [("a number",)]
+
+
 @pytest.mark.parametrize("target", [*SAME, "duckdb"])
 @pytest.mark.parametrize("source", SAME)
 def test_a_table_that_was_made_so_differs_in_nothing(
@@ -318,6 +345,37 @@ def test_rows_that_break_a_check_are_told_when_all_are_in(database: Make) -> Non
     with pytest.raises(dbferry.errors.SchemaError, match="check `known` of"):
         dbferry.migrate(held.url, made.url)
     assert made.rows("SELECT count(*) FROM t") == [(2,)]
+
+
+@pytest.mark.parametrize("target", ["sqlite", "duckdb"])
+def test_a_check_that_would_refuse_rows_of_the_source_is_left_out(
+    database: Make, target: str
+) -> None:
+    """There every row is checked as it comes."""
+    held, made = database("mysql"), database(target)
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, name varchar(5), CONSTRAINT known CHECK (name IN ('x', 'y')), "
+        "CONSTRAINT positive CHECK (id > 0)); INSERT INTO t VALUES (1, 'X'), (2, 'y')"
+    )
+    [left] = not_moved(dbferry.migrate(held.url, made.url))
+    assert left.startswith(f"check known of {held.name}.t: ")
+    assert left.endswith(f"(mysql takes texts for equal there that {target} doesn't)")
+    assert made.rows("SELECT name FROM t ORDER BY id") == [("X",), ("y",)]
+    with pytest.raises(Exception, match="CHECK"):
+        made.sql("INSERT INTO t VALUES (-1, 'x')")
+
+
+@pytest.mark.parametrize("target", ["mysql", "sqlite", "duckdb"])
+def test_a_check_that_old_rows_may_break_is_left_out_elsewhere(database: Make, target: str) -> None:
+    held, made = database("postgresql"), database(target)
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, n int); INSERT INTO t VALUES (1, 1); "
+        "ALTER TABLE t ADD CONSTRAINT later CHECK (n > 1) NOT VALID"
+    )
+    assert not_moved(dbferry.migrate(held.url, made.url)) == [
+        "check later of public.t: (n > 1) (rows that were there before it may break it); "
+        "hint: VALIDATE CONSTRAINT in the source"
+    ]
 
 
 def test_columns_computed_in_a_standing_table_are_left_to_it(database: Make) -> None:

@@ -150,7 +150,7 @@ def _number(text: str | None) -> Decimal | str | None:
 def _of_checks(
     ours: Sequence[Check], theirs: Sequence[Check], meanings: Meanings
 ) -> list[Difference]:
-    """One is another's by its condition, or by its name where that can't be compared."""
+    """One is another's by its condition, or where that can't be compared by its name."""
     left = list(theirs)
     lacking = []
     for check in ours:
@@ -203,11 +203,13 @@ class Meanings:
         return None not in said and len({_number(text) for text in said}) > 1
 
     def same_check(self, one: Check, other: Check) -> bool:
+        """`other` stands; one without a name whose condition isn't known may be any."""
         condition = self._translator.condition
         forms = [self._said(partial(condition, c.expression), c.expression) for c in (one, other)]
-        if None in forms:
-            return one.name is not None and one.name == other.name
-        return forms[0] == forms[1]
+        if None not in forms:
+            return forms[0] == forms[1]
+        named = one.name is not None and other.name is not None
+        return one.name == other.name if named else forms[1] is None
 
     def _said(self, say: Callable[[], str], text: str) -> str | None:
         try:

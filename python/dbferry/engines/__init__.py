@@ -314,6 +314,10 @@ class Engine(Protocol):
     @property
     def check_scope(self) -> Scope: ...
     @property
+    def proves_checks(self) -> bool:
+        """True when a check is proved once all rows are in; else each row is refused that breaks it."""
+
+    @property
     def checks_identities(self) -> bool:
         """True when a check may name a column that gives next values."""
 

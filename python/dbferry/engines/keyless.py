@@ -19,6 +19,7 @@ from dbferry.engines import (
 )
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.phrases import PlainPhrases
+from dbferry.schema.dialect import Dialect
 
 if TYPE_CHECKING:
     from dbferry.ledger.room import Room
@@ -29,12 +30,13 @@ class Keyless(Unnumbered):
 
     no_keys = ""
     """Why there are none."""
-    dialect = None
+    dialect: Dialect | None = None
     comment_limits = (0, 0)
     trial_frame = ("", "")
     check_scope: Scope = "table"
     phrases = PlainPhrases()
     checks_identities = True
+    proves_checks = False
     has_steps = False
     measures: Measures | None = None
     script_opening: Sequence[str] | None = None

@@ -225,8 +225,16 @@ class ClauseWriter:
 
 
 def _condition(check: Check, translation: Translation) -> str:
-    if not check.enforced and translation.source.name != translation.target.name:
+    one, other = translation.source, translation.target
+    if one.name != other.name and not check.enforced:
         raise Untranslatable("it is not enforced")
+    if one.name != other.name and not check.valid:
+        raise Untranslatable(
+            "rows that were there before it may break it", "VALIDATE CONSTRAINT in the source"
+        )
+    # A row that breaks it there would stop its table.
+    if not other.proves_checks and translation.is_loose(check.expression):
+        raise Untranslatable(f"{one.name} takes texts for equal there that {other.name} doesn't")
     return translation.condition(check.expression)
 
 

@@ -35,7 +35,8 @@ def _not(t: Translator, node: Node) -> Term:
     inner = node.this
     if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
         return _bool(f"({t.say(inner.this).sql} IS NOT NULL)")
-    return _bool(f"(NOT {t.truth(inner)})")
+    with t.denied():
+        return _bool(f"(NOT {t.truth(inner)})")
 
 
 @says(exp.Is)
@@ -58,7 +59,8 @@ def _comparison(t: Translator, node: Node) -> Term:
         return _among(t, node.this, listed, negated=isinstance(node, exp.NEQ))
     left, right = t.pair(node.this, node.expression)
     sign = COMPARISONS[type(node)]
-    t.comparable(left, right, ordered=sign not in ("=", "<>"))
+    with t.denied(sign == "<>"):
+        t.comparable(left, right, ordered=sign not in ("=", "<>"))
     return _bool(f"({left.sql} {sign} {right.sql})")
 
 
@@ -92,8 +94,9 @@ def _among(t: Translator, one: Node, others: Sequence[Node], *, negated: bool) -
     pairs = [t.pair(one, other) for other in others]
     if not pairs:
         raise Untranslatable("a list without values")
-    for left, right in pairs:
-        t.comparable(left, right, ordered=False)
+    with t.denied(negated):
+        for left, right in pairs:
+            t.comparable(left, right, ordered=False)
     values = ", ".join(right.sql for _, right in pairs)
     return _bool(f"({pairs[0][0].sql} {'NOT IN' if negated else 'IN'} ({values}))")
 

@@ -103,8 +103,8 @@ class Dialect:
     """The kind that values of a declared column are compared as."""
     exact: Callable[[NativeType], bool] = _always
     """True when no two texts of such a column are equal but those of the same characters."""
-    nulls_are_large: bool = False
-    """True when NULL comes last in ascending order."""
+    nulls_are_large: bool | None = False
+    """True when NULL comes last in ascending order and first in descending; nothing when always last."""
     places_nulls: bool = True
     """True when an order may say where NULLs lie."""
     fits: Mapping[str, str] = field(default_factory=dict)

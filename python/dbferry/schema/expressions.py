@@ -9,7 +9,8 @@ of one engine the text stays as the server printed it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from functools import cache, lru_cache
 
@@ -62,6 +63,9 @@ class Translator:
     def __init__(self, source: Engine, target: Engine, operands: Mapping[str, Operand]) -> None:
         self.source, self.target = source, target
         self.operands = {source.fold_column(name): operand for name, operand in operands.items()}
+        self.loose = False
+        """True once it has asked for equal texts that only the source may take for equal."""
+        self._denied = False
 
     @property
     def spoken(self) -> Dialect:
@@ -111,6 +115,14 @@ class Translator:
             raise Untranslatable(f"`{said(node)}` is neither true nor false")
         return term.sql
 
+    @contextmanager
+    def denied(self, denied: bool = True) -> Iterator[None]:
+        """Around what is asked not to be so."""
+        before = self._denied
+        self._denied = before != denied
+        yield
+        self._denied = before
+
     def fit(self, node: Node) -> Term:
         """A term that is computed with, and not only asked whether it is there."""
         for column in columns(node):
@@ -145,6 +157,8 @@ class Translator:
 
     def comparable(self, left: Term, right: Term, *, ordered: bool) -> None:
         families = {family(term.kind) for term in (left, right)} - {None}
+        texts = families == {"text"} and (left.loose or right.loose)
+        self.loose = self.loose or (texts and not self._denied)
         if len(families) > 1:
             raise Untranslatable(f"a comparison of {' with '.join(sorted(map(str, families)))}")
         allowed = ORDERED if ordered else EQUATED

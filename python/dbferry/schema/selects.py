@@ -389,7 +389,8 @@ def _shown(t: QueryTranslator, node: Node, outputs: Sequence[Output]) -> Output 
 def _placed(t: QueryTranslator, sql: str, *, descending: bool, first: bool) -> str:
     """With NULLs where the source puts them."""
     told = f"{sql} DESC" if descending else sql
-    if first == (descending == t.wanted.nulls_are_large):
+    large = t.wanted.nulls_are_large
+    if first == (descending == large) and large is not None:
         return told
     if t.wanted.places_nulls:
         return f"{told} NULLS {'FIRST' if first else 'LAST'}"

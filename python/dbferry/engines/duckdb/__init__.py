@@ -15,10 +15,11 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import Assessor, FittedIndex, NewTable, Scope
-from dbferry.engines.duckdb import catalog, ddl, types
+from dbferry.engines import Assessor, FittedIndex, NewTable, Scope, Trial
+from dbferry.engines.duckdb import catalog, ddl, dialect, types
 from dbferry.engines.keyless import Keyless
 from dbferry.errors import InternalError, RequestError
+from dbferry.schema.dialect import Dialect
 from dbferry.types import Facts, Reading, Verbatim
 
 if TYPE_CHECKING:
@@ -33,6 +34,8 @@ class Duckdb(Keyless):
     columns_limit = 5000
     index_scope: Scope = "schema"
     script_opening = ()
+    dialect: Dialect | None = dialect.DIALECT
+    comment_limits = (1 << 20, 1 << 20)
     no_keys = "duckdb adds none to a table that is there"
 
     quote = staticmethod(ddl.quote)
@@ -43,6 +46,9 @@ class Duckdb(Keyless):
     finish_table = staticmethod(ddl.finish_table)
     empty_table = staticmethod(ddl.empty_table)
     swap_table = staticmethod(ddl.swap_table)
+    create_view = staticmethod(ddl.create_view)
+    drop_view = staticmethod(ddl.drop_view)
+    describe_table = staticmethod(ddl.describe_table)
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
 
@@ -83,7 +89,8 @@ class Duckdb(Keyless):
         raise self._no_source()
 
     def read(self, column: Column, facts: Facts) -> Reading:
-        raise self._no_source()
+        """What kind its values are; none are read."""
+        return types.read(column)
 
     def read_text(self, column: Column) -> Reading:
         raise self._no_source()
@@ -139,6 +146,9 @@ class Duckdb(Keyless):
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
         return ddl.create_table(table)
+
+    def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial:
+        return ddl.try_table(table)
 
     def fit_index(self, index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
         if not index.unique:

@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Collection
 
-from dbferry.catalog import Catalog, Column, Index, NativeType, Session, Table
+from dbferry.catalog import Catalog, Check, Column, Index, NativeType, Session, Table, View
 
 COLUMNS = """
-SELECT c.schema_name, c.table_name, c.column_name, c.column_index, c.data_type, c.is_nullable
+SELECT c.schema_name, c.table_name, c.column_name, c.column_index, c.data_type, c.is_nullable,
+       c.column_default, c.comment
 FROM duckdb_columns() AS c JOIN duckdb_tables() AS t USING (database_oid, schema_oid, table_oid)
 WHERE c.database_name = current_database() AND NOT c.internal
 ORDER BY c.schema_name, c.table_name, c.column_index"""
@@ -22,15 +23,32 @@ SELECT schema_name, table_name, unnest(constraint_column_names) FROM duckdb_cons
 WHERE database_name = current_database() AND constraint_type = 'PRIMARY KEY'"""
 
 
+CHECKS = """
+SELECT schema_name, table_name, expression FROM duckdb_constraints()
+WHERE database_name = current_database() AND constraint_type = 'CHECK' ORDER BY constraint_index"""
+
+COMMENTS = """
+SELECT schema_name, table_name, comment FROM duckdb_tables()
+WHERE database_name = current_database() AND comment IS NOT NULL"""
+
+VIEWS = """
+SELECT schema_name, view_name FROM duckdb_views()
+WHERE database_name = current_database() AND NOT internal ORDER BY schema_name, view_name"""
+
+
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     columns: dict[tuple[str, str], list[Column]] = defaultdict(list)
-    for schema, table, name, position, declared, nullable in session.query(COLUMNS):
+    for schema, table, name, position, declared, nullable, default, comment in session.query(
+        COLUMNS
+    ):
         columns[schema or "", table or ""].append(
             Column(
                 name=name or "",
                 position=int(position or 0),
                 native=native(declared or ""),
                 nullable=(nullable or "").lower() == "true",
+                default=default,
+                comment=comment,
             )
         )
     indexes: dict[tuple[str, str], list[Index]] = defaultdict(list)
@@ -38,6 +56,11 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
         # Their columns are told as text only; a name is enough to not make one twice.
         known = Index(name=name, parts=(), unique=(unique or "").lower() == "true")
         indexes[schema or "", table or ""].append(known)
+    checks: dict[tuple[str, str], list[Check]] = defaultdict(list)
+    for schema, table, expression in session.query(CHECKS):
+        # It makes up names of its own.
+        checks[schema or "", table or ""].append(Check(name=None, expression=expression or ""))
+    comments = {(schema, table): text for schema, table, text in session.query(COMMENTS)}
     keys: dict[tuple[str, str], list[str]] = defaultdict(list)
     for schema, table, column in session.query(PRIMARY_KEYS):
         keys[schema or "", table or ""].append(column or "")
@@ -54,8 +77,14 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
                 columns=tuple(found),
                 primary_key=tuple(keys[schema, name]),
                 indexes=tuple(indexes[schema, name]),
+                checks=tuple(checks[schema, name]),
+                comment=comments.get((schema, name)),
             )
             for (schema, name), found in columns.items()
+        ),
+        views=tuple(
+            View(schema=schema or "", name=name or "", query="")
+            for schema, name in session.query(VIEWS)
         ),
     )
 

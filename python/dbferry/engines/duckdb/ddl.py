@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from dbferry.engines import NewColumn, NewTable, Step
+from dbferry.catalog import Check, View
+from dbferry.engines import NewColumn, NewTable, Step, Trial
+
+TRIAL = "dbferry_trial"
 
 
 def quote(name: str) -> str:
@@ -25,15 +28,49 @@ def create_schema(schema: str) -> str:
 
 def _column(column: NewColumn) -> str:
     parts = [quote(column.name), column.native.text]
-    return " ".join(parts if column.nullable else [*parts, "NOT NULL"])
+    parts += ["NOT NULL"] if not column.nullable else []
+    parts += [f"DEFAULT {column.default}"] if column.default is not None else []
+    return " ".join(parts)
+
+
+def _check(check: Check) -> str:
+    name = f"CONSTRAINT {quote(check.name)} " if check.name else ""
+    return f"{name}CHECK ({check.expression})"
 
 
 def create_table(table: NewTable) -> str:
-    lines = [_column(column) for column in table.columns]
+    """With its checks: it takes none later."""
+    lines = [*map(_column, table.columns), *map(_check, table.checks)]
     if table.primary_key:
         lines.append(f"PRIMARY KEY ({', '.join(map(quote, table.primary_key))})")
     body = ",\n    ".join(lines)
     return f"CREATE TABLE {relation(table.schema, table.name)} (\n    {body}\n)"
+
+
+def try_table(table: NewTable) -> Trial:
+    """As a table of this session only."""
+    lines = [*map(_column, table.columns), *map(_check, table.checks)]
+    body = ",\n    ".join(lines)
+    drop = f"DROP TABLE IF EXISTS temp.{TRIAL}"
+    return Trial(f"CREATE TEMPORARY TABLE {TRIAL} (\n    {body}\n)", drop, drop)
+
+
+def describe_table(table: NewTable) -> Sequence[str]:
+    name = relation(table.schema, table.name)
+    told = [f"COMMENT ON TABLE {name} IS {literal(table.comment)}"] if table.comment else []
+    return told + [
+        f"COMMENT ON COLUMN {name}.{quote(column.name)} IS {literal(column.comment)}"
+        for column in table.columns
+        if column.comment
+    ]
+
+
+def create_view(view: View) -> Sequence[str]:
+    return [f"CREATE VIEW {relation(view.schema, view.name)} AS {view.query}"]
+
+
+def drop_view(view: View) -> str:
+    return f"DROP VIEW IF EXISTS {relation(view.schema, view.name)}"
 
 
 def finish_table(table: NewTable) -> Sequence[Step]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from dbferry.catalog import NativeType
+from dbferry.catalog import Column, NativeType
 from dbferry.engines.duckdb import ddl
 from dbferry.engines.duckdb.catalog import native
 from dbferry.types import (
@@ -71,6 +71,24 @@ def declare(reading: Reading, context: Context) -> Declared:
             return _note("BLOB", "G-TYPE", "geometry as well-known binary")
         case _:
             return Declared(native=native(NAMES[kind.kind]))
+
+
+# Of a declared type; what isn't here is compared in no way that is known.
+KINDS: Mapping[str, Kind] = {
+    **{name.lower(): kind for (kind, _), name in INTEGER_NAMES.items() if kind is not Kind.YEAR},
+    **{name.lower(): kind for kind, name in NAMES.items() if name not in ("VARCHAR", "VARCHAR[]")},
+    "float": Kind.FLOAT, "double": Kind.FLOAT, "decimal": Kind.DECIMAL, "varchar": Kind.TEXT,
+    "uuid": Kind.UUID, "json": Kind.JSON, "enum": Kind.ENUM,
+}  # fmt: skip
+
+
+def read(column: Column) -> Reading:
+    native = column.native
+    kind = KINDS.get(native.name, Kind.OPAQUE)
+    canonical = Canonical(
+        kind=kind, bits=32 if native.name == "float" else 64, precision=native.precision, scale=native.scale
+    )  # fmt: skip
+    return Reading(canonical=canonical, read="", flight=Flight(""))
 
 
 def _note(declared: str, code: str, note: str) -> Declared:

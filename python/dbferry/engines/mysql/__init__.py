@@ -40,6 +40,7 @@ class Mysql(Unnumbered):
     has_schemas = True
     typed = True
     checks_identities = False
+    proves_checks = True
     has_steps = False
     comment_limits = (2048, 1024)
     trial_frame = ("", "")

@@ -37,6 +37,7 @@ class Postgresql:
     has_schemas = True
     typed = True
     checks_identities = True
+    proves_checks = True
     has_steps = True
     comment_limits = (COMMENT_CHARACTERS, COMMENT_CHARACTERS)
     has_sequences = True

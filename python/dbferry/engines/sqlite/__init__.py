@@ -36,6 +36,7 @@ class Sqlite(Unnumbered):
     has_schemas = False
     typed = False
     checks_identities = True
+    proves_checks = False
     has_steps = False
     comment_limits = (0, 0)
     check_scope: Scope = "table"

@@ -271,7 +271,7 @@ def test_what_mysql_does_by_itself_is_named_elsewhere(database: Make) -> None:
     report = dbferry.migrate(held.url, made.url)
     assert not_moved(report) == [
         f"ON UPDATE CURRENT_TIMESTAMP of {held.name}.t.at (postgresql has none); "
-        "hint: a trigger that sets the column does the same",
+        "hint: --include on-update makes a trigger that does the same",
         f"INVISIBLE of {held.name}.t.away (postgresql shows every column)",
         f"check t_chk_1 of {held.name}.t: (`n` > 1) (it is not enforced)",
     ]

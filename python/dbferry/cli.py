@@ -111,7 +111,8 @@ IncludeOption = Annotated[
     list[str] | None,
     typer.Option(
         "--include",
-        help="What comes besides tables and views between two of one engine: extensions, functions, triggers, policies, grants, all",
+        help="What comes besides tables and views between two of one engine: extensions, functions, triggers, policies, grants, all; "
+        "from MySQL and MariaDB on-update",
     ),
 ]
 Workers = Annotated[int | None, typer.Option(help="Sessions on each side at most")]

@@ -111,6 +111,8 @@ class _Planner:
         objects = extras.ordered(objects)
         try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
+        for draft, told in zip(drafts, clauses, strict=True):
+            extras.update(draft, told)
         keys = Keys(pair, drafts, objects)
         items = [self._item(d, keys.of(d), made) for d, made in zip(drafts, clauses, strict=True)]
         items = [

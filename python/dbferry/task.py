@@ -29,7 +29,7 @@ Only = Literal["schema", "data"]
 Prepare = Literal["create", "truncate", "drop", "append"]
 Style = Literal["strict", "dms"]
 Partitions = Literal["keep", "flatten"]
-Include = Literal["extensions", "functions", "triggers", "policies", "grants", "all"]
+Include = Literal["extensions", "functions", "triggers", "policies", "grants", "on-update", "all"]
 Unfinished = Literal["resume", "restart"]
 OnTableError = Literal["continue", "stop"]
 OnBadRow = Literal["stop", "quarantine"]
@@ -120,8 +120,8 @@ class Task(BaseModel):
         list[Include],
         Field(
             description="What comes along besides tables and views: between two PostgreSQLs extensions, functions, triggers "
-            "(rules among them), policies and grants, between two SQLite files triggers, or all of these; what isn't "
-            "asked for is named"
+            "(rules among them), policies and grants, between two SQLite files triggers, from MySQL and MariaDB on-update: "
+            "triggers for ON UPDATE CURRENT_TIMESTAMP, or all of these; what isn't asked for is named"
         ),
     ] = []
     name: Annotated[

@@ -276,6 +276,13 @@ class Engine(Protocol):
     def create_type(self, wanted: UserType) -> str: ...
 
     @property
+    def on_update(self) -> Literal["declaration", "trigger"] | None:
+        """What puts a moment into a column by every update; nothing where nothing can."""
+
+    def create_on_update(self, table: NewTable, values: Mapping[str, str]) -> Sequence[str]:
+        """The trigger that does it in every row that changes, unless the column itself is changed. By column, in SQL."""
+
+    @property
     def includes(self) -> Collection[str]:
         """The groups of extras that another of this engine can be given."""
 

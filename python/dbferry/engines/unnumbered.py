@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
 
 from dbferry.catalog import NumberSequence
 from dbferry.errors import InternalError
+
+if TYPE_CHECKING:
+    from dbferry.engines import NewTable
 
 
 class Unnumbered:
     has_sequences = False
     includes: Collection[str] = ()
+    on_update: Literal["declaration", "trigger"] | None = None
+
+    def create_on_update(self, table: NewTable, values: Mapping[str, str]) -> Sequence[str]:
+        return ()
 
     def _none(self) -> InternalError:
         return InternalError("sequences don't exist here")

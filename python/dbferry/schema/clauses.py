@@ -33,9 +33,12 @@ class Clause:
     on_update: str | None = None
     hidden: bool = False
     comment: str | None = None
+    updated: str | None = None
+    """What a trigger puts into it by every update."""
 
     def on(self, column: NewColumn) -> NewColumn:
-        return replace(column, **vars(self))
+        told = {name: value for name, value in vars(self).items() if name != "updated"}
+        return replace(column, **told)
 
 
 @dataclass(kw_only=True)
@@ -108,14 +111,10 @@ class ClauseWriter:
             )
         if column.generated is not None:
             return self._generated(called, column, item, translation, clause, made)
-        if column.on_update is not None:
-            if same:
-                clause = replace(clause, on_update=column.on_update)
-            else:
-                made.left_out.append(
-                    f"ON UPDATE {column.on_update} of {called} ({self.pair.target.engine} has none); "
-                    "hint: a trigger that sets the column does the same"
-                )
+        if column.on_update is not None and same:
+            clause = replace(clause, on_update=column.on_update)
+        elif column.on_update is not None:
+            clause = self._updated(called, column, translation, clause, made)
         if column.default is None or (column.identity is not None and not translation.verbatim):
             return clause
         try:
@@ -124,6 +123,25 @@ class ClauseWriter:
             made.left_out.append(said(f"default of {called}", column.default, why))
             return clause
         return replace(clause, default=text)
+
+    def _updated(
+        self, called: str, column: Column, translation: Translation, clause: Clause, made: Clauses
+    ) -> Clause:
+        """With what a trigger does in its place, where that is asked for."""
+        pair, hint = self.pair, "a trigger that sets the column does the same"
+        why = f"{pair.target.engine} has none"
+        if pair.ends[1].on_update == "trigger":
+            if not {"on-update", "all"}.isdisjoint(pair.options.include):
+                try:
+                    text = translation.default(column.on_update or "", column.name)
+                except Untranslatable as reason:
+                    why = reason.reason
+                else:
+                    return replace(clause, updated=text)
+            else:
+                hint = "--include on-update makes a trigger that does the same"
+        made.left_out.append(f"ON UPDATE {column.on_update} of {called} ({why}); hint: {hint}")
+        return clause
 
     def _generated(
         self,

@@ -19,6 +19,8 @@ from dbferry.engines import Step
 from dbferry.errors import DbferryError
 from dbferry.keys import Draft
 from dbferry.pair import Pair
+from dbferry.prepare import new_table
+from dbferry.schema.clauses import Clauses
 from dbferry.schema.views import ViewWriter
 from dbferry.selection import Only, Prepare
 
@@ -66,6 +68,8 @@ class ExtraWriter:
         one, other = pair.ends
         self._same = one.name == other.name and bool(other.includes)
         every = set(other.includes) if self._same else set()
+        if (one.on_update, other.on_update) == ("declaration", "trigger"):
+            every = {"on-update"}
         given = set(pair.options.include)
         self._asked = every if "all" in given else given & every
         self._makes = pair.options.only is not Only.DATA
@@ -158,6 +162,20 @@ class ExtraWriter:
             self.left_out.append(
                 f"{_rights(role, many).label} (the target has no such role); hint: {create} there first"
             )
+
+    def update(self, draft: Draft, clauses: Clauses) -> None:
+        """The trigger that does what a declaration of the source does, before views as those of tables are."""
+        table = new_table(self.pair, draft, clauses)
+        targets = {item.name: item.target for item in draft.columns}
+        values = {
+            targets[name]: clause.updated
+            for name, clause in clauses.columns.items()
+            if clause.updated
+        }
+        if values and self._makes:
+            statements = self.pair.ends[1].create_on_update(table, values)
+            what = f"trigger for ON UPDATE of {draft.table.label}"
+            self.before_views.append(Step(what=what, sql=_joined(statements)))
 
     def around(self, drops: Sequence[str]) -> list[str]:
         """What makes room for everything: views go after what is made of them, and before what they use."""

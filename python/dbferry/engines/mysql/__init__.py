@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dbferry.catalog import (
     Catalog,
@@ -41,6 +41,7 @@ class Mysql(Unnumbered):
     typed = True
     checks_identities = False
     proves_checks = True
+    on_update: Literal["declaration", "trigger"] | None = "declaration"
     has_steps = False
     comment_limits = (2048, 1024)
     trial_frame = ("", "")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
 from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Trial
@@ -38,6 +38,7 @@ class Postgresql:
     typed = True
     checks_identities = True
     proves_checks = True
+    on_update: Literal["declaration", "trigger"] | None = "trigger"
     has_steps = True
     comment_limits = (COMMENT_CHARACTERS, COMMENT_CHARACTERS)
     has_sequences = True
@@ -69,6 +70,7 @@ class Postgresql:
     try_index = staticmethod(ddl.try_index)
     finish_references = staticmethod(ddl.finish_references)
     finish_checks = staticmethod(ddl.finish_checks)
+    create_on_update = staticmethod(ddl.create_on_update)
     create_view = staticmethod(ddl.create_view)
     try_view = staticmethod(ddl.try_view)
     drop_view = staticmethod(ddl.drop_view)

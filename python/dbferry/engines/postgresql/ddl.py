@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import (
@@ -214,6 +214,22 @@ def describe_table(table: NewTable) -> Sequence[str]:
             name = relation(identity.sequence.schema, identity.sequence.name)
             told += _comment(f"SEQUENCE {name}", identity.sequence.comment)
     return told
+
+
+def create_on_update(table: NewTable, values: Mapping[str, str]) -> Sequence[str]:
+    """A row is compared as it is stored: not every type has an equality."""
+    name = f"{table.name[:50]}_on_update"
+    place, function = relation(table.schema, table.name), relation(table.schema, name)
+    sets = "".join(
+        f"        IF NEW.{quote(column)} IS NOT DISTINCT FROM OLD.{quote(column)} THEN\n"
+        f"            NEW.{quote(column)} := {value};\n        END IF;\n"
+        for column, value in values.items()
+    )
+    body = f"BEGIN\n    IF NEW *<> OLD THEN\n{sets}    END IF;\n    RETURN NEW;\nEND"
+    return [
+        f"CREATE OR REPLACE FUNCTION {function}() RETURNS trigger LANGUAGE plpgsql AS $dbferry$\n{body}\n$dbferry$",
+        f"CREATE TRIGGER {quote(name)} BEFORE UPDATE ON {place} FOR EACH ROW EXECUTE FUNCTION {function}()",
+    ]
 
 
 def create_view(view: View) -> Sequence[str]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from dbferry.catalog import (
     Catalog,
@@ -37,6 +37,7 @@ class Sqlite(Unnumbered):
     typed = False
     checks_identities = True
     proves_checks = False
+    on_update: Literal["declaration", "trigger"] | None = "trigger"
     has_steps = False
     comment_limits = (0, 0)
     check_scope: Scope = "table"
@@ -65,6 +66,7 @@ class Sqlite(Unnumbered):
     fit_index = staticmethod(indexes.fit)
     try_index = staticmethod(ddl.try_index)
     finish_references = staticmethod(ddl.finish_references)
+    create_on_update = staticmethod(ddl.create_on_update)
     create_view = staticmethod(ddl.create_view)
     try_view = staticmethod(ddl.try_view)
     drop_view = staticmethod(ddl.drop_view)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import Check, ForeignKey, Identity, IdentityKind, Index, Part, View
@@ -75,6 +75,22 @@ def create_table(table: NewTable) -> str:
 def _check(check: Check) -> str:
     name = f"CONSTRAINT {quote(check.name)} " if check.name else ""
     return f"{name}CHECK ({check.expression})"
+
+
+def create_on_update(table: NewTable, values: Mapping[str, str]) -> Sequence[str]:
+    """One for all columns, and after the row is written: it changes the row, which by default fires it no more."""
+    stored = [quote(column.name) for column in table.columns if column.generated is None]
+    changed = " OR ".join(f"NEW.{name} IS NOT OLD.{name}" for name in stored)
+    sets = ",\n        ".join(
+        f"{name} = CASE WHEN NEW.{name} IS OLD.{name} THEN {value} ELSE NEW.{name} END"
+        for name, value in ((quote(column), value) for column, value in values.items())
+    )
+    key = [quote(name) for name in table.primary_key or ("rowid",)]
+    where = " AND ".join(f"{name} = NEW.{name}" for name in key)
+    return [
+        f"CREATE TRIGGER {quote(f'{table.name}_on_update')} AFTER UPDATE ON {quote(table.name)}\n"
+        f"WHEN {changed}\nBEGIN\n    UPDATE {quote(table.name)} SET {sets}\n    WHERE {where};\nEND"
+    ]
 
 
 def create_view(view: View) -> Sequence[str]:

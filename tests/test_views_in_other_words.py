@@ -91,6 +91,7 @@ OWN = {
     "sqlite": {
         "everything": "SELECT * FROM item i JOIN maker USING (id)",
         "all_of_one": "SELECT m.*, i.price FROM maker m LEFT JOIN item i ON i.maker = m.id",
+        "summed": "SELECT maker, sum(price) AS price FROM item GROUP BY maker",
         "without_names": "SELECT count(*), max(id) + 1, name FROM item GROUP BY name",
         "truths": "SELECT sum(stock > 0) AS some FROM item",
         "globbed": "SELECT id FROM item WHERE name GLOB 'n*'",
@@ -228,6 +229,33 @@ def test_names_that_stand_before_the_query_are_those_of_its_columns(database: Ma
     held.sql("CREATE VIEW v(a, b) AS SELECT * FROM t; CREATE VIEW w(c) AS SELECT b + 1 FROM v")
     assert not_moved(dbferry.migrate(held.url, made.url)) == []
     assert made.rows("SELECT a, b, c FROM v, w") == [(1, 2, 3)]
+
+
+def test_text_is_no_doubt_beside_a_key_that_tells_the_groups_apart(database: Make) -> None:
+    held, made = database("mysql"), database("postgresql")
+    held.sql("CREATE TABLE t (id int PRIMARY KEY, name varchar(9)); INSERT INTO t VALUES (1, 'a'), (2, 'A')")
+    held.sql("CREATE VIEW v AS SELECT id, name, count(*) AS n FROM t GROUP BY id, name")
+    held.sql("CREATE VIEW w AS SELECT name, count(*) AS n FROM t GROUP BY name")
+    [left] = not_moved(dbferry.migrate(held.url, made.url))
+    assert f"view {held.name}.w" in left
+    assert made.rows("SELECT name, n FROM v ORDER BY id") == [("a", 1), ("A", 1)]
+
+
+def test_what_has_other_digits_is_a_doubt_or_a_note(database: Make) -> None:
+    held, made, exact = database("postgresql"), database("sqlite"), database("mysql")
+    held.sql("CREATE TABLE t (id int PRIMARY KEY, n numeric(8,2)); INSERT INTO t VALUES (1, 0.5), (2, 1.25)")
+    held.sql("CREATE VIEW s AS SELECT sum(n) AS s FROM t; CREATE VIEW a AS SELECT avg(id) AS a FROM t")
+    average, total = sorted(not_moved(dbferry.migrate(held.url, made.url)))
+    assert "(an average has other digits in another engine); hint: where that" in average
+    assert "(sums of decimals are exact in the source, and floating point in the target)" in total
+    for note in (average, total):
+        made.sql(note.partition("doesn't matter: ")[2])
+    assert made.rows("SELECT s, a FROM s, a") == [(1.75, 1.5)]
+    report = dbferry.migrate(made.url, exact.url)
+    assert [note for note in report.notes if note.startswith("view main.s: ")] == [
+        "view main.s: sums of decimals are exact in the target, and floating point in the source"
+    ]
+    assert [float(row[0]) for row in exact.rows("SELECT s FROM s")] == [1.75]
 
 
 def test_labels_are_compared_where_they_are_written_alike(database: Make) -> None:

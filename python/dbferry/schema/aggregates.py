@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from dbferry.schema.dialect import WHOLE
+from dbferry.schema.dialect import NUMBERS, WHOLE
 from dbferry.schema.nodes import Node, only, said
 from dbferry.schema.terms import Term, Untranslatable
 from dbferry.types import Kind
@@ -75,15 +75,18 @@ def _said(t: QueryTranslator, name: str, given: Node, condition: str | None) -> 
     if term.kind is Kind.FLOAT and not term.single:
         t.note(FLOATS)
         return Term(sql=f"{name}({over(term.sql)})", kind=Kind.FLOAT)
-    if name == "avg":
-        raise Untranslatable(
-            "an average has other digits in another engine", "give it as a sum and a count"
-        )
-    if term.kind in WHOLE:
+    if name == "avg" and term.kind in NUMBERS and not term.single:
+        t.doubt("an average has other digits in another engine")
+        return Term(sql=f"avg({over(term.sql)})", kind=Kind.FLOAT)
+    if term.kind in WHOLE and name == "sum":
         return Term(sql=t.words("sum_whole").format(over(term.sql)), kind=Kind.INT)
-    if term.kind not in (Kind.DECIMAL, Kind.NUMERIC):
-        raise Untranslatable(f"a sum of {term.kind}")
-    return Term(sql=f"sum({over(term.sql)})", kind=t.computed(term))
+    if term.kind not in (Kind.DECIMAL, Kind.NUMERIC) or name != "sum":
+        raise Untranslatable(f"{'an average' if name == 'avg' else 'a sum'} of {term.kind}")
+    if not t.spoken.exact_decimals and t.wanted.exact_decimals:
+        t.note("sums of decimals are exact in the target, and floating point in the source")
+    elif t.spoken.exact_decimals and not t.wanted.exact_decimals:
+        t.doubt("sums of decimals are exact in the source, and floating point in the target")
+    return Term(sql=f"sum({over(term.sql)})", kind=Kind.DECIMAL)
 
 
 def _counted(t: QueryTranslator, given: Node, distinct: bool, over: Callable[[str], str]) -> str:
@@ -101,18 +104,25 @@ def check_grouped(t: QueryTranslator, nodes: Sequence[Node], grouped: Sequence[N
     keys = {t.say(node).sql for node in grouped}
     for node in nodes:
         for column in _bare(node, grouped):
-            sql = t.say(column).sql
             found = t.find(column)
-            if sql in keys or found is None or found[0] not in t.ranges:
+            if t.say(column).sql in keys or found is None or found[0] not in t.ranges:
                 continue
-            held, key = found[0], found[0].relation.key
-            outputs = [o for o in held.relation.outputs if o.source in key]
-            if key and {o.read(held.name, t.target, t.wanted).sql for o in outputs} <= keys:
+            if settled(t, column, keys):
                 continue
             raise Untranslatable(
                 f"`{said(column)}` is neither grouped by nor summed up",
                 "group by it, or show its min() or max()",
             )
+
+
+def settled(t: QueryTranslator, node: Node, keys: Collection[str]) -> bool:
+    """True for a column of a range whose whole key is among what is grouped by."""
+    found = t.find(node) if isinstance(node, exp.Column) else None
+    if found is None or not found[0].relation.key:
+        return False
+    held = found[0]
+    outputs = [o for o in held.relation.outputs if o.source in held.relation.key]
+    return {o.read(held.name, t.target, t.wanted).sql for o in outputs} <= set(keys)
 
 
 def _bare(node: Node, grouped: Sequence[Node]) -> Iterator[Node]:

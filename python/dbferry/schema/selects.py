@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
-from dbferry.schema.aggregates import check_grouped, is_one
+from dbferry.schema.aggregates import check_grouped, is_one, settled
 from dbferry.schema.nodes import Node, only, said
 from dbferry.schema.relations import Output, Relation
 from dbferry.schema.terms import Untranslatable, family, result
@@ -265,7 +265,8 @@ def _groups(t: QueryTranslator, node: Node, items: Sequence[Item]) -> Groups:
     if group is not None:
         only(group, "expressions")
         keys = [_meant(t, each, items) for each in group.expressions]
-        t.told_apart(t.output("", key) for key in keys)
+        by_key = {t.say(key).sql for key in keys}
+        t.told_apart(t.output("", key) for key in keys if not settled(t, key, by_key))
     check_grouped(t, [given for _, given in items], keys)
     by = f"GROUP BY {', '.join(t.say(key).sql for key in keys)}" if keys else ""
     if having is None:
@@ -369,7 +370,7 @@ def _ordered(
         sql = output.term.sql
     if not t.same and (output.unfit or family(output.term.kind) not in SORTED):
         if cut:
-            raise Untranslatable("a LIMIT by an order that engines have in their own ways")
+            t.doubt("a LIMIT by an order that engines have in their own ways")
         t.note(ORDER)
     return _placed(
         t, sql, descending=bool(node.args.get("desc")), first=bool(node.args.get("nulls_first"))

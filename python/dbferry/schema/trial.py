@@ -58,10 +58,18 @@ def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:
     columns = [
         Part(column=name, clause=clause)
         for name, clause in made.columns.items()
-        if not (is_sure(clause.default) and is_sure(clause.generated))
+        if not (_draws(pair, draft, name) or is_sure(clause.default))
+        or not is_sure(clause.generated)
     ]
     columns += [Part(check=c) for c in made.checks if not is_sure(c.expression)]
     return columns + [Part(setting=setting) for setting in made.settings]
+
+
+def _draws(pair: Pair, draft: Draft, name: str) -> bool:
+    """True for a default that does nothing but draw from a sequence, which is made with it."""
+    column, (one, other) = draft.table.column(name), pair.ends
+    drawn = column.draws if column and one.name == other.name else None
+    return drawn is not None and column is not None and column.default == other.draw(drawn)
 
 
 def _try(pair: Pair, session: Session, draft: Draft, made: Clauses, parts: Sequence[Part]) -> None:

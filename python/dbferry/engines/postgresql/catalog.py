@@ -144,6 +144,7 @@ def _read(session: Session) -> Catalog:
     checks = _checks(session)
     kept = settings.read(session, where)
     parted = partitions.read(session, others, kept)
+    behind = _behind_identities(columns)
     tables: list[Table] = []
     skipped: list[str] = []
     for row in listed:
@@ -191,9 +192,7 @@ def _read(session: Session) -> Catalog:
         tables=tuple(tables),
         types=types,
         views=objects.views(session, where, of_extension, others),
-        sequences=tuple(
-            sequence for sequence in sequences.all if sequence not in _behind_identities(columns)
-        ),
+        sequences=tuple(sequence for sequence in sequences.all if sequence not in behind),
         skipped=(*skipped, *extras.large_objects(session)),
         extras=extras.read(session, where),
         roles=frozenset(

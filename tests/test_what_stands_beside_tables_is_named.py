@@ -216,6 +216,53 @@ def test_what_stands_in_its_place_is_named_before_any_row_moves(database: Make) 
     assert made.rows("SELECT f(NULL::pair)") == [(1,)]
 
 
+INSERT = {
+    "postgresql": "CREATE FUNCTION f() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+    "CREATE TRIGGER noted BEFORE INSERT ON t FOR EACH ROW EXECUTE FUNCTION f(); "
+    "CREATE TRIGGER other BEFORE DELETE ON u FOR EACH ROW EXECUTE FUNCTION f(); "
+    "CREATE TRIGGER off BEFORE INSERT ON u FOR EACH ROW EXECUTE FUNCTION f(); ALTER TABLE u DISABLE TRIGGER off",
+    "mysql": "CREATE TRIGGER noted BEFORE INSERT ON t FOR EACH ROW SET NEW.id = NEW.id",
+    "mariadb": "CREATE TRIGGER noted BEFORE INSERT ON t FOR EACH ROW SET NEW.id = NEW.id",
+    "sqlite": "CREATE TRIGGER noted AFTER INSERT ON t BEGIN SELECT 1; END",
+}
+
+
+@pytest.mark.parametrize("engine", INSERT)
+def test_triggers_that_a_load_would_fire_are_told(database: Make, engine: str) -> None:
+    held, made = database("sqlite"), database(engine)
+    for db in (held, made):
+        for table in ("t", "u"):
+            db.sql(f"CREATE TABLE {table} (id int PRIMARY KEY)")
+    made.sql(INSERT[engine])
+    label = {"postgresql": "public.t", "sqlite": "main.t"}.get(engine, f"{made.name}.t")
+    told = (
+        f"triggers of {label} in the target fire for every row that is moved; "
+        "hint: disable or drop them until the rows are in"
+    )
+    plan = dbferry.plan(held.url, made.url, prepare="truncate")
+    assert [note for note in plan.notes if "fire" in note] == [told]
+    plan = dbferry.plan(held.url, made.url, prepare="drop")
+    assert not [note for note in plan.notes if "fire" in note]
+
+
+def test_the_body_of_a_function_is_told_to_nobody(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY); "
+        "CREATE FUNCTION early() RETURNS text LANGUAGE sql AS $$ SELECT 'secret' $$; "
+        "CREATE FUNCTION late(t) RETURNS text LANGUAGE sql AS $$ SELECT 'secret' $$"
+    )
+    made.sql(
+        "CREATE FUNCTION no() RETURNS event_trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no functions''; END'; "
+        "CREATE EVENT TRIGGER no ON ddl_command_start WHEN TAG IN ('CREATE FUNCTION') EXECUTE FUNCTION no()"
+    )
+    report = dbferry.migrate(held.url, made.url, include=["functions"])
+    assert left_out(report) == [
+        "function public.early() (the target refuses it: no functions)",
+        "function public.late(public.t) (the target refuses it: no functions)",
+    ]
+
+
 @contextmanager
 def another_server() -> Iterator[Database]:
     """A database of a server without any roles of ours."""

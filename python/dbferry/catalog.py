@@ -388,6 +388,8 @@ class Extra:
     """Schema and name of the tables and views that it is made of."""
     role: str | None = None
     """Whom it gives rights to."""
+    fires: bool = False
+    """True for what is run for every row that is put into its table."""
 
     @property
     def label(self) -> str:

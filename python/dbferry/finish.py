@@ -214,9 +214,9 @@ class Finish:
                     raise
                 text = " ".join(step.sql.split())
                 told = f"; hint: mend and make it: {text}" if step.told else ""
-                self.left_out.append(
-                    f"{step.what}: {step.told or text} (the target refuses it: {error.message}){told}"
-                )
+                shown = text if step.told is None else step.told
+                called = f"{step.what}: {shown}" if shown else step.what
+                self.left_out.append(f"{called} (the target refuses it: {error.message}){told}")
             self._done += 1
 
     def _read(self, session: OpenSession, step: Step) -> None:

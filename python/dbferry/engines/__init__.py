@@ -118,7 +118,7 @@ class Step:
     undo: str | None = None
     """Takes it away again after a proof that found some."""
     told: str | None = None
-    """What it is in the source's words, where `sql` is a translation."""
+    """What it is in the source's words, where `sql` is a translation; empty where it is nobody's to read."""
     singly: tuple[Step, ...] = ()
     """The same objects one by one, where `sql` makes several at once and fails as a whole."""
 

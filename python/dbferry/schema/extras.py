@@ -148,6 +148,7 @@ class ExtraWriter:
         known = {place: draft for draft in drafts for place in self._places(draft)}
         seen = {*known, *views.known, *(leaf for draft in drafts for leaf in draft.table.leaves)}
         self._types(columns)
+        self._fire(drafts)
         named: list[Extra] = []
         for extra in self.pair.source.extras:
             if extra.kind in FIRST or not self._concerns(extra, seen):
@@ -219,6 +220,17 @@ class ExtraWriter:
         ]
         return taken + [early for early in waiting if early.label is None]
 
+    def _fire(self, drafts: Sequence[Draft]) -> None:
+        """Triggers that stand are run for the rows that come, which may be nothing that anybody wants."""
+        firing = {extra.table for extra in self.pair.target.extras if extra.fires}
+        for draft in drafts if self.pair.options.only is not Only.SCHEMA else ():
+            there = draft.standing
+            if there is not None and (there.schema, there.name) in firing:
+                self.pair.notes.append(
+                    f"triggers of {there.label} in the target fire for every row that is moved; hint: disable or drop them "
+                    "until the rows are in"
+                )
+
     def _types(self, columns: Columns) -> None:
         """Types that no column has; those of columns are made with them."""
         pair = self.pair
@@ -275,7 +287,9 @@ class ExtraWriter:
         if extra.kind in EARLY and not extra.needs:
             self._early.append(_Early(extra.label, self._moved(extra)))
             return
-        step = Step(what=extra.label, sql=_joined(self._moved(extra)))
+        # The body of a function may hold what no report should.
+        told = "" if extra.group == "functions" else None
+        step = Step(what=extra.label, sql=_joined(self._moved(extra)), told=told)
         reads = [place for place in extra.needs if place in views.known]
         if not extra.needs or reads:
             self.after_views.append(step)

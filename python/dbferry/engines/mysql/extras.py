@@ -8,7 +8,7 @@ from dbferry.catalog import Extra, Session
 from dbferry.engines.mysql import ddl
 
 TRIGGERS = """
-SELECT trigger_schema, trigger_name, event_object_table FROM information_schema.triggers
+SELECT trigger_schema, trigger_name, event_object_table, event_manipulation FROM information_schema.triggers
 WHERE trigger_schema {within} ORDER BY 1, 3, 2"""
 
 ROUTINES = """
@@ -25,8 +25,14 @@ def read(session: Session, schemas: Collection[str], *, inside: bool) -> tuple[E
     names = ", ".join(map(ddl.literal, schemas))
     within = f"{'IN' if inside else 'NOT IN'} ({names})"
     found = [
-        Extra(kind="trigger", name=name or "", group="triggers", table=(schema or "", table or ""))
-        for schema, name, table in session.query(TRIGGERS.format(within=within))
+        Extra(
+            kind="trigger",
+            name=name or "",
+            group="triggers",
+            table=(schema or "", table or ""),
+            fires=event == "INSERT",
+        )
+        for schema, name, table, event in session.query(TRIGGERS.format(within=within))
     ]
     found += [
         Extra(kind=kind or "", name=name or "", group="functions", schema=schema)

@@ -58,7 +58,7 @@ WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND c.relkind IN ('r
 # One of a whole partitioned table is on every partition as well.
 TRIGGERS = """
 SELECT n.nspname, c.relname, t.tgname, pg_catalog.pg_get_triggerdef(t.oid), t.tgenabled,
-       pg_catalog.obj_description(t.oid, 'pg_trigger')
+       pg_catalog.obj_description(t.oid, 'pg_trigger'), (t.tgtype & 4) <> 0
 FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND coalesce(pg_catalog.to_jsonb(t) ->> 'tgparentid', '0') = '0'
@@ -66,7 +66,7 @@ WHERE NOT t.tgisinternal AND coalesce(pg_catalog.to_jsonb(t) ->> 'tgparentid', '
 
 RULES = """
 SELECT n.nspname, c.relname, r.rulename, pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled,
-       pg_catalog.obj_description(r.oid, 'pg_rewrite')
+       pg_catalog.obj_description(r.oid, 'pg_rewrite'), false
 FROM pg_catalog.pg_rewrite r JOIN pg_catalog.pg_class c ON c.oid = r.ev_class
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE r.rulename <> '_RETURN' AND {where} AND {free} ORDER BY n.nspname, c.relname, r.rulename"""
@@ -260,7 +260,7 @@ def _triggers(session: Session, where: str) -> Iterator[Extra]:
     ):
         free = _free(alias, catalog)
         for row in session.query(asked.format(where=where, free=free)):
-            schema, table, name, text, fires, comment = row
+            schema, table, name, text, fires, comment, on_insert = row
             relation, quoted = ddl.relation(schema, table or ""), ddl.quote(name or "")
             made = [(text or "").rstrip().removesuffix(";")]
             if fires in FIRES:
@@ -270,6 +270,7 @@ def _triggers(session: Session, where: str) -> Iterator[Extra]:
                 kind=kind,
                 name=name or "",
                 group="triggers",
+                fires=on_insert == "t" and fires in ("O", "A"),
                 table=(schema or "", table or ""),
                 sql=tuple(made),
             )

@@ -125,6 +125,7 @@ def _triggers(session: Session) -> tuple[Extra, ...]:
             group="triggers",
             table=("main", table or ""),
             sql=(sql or "",),
+            fires=re.search(r"\bINSERT\s+ON\b", sql or "", re.IGNORECASE) is not None,
         )
         for name, table, sql in session.query(TRIGGERS)
     )

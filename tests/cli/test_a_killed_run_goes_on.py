@@ -86,3 +86,42 @@ def test_every_row_arrives_once(
     ):
         assert target.rows(query) == source.rows(query)
     assert not list(leftovers(target))
+
+
+def test_what_is_included_follows_the_rows_of_the_run_that_goes_on(
+    dbferry: Command, filled: Callable[[str], Database], database: Callable[[str], Database]
+) -> None:
+    source, target = filled("postgresql"), database("postgresql")
+    source.sql(
+        "CREATE FUNCTION small(n int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT n < 1000000'; "
+        "CREATE FUNCTION first(rows_) RETURNS int LANGUAGE sql AS 'SELECT $1.id'; "
+        "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RAISE ''no''; END'; "
+        "ALTER TABLE rows_ ADD CHECK (small(id)); "
+        "CREATE TRIGGER refused BEFORE INSERT ON rows_ FOR EACH ROW EXECUTE FUNCTION refuse(); "
+        "CREATE POLICY every ON rows_ USING (true); ALTER TABLE rows_ ENABLE ROW LEVEL SECURITY; "
+        "GRANT SELECT ON rows_ TO PUBLIC"
+    )
+    args = [
+        "migrate",
+        source.url,
+        target.url,
+        "--range-rows",
+        "3",
+        "--workers",
+        "2",
+        "--include",
+        "all",
+    ]
+    assert killed_after(dbferry, args, target, 2, signal.SIGKILL) != 0
+    result = dbferry(*args, "--json")
+    assert result.code == 0, result.err
+    assert not [note for note in result.json["notes"] if note.startswith("not moved")]
+    for query in (
+        "SELECT id, parent, word FROM rows_ ORDER BY id",
+        "SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace ORDER BY 1",
+        "SELECT tgname FROM pg_trigger WHERE NOT tgisinternal",
+        "SELECT relacl::text, relrowsecurity FROM pg_class WHERE relname = 'rows_'",
+        "SELECT policyname FROM pg_policies",
+        "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0",
+    ):
+        assert target.rows(query) == source.rows(query)

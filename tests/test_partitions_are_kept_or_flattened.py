@@ -138,7 +138,6 @@ def test_what_a_partition_alone_has_and_is_not_kept_is_named(database: Make) -> 
     )
     notes = dbferry.migrate(held.url, made.url).notes
     assert [note for note in notes if note.startswith("not moved")] == [
-        "not moved: comment mine, of partition public.a alone",
         "not moved: checks small, of partition public.a alone",
         "not moved: defaults of n, of partition public.a alone",
     ]

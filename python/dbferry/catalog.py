@@ -363,6 +363,8 @@ class View:
     """What rows that are put in through it have, by column; PostgreSQL only."""
     comments: tuple[tuple[str, str], ...] = ()
     """Those of its columns; PostgreSQL only."""
+    settings: tuple[tuple[str | None, str], ...] = ()
+    """As those of a table; of a materialized view."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -433,13 +433,18 @@ class Keys:
         )
 
 
+FLATTENED = "partitions become one plain table"
+
+
 def _of_lost_partitions(draft: Draft) -> list[str]:
     """What only single partitions have, where they become one plain table."""
     if draft.parted or draft.standing is not None:
         return []
-    return [
-        f"{what} {thing.name} of partition {part.label} (partitions become one plain table)"
-        for part in draft.table.partitions
+    parts = draft.table.partitions
+    told = [f"comment of partition {part.label} ({FLATTENED})" for part in parts if part.comment]
+    return told + [
+        f"{what} {thing.name} of partition {part.label} ({FLATTENED})"
+        for part in parts
         for what, things in (
             ("index", [i for i in part.indexes if i.parent is None]),
             ("primary key", [i for i in (part.primary_index,) if i and i.parent is None]),

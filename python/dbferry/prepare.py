@@ -196,6 +196,7 @@ def _partitions(root: Draft, carried: Carried) -> tuple[NewTable, ...]:
             statistics=tuple(its.statistics),
             replica_identity=part.table.replica_identity,
             settings=part.table.settings,
+            comment=part.table.comment,
             partitioning=part.table.partitioning,
             parent=places.get(part.table.parent or ("", "")),
             bound=part.table.bound,

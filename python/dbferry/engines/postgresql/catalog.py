@@ -191,7 +191,7 @@ def _read(session: Session) -> Catalog:
         schemas=tuple(row[0] or "" for row in namespaces),
         tables=tuple(tables),
         types=types,
-        views=objects.views(session, where, of_extension, others),
+        views=objects.views(session, where, of_extension, others, kept),
         sequences=tuple(sequence for sequence in sequences.all if sequence not in behind),
         skipped=(*skipped, *extras.large_objects(session)),
         extras=extras.read(session, where),

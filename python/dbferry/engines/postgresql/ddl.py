@@ -207,6 +207,8 @@ def _partition(part: NewTable) -> str:
 def describe_table(table: NewTable) -> Sequence[str]:
     place = relation(table.schema, table.name)
     told = _comment(f"TABLE {place}", table.comment)
+    for part in table.partitions:
+        told += _comment(f"TABLE {relation(part.schema, part.name)}", part.comment)
     for column in table.columns:
         told += _comment(f"COLUMN {place}.{quote(column.name)}", column.comment)
         identity = column.identity
@@ -242,6 +244,8 @@ def create_view(view: View) -> Sequence[str]:
     made += _comment(f"{kind} {name}", view.comment)
     for column, default in view.defaults:
         made.append(f"ALTER VIEW {name} ALTER COLUMN {quote(column)} SET DEFAULT {default}")
+    for place, text in view.settings:
+        made.append(f"ALTER {kind} {name} ALTER COLUMN {quote(place or '')} {text}")
     for column, comment in view.comments:
         made += _comment(f"COLUMN {name}.{quote(column)}", comment)
     indexed = NewTable(

@@ -21,6 +21,11 @@ NOT_OF_EXTENSION = (
     " AND x.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass)"
 )
 
+# This one is there already, with a comment that nobody has made.
+PUBLIC = """
+SELECT c.text FROM (SELECT pg_catalog.obj_description(n.oid, 'pg_namespace') FROM pg_catalog.pg_namespace n
+                    WHERE n.nspname = 'public') c (text) WHERE c.text <> 'standard public schema'"""
+
 SCHEMAS = """
 SELECT n.nspname, pg_catalog.obj_description(n.oid, 'pg_namespace') FROM pg_catalog.pg_namespace n
 WHERE {where} AND n.nspname <> 'public' AND {free} ORDER BY n.nspname"""
@@ -91,6 +96,12 @@ UNLOGGED = """
 SELECT n.nspname, c.relname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relpersistence = 'u' AND c.relkind IN ('r', 'p') AND {where} ORDER BY n.nspname, c.relname"""
+
+TYPED = """
+SELECT n.nspname, c.relname, tn.nspname, t.typname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_type t ON t.oid = c.reloftype JOIN pg_catalog.pg_namespace tn ON tn.oid = t.typnamespace
+WHERE c.relkind IN ('r', 'p') AND {where} ORDER BY n.nspname, c.relname"""
 
 INHERITANCE = """
 SELECT n.nspname, c.relname, pn.nspname, p.relname
@@ -185,6 +196,15 @@ def _comment(what: str, text: str | None) -> list[str]:
 
 
 def _schemas(session: Session, where: str) -> Iterator[Extra]:
+    for (comment,) in session.query(PUBLIC):
+        told = _comment('SCHEMA "public"', comment)
+        yield Extra(
+            kind="comment",
+            name="of the schema public",
+            group="itself",
+            home="public",
+            sql=tuple(told),
+        )
     for name, comment in session.query(
         SCHEMAS.format(where=where, free=_free("n", "pg_namespace"))
     ):
@@ -310,6 +330,15 @@ def _relations(session: Session, where: str) -> Iterator[Extra]:
         alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"
         yield Extra(
             kind="UNLOGGED", table=(schema or "", name or ""), sql=(f"{alter} SET UNLOGGED",)
+        )
+    for schema, name, type_schema, of in session.query(TYPED.format(where=where)):
+        alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"
+        yield Extra(
+            kind="type",
+            name=f"{type_schema}.{of}",
+            table=(schema or "", name or ""),
+            group="itself",
+            sql=(f"{alter} OF {ddl.relation(type_schema, of or '')}",),
         )
     for schema, name, parent_schema, parent in session.query(INHERITANCE.format(where=where)):
         alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field, replace
 
 from dbferry.catalog import Attribute, Check, NumberSequence, Session, UserType, View
 from dbferry.engines.postgresql.keys import Keys
+from dbferry.engines.postgresql.settings import Settings
 
 Row = tuple[str | None, ...]
 KINDS = {
@@ -151,7 +152,9 @@ WHERE a.attnum > 0 AND (d.oid IS NOT NULL OR pg_catalog.col_description(a.attrel
 ORDER BY a.attrelid, a.attnum"""
 
 
-def views(session: Session, where: str, of_extension: str, keys: Keys) -> tuple[View, ...]:
+def views(
+    session: Session, where: str, of_extension: str, keys: Keys, kept: Settings
+) -> tuple[View, ...]:
     needs: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for oid, schema, name in session.query(READS):
         needs[oid or ""].append((schema or "", name or ""))
@@ -170,6 +173,7 @@ def views(session: Session, where: str, of_extension: str, keys: Keys) -> tuple[
             options=(options,) if options else (),
             needs=tuple(needs[oid or ""]),
             comment=comment,
+            settings=tuple(kept[oid or ""]),
             defaults=tuple(defaults[oid or ""]),
             comments=tuple(comments[oid or ""]),
             indexes=tuple(keys.indexes[oid or ""]),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import defaultdict
 from dataclasses import dataclass, field
 
@@ -22,7 +23,13 @@ SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
         LEFT JOIN pg_catalog.pg_attrdef rd ON rd.adrelid = r.oid AND rd.adnum = ra.attnum
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
           AND pg_catalog.pg_get_expr(d.adbin, d.adrelid)
-              IS DISTINCT FROM pg_catalog.pg_get_expr(rd.adbin, rd.adrelid))
+              IS DISTINCT FROM pg_catalog.pg_get_expr(rd.adbin, rd.adrelid)),
+       (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+        JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull AND NOT ra.attnotnull),
+       (SELECT string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+        WHERE a.attrelid = c.oid AND a.attnum > 0
+          AND pg_catalog.col_description(c.oid, a.attnum) IS NOT NULL)
 FROM pg_catalog.pg_class r
 CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.oid) t
 JOIN pg_catalog.pg_class c ON c.oid = t.relid
@@ -69,9 +76,10 @@ def _partition(
     primary_key: tuple[str, ...],
     settings: tuple[tuple[str | None, str], ...],
 ) -> Table:
-    _, found, schema, name, parent_schema, parent, bound, key, comment, checks, defaults = row
+    _, found, schema, name, parent_schema, parent, bound, key, comment, checks, defaults = row[:11]
+    never_null, comments = row[11:]
     oid, label = found or "", f"{schema}.{name}"
-    own = {"comment": comment, "checks": checks, "defaults of": defaults}
+    own = {"comments of": comments, "checks": checks, "defaults of": defaults}
     index = keys.primary.get(oid)
     return Table(
         schema=schema or "",
@@ -88,7 +96,11 @@ def _partition(
         foreign_keys=tuple(keys.foreign_keys[oid]),
         statistics=tuple(keys.statistics[oid]),
         replica_identity=keys.replica_identities.get(oid),
-        settings=settings,
+        comment=comment,
+        settings=(
+            *settings,
+            *((name, "SET NOT NULL") for name in json.loads(never_null or "[]")),
+        ),
         left_out=(
             *keys.left_out[oid],
             *(f"{what} {told}, of partition {label} alone" for what, told in own.items() if told),

@@ -233,7 +233,9 @@ def test_names_that_stand_before_the_query_are_those_of_its_columns(database: Ma
 
 def test_text_is_no_doubt_beside_a_key_that_tells_the_groups_apart(database: Make) -> None:
     held, made = database("mysql"), database("postgresql")
-    held.sql("CREATE TABLE t (id int PRIMARY KEY, name varchar(9)); INSERT INTO t VALUES (1, 'a'), (2, 'A')")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, name varchar(9)); INSERT INTO t VALUES (1, 'a'), (2, 'A')"
+    )
     held.sql("CREATE VIEW v AS SELECT id, name, count(*) AS n FROM t GROUP BY id, name")
     held.sql("CREATE VIEW w AS SELECT name, count(*) AS n FROM t GROUP BY name")
     [left] = not_moved(dbferry.migrate(held.url, made.url))
@@ -243,8 +245,12 @@ def test_text_is_no_doubt_beside_a_key_that_tells_the_groups_apart(database: Mak
 
 def test_what_has_other_digits_is_a_doubt_or_a_note(database: Make) -> None:
     held, made, exact = database("postgresql"), database("sqlite"), database("mysql")
-    held.sql("CREATE TABLE t (id int PRIMARY KEY, n numeric(8,2)); INSERT INTO t VALUES (1, 0.5), (2, 1.25)")
-    held.sql("CREATE VIEW s AS SELECT sum(n) AS s FROM t; CREATE VIEW a AS SELECT avg(id) AS a FROM t")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, n numeric(8,2)); INSERT INTO t VALUES (1, 0.5), (2, 1.25)"
+    )
+    held.sql(
+        "CREATE VIEW s AS SELECT sum(n) AS s FROM t; CREATE VIEW a AS SELECT avg(id) AS a FROM t"
+    )
     average, total = sorted(not_moved(dbferry.migrate(held.url, made.url)))
     assert "(an average has other digits in another engine); hint: where that" in average
     assert "(sums of decimals are exact in the source, and floating point in the target)" in total

@@ -6,7 +6,7 @@ BIN := $(VENV)/bin
 # Compiled crates live outside the clone, so that the next one doesn't start from nothing.
 export CARGO_TARGET_DIR ?= $(CACHE)/target
 
-.PHONY: help demo test test-fast test-faults lint bench bench-types bench-scaling build install-servers clean
+.PHONY: help demo test test-fast test-faults lint bench bench-types bench-scaling bench-overhead bench-memory soak build install-servers clean
 help: ## list the verbs
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 18
 
@@ -53,6 +53,15 @@ bench-types: $(BIN)/python ## elements per second of every decoder and encoder
 
 bench-scaling: build $(VENV)/test-stamp ## what 1, 5 and 10 times the rows, many tables and many columns cost
 	$(BIN)/python benches/scaling.py
+
+bench-overhead: build $(VENV)/test-stamp ## what the ledger costs an undisturbed run
+	$(BIN)/python benches/overhead.py
+
+bench-memory: build $(VENV)/test-stamp ## peak memory on 6 million rows and on values of 64 MB
+	$(BIN)/python benches/memory.py
+
+soak: build $(VENV)/test-stamp ## 50 million rows, killed every 20 seconds until a run ends
+	$(BIN)/python benches/soak.py
 
 clean: ## remove what was built in the clone
 	rm -rf $(VENV) demo dist

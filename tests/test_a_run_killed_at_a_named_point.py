@@ -34,10 +34,9 @@ def test_every_row_arrives_once(
         out, err = process.communicate(timeout=60)
         assert end.proxy.struck == [str(moment)], f"never came: {moment}\n{out}{err}"
         assert process.returncode == -signal.SIGKILL
-        end.proxy.mend()
         result = dbferry(*args)
     # Without its ledger nothing tells a run that is through from rows of another's.
-    finished = point == "the ledger's end" and stage is not Stage.BEFORE
+    finished = point == "the ledger's end" and stage not in (Stage.BEFORE, Stage.ORPHANED)
     assert result.code == 0 or (finished and result.code == 2 and "has rows" in result.err), (
         result.err
     )

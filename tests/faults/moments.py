@@ -11,6 +11,8 @@ class Stage(StrEnum):
 
     BEFORE = "before"
     """The server has not seen it, and never will."""
+    ORPHANED = "orphaned"
+    """The same, and the server doesn't hear that its client is gone, until the proxy is mended."""
     DURING = "during"
     """The server has it, and may be at it still."""
     UNANSWERED = "unanswered"

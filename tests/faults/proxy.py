@@ -118,6 +118,7 @@ class _Link:
         self.ends = {Way.UP: (client, server), Way.DOWN: (server, client)}
         self.awaited: Said | None = None
         """A statement that the server has, and whose answer decides what happens."""
+        self._orphaned = False
         self._open = threading.Event()
         self._open.set()
         self._lock = threading.Lock()
@@ -150,13 +151,26 @@ class _Link:
                 passed += len(piece)
                 self._take(way, tail, piece, passed)
                 tail = (tail + piece)[-TAIL:]
-        self.close()
+        if not self._orphaned:
+            self.close()
+
+    def _orphan(self) -> None:
+        """The client's end alone is closed."""
+        self._orphaned = True
+        client, _ = self.ends[Way.UP]
+        with contextlib.suppress(OSError):
+            client.shutdown(socket.SHUT_RDWR)
+        client.close()
 
     def _take(self, way: Way, tail: bytes, piece: bytes, passed: int) -> None:
         match self.proxy.due(tail, piece, way):
             case Said(stage=Stage.BEFORE) as said:
                 said.act()
                 self.close()
+                return
+            case Said(stage=Stage.ORPHANED) as said:
+                said.act()
+                self._orphan()
                 return
             case Said(stage=Stage.DURING) as said:
                 self._send(way, piece)

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 LABELS = 64
 """Sessions of one label that the engine tells apart."""
-PATIENCE_SECONDS = 60
+ALONE_SECONDS = 10
+"""Far longer than ledgers are made or dropped: a server that hasn't noticed that a client is gone would hold its lock for hours."""
 
 
 class MysqlLedger(Untold):
@@ -42,7 +43,10 @@ class MysqlLedger(Untold):
 
     @contextmanager
     def alone(self, session: OpenSession) -> Iterator[None]:
-        session.query(f"SELECT GET_LOCK('dbferry', {PATIENCE_SECONDS})")
+        taken = f"SELECT GET_LOCK('dbferry', {ALONE_SECONDS})"
+        if session.query(taken) != [("1",)]:
+            self._end(session, "dbferry")
+            session.query(taken)
         try:
             yield
         finally:

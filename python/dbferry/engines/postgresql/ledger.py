@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import time
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
@@ -20,6 +21,9 @@ ASKED_AT_ONCE = 100
 """Ranges of one question."""
 MAKING = 7_233_172_117_306_401
 """The advisory lock of whoever makes or drops the tables of ledgers."""
+ALONE_SECONDS = 10
+"""Far longer than that takes: a server that hasn't noticed that a client is gone would hold its lock for hours."""
+TURN_SECONDS = 0.1
 
 
 class PostgresqlLedger:
@@ -44,7 +48,9 @@ class PostgresqlLedger:
 
     @contextmanager
     def alone(self, session: OpenSession) -> Iterator[None]:
-        session.query(f"SELECT pg_catalog.pg_advisory_lock({MAKING})")
+        if not _locked(session, MAKING):
+            _end_holder(session, MAKING)
+            session.query(f"SELECT pg_catalog.pg_advisory_lock({MAKING})")
         try:
             yield
         finally:
@@ -55,12 +61,7 @@ class PostgresqlLedger:
         return rows[0][0] == "t"
 
     def break_claim(self, session: OpenSession, task: str) -> None:
-        key = _key(task) & (1 << 64) - 1
-        session.query(
-            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_locks "
-            f"WHERE locktype = 'advisory' AND classid = {key >> 32} AND objid = {key & 0xFFFFFFFF} "
-            "AND objsubid = 1 AND granted AND pid <> pg_catalog.pg_backend_pid()"
-        )
+        _end_holder(session, _key(task))
 
     def release(self) -> None:
         """All goes with the session."""
@@ -99,6 +100,26 @@ class PostgresqlLedger:
             "AND pid <> pg_catalog.pg_backend_pid()"
         )
         return len(rows)
+
+
+def _locked(session: OpenSession, key: int) -> bool:
+    """False when another session holds the lock for so long that its client must be gone."""
+    end = time.monotonic() + ALONE_SECONDS
+    while session.query(f"SELECT pg_catalog.pg_try_advisory_lock({key})") != [("t",)]:
+        if time.monotonic() > end:
+            return False
+        time.sleep(TURN_SECONDS)
+    return True
+
+
+def _end_holder(session: OpenSession, key: int) -> None:
+    key &= (1 << 64) - 1
+    session.query(
+        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_locks "
+        f"WHERE locktype = 'advisory' AND classid = {key >> 32} AND objid = {key & 0xFFFFFFFF} "
+        "AND objsubid = 1 AND granted AND pid <> pg_catalog.pg_backend_pid() AND database = "
+        "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+    )
 
 
 def _young(relation: str, part: RangeEntry) -> str:

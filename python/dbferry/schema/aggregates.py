@@ -125,8 +125,16 @@ def settled(t: QueryTranslator, node: Node, keys: Collection[str]) -> bool:
     return {o.read(held.name, t.target, t.wanted).sql for o in outputs} <= set(keys)
 
 
+def unnested(node: Node) -> Node:
+    """Without the parentheses around it."""
+    while isinstance(node, exp.Paren):
+        node = node.this
+    return node
+
+
 def _bare(node: Node, grouped: Sequence[Node]) -> Iterator[Node]:
-    if node in grouped or is_one(node) or isinstance(node, exp.Filter):
+    bare = unnested(node)
+    if bare in map(unnested, grouped) or is_one(bare) or isinstance(bare, exp.Filter):
         return
     if isinstance(node, exp.Query):
         raise Untranslatable("a query inside of a grouped one")

@@ -50,7 +50,8 @@ def select(t: QueryTranslator, node: Node, names: Sequence[str] = ()) -> Query:
         only(distinct)
         t.told_apart(outputs)
     listed = ", ".join(f"{output.term.sql} AS {t.wanted.quote(output.name)}" for output in outputs)
-    closing = _closing(t, node, outputs, None if distinct is not None else items, groups.keys)
+    answer = Answer(outputs, items, groups.keys, distinct is not None)
+    closing = _closing(t, node, answer)
     head = f"SELECT {'DISTINCT ' * (distinct is not None)}{listed}"
     sql = [opening, head, *rows, groups.by, groups.having, closing]
     return Query(" ".join(filter(None, sql)), _seen(t, outputs))
@@ -135,6 +136,8 @@ def _joined(t: QueryTranslator, sql: str, joins: Sequence[Node]) -> str:
 
 def _condition(t: QueryTranslator, join: Node, before: int, side: str) -> str:
     on, using = join.args.get("on"), join.args.get("using") or []
+    if on is not None and side and on.find(exp.Query):
+        t.doubt("engines answer a query in the condition of an outer join in their own ways")
     if on is not None:
         return t.truth(on)
     if using and side in ("RIGHT", "FULL"):
@@ -315,20 +318,25 @@ def _place(node: Node, width: int) -> int:
 # Order
 
 
-def _closing(
-    t: QueryTranslator,
-    node: Node,
-    outputs: Sequence[Output],
-    items: Sequence[Item] | None,
-    keys: Sequence[Node] | None = None,
-) -> str:
-    """ORDER BY, LIMIT and OFFSET. Without `items` only columns of the answer may be ordered by."""
+@dataclass(frozen=True)
+class Answer:
+    """What an order may name."""
+
+    outputs: Sequence[Output]
+    items: Sequence[Item] | None = None
+    """Absent where queries are put together: only columns of the answer can be named then."""
+    keys: Sequence[Node] | None = None
+    distinct: bool = False
+
+
+def _closing(t: QueryTranslator, node: Node, answer: Answer) -> str:
+    """ORDER BY, LIMIT and OFFSET."""
     order, limit, offset = (node.args.get(name) for name in ("order", "limit", "offset"))
     cut = limit is not None or offset is not None
     parts = []
     if order is not None:
         only(order, "expressions")
-        by = [_ordered(t, each, outputs, items, keys, cut=cut) for each in order.expressions]
+        by = [_ordered(t, each, answer, cut=cut) for each in order.expressions]
         parts.append(f"ORDER BY {', '.join(by)}")
     elif cut:
         raise Untranslatable("which rows LIMIT keeps is left open", "say it by ORDER BY")
@@ -347,27 +355,19 @@ def _count(node: Node) -> str:
     return count.name
 
 
-def _ordered(
-    t: QueryTranslator,
-    node: Node,
-    outputs: Sequence[Output],
-    items: Sequence[Item] | None,
-    keys: Sequence[Node] | None,
-    *,
-    cut: bool,
-) -> str:
+def _ordered(t: QueryTranslator, node: Node, answer: Answer, *, cut: bool) -> str:
     only(node, "this", "desc", "nulls_first")
-    output = _shown(t, node.this, outputs)
-    if output is not None:
-        sql = t.wanted.quote(output.name)
-    elif items is None:
+    output = _shown(t, node.this, answer.outputs)
+    if output is None and answer.items is not None:
+        given = _meant(t, node.this, answer.items, ordinals=False)
+        if answer.keys is not None:
+            check_grouped(t, [given], answer.keys)
+        sql = t.say(given).sql
+        shown = (each for each in answer.outputs if each.term.sql == sql)
+        output = next(shown, None) if answer.distinct else t.output("", given)
+    if output is None:
         raise Untranslatable("an order by what isn't shown")
-    else:
-        given = _meant(t, node.this, items, ordinals=False)
-        if keys is not None:
-            check_grouped(t, [given], keys)
-        output = t.output("", given)
-        sql = output.term.sql
+    sql = t.wanted.quote(output.name) if output.name else output.term.sql
     if not t.same and (output.unfit or family(output.term.kind) not in SORTED):
         if cut:
             t.doubt("a LIMIT by an order that engines have in their own ways")
@@ -419,7 +419,7 @@ def together(t: QueryTranslator, node: Node, names: Sequence[str]) -> Query:
     word = WORDS[type(node)] + ("" if distinct else " ALL")
     left = _side(t, node.this, sides[0], chained=True)
     right = _side(t, node.expression, sides[1], chained=False)
-    closing = _closing(t, node, outputs, None)
+    closing = _closing(t, node, Answer(outputs))
     return Query(" ".join(filter(None, [opening, left, word, right, closing])), tuple(outputs))
 
 

@@ -166,7 +166,6 @@ class ExtraWriter:
 
     def update(self, draft: Draft, clauses: Clauses) -> None:
         """The trigger that does what a declaration of the source does, before views as those of tables are."""
-        table = new_table(self.pair, draft, clauses)
         targets = {item.name: item.target for item in draft.columns}
         values = {
             targets[name]: clause.updated
@@ -174,6 +173,7 @@ class ExtraWriter:
             if clause.updated
         }
         if values and self._makes:
+            table = new_table(self.pair, draft, clauses)
             statements = self.pair.ends[1].create_on_update(table, values)
             what = f"trigger for ON UPDATE of {draft.table.label}"
             self.before_views.append(Step(what=what, sql=_joined(statements)))

@@ -257,6 +257,8 @@ class Table:
     """Schema and name of the table that this is a partition of."""
     bound: str | None = None
     """Which rows of it a partition holds."""
+    filtered: bool = False
+    """True when policies may hide rows of it from whoever has read the catalog; PostgreSQL only."""
     estimated_rows: int = 0
     estimated_bytes: int = 0
     indexes: tuple[Index, ...] = ()

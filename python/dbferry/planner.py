@@ -187,6 +187,7 @@ class _Planner:
     def _draft(self, table: Table, place: Destination, filled: set[str]) -> Draft:
         existing = self.pair.target.table(place.schema or "", place.name)
         chosen = action(self.pair, table, existing, filled)
+        self._filtered(table, None if chosen in ("create", "drop") else existing)
         standing = None if chosen in ("create", "drop") else existing
         check_columns(self.pair, table, standing)
         columns, transfer, sampled, facts = self._transfer(table, place, standing)
@@ -211,6 +212,23 @@ class _Planner:
         if not self._keeps_partitions(draft):
             return draft
         return replace(draft, parted=True, partitions=self._partitions(draft))
+
+    def _filtered(self, table: Table, standing: Table | None) -> None:
+        """Rows that policies hide from this user: nobody can count them, and none of them moves."""
+        pair, hint = self.pair, "ALTER ROLE … BYPASSRLS for the user of the URL"
+        if pair.options.only is Only.SCHEMA:
+            return
+        if table.filtered:
+            pair.notes.append(
+                f"row-level policies may hide rows of {table.label} from this user, and what they hide "
+                f"is not moved; hint: {hint}"
+            )
+        if standing is not None and standing.filtered:
+            pair.fault(
+                "row-level policies hold for this user on the table in the target, which takes no rows so",
+                table=table.label,
+                hint=f"{hint}, or disable row level security there until the rows are in",
+            )
 
     def _keeps_partitions(self, draft: Draft) -> bool:
         pair, table = self.pair, draft.table

@@ -40,11 +40,6 @@ WHERE c.relkind IN ('r', 'p') AND {USER_SCHEMAS} AND NOT (
       SELECT FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum > 0
       AND NOT a.attisdropped AND NOT pg_catalog.has_column_privilege(c.oid, a.attnum, 'SELECT'))))"""
 
-FILTERED = f"""
-SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p') AND {USER_SCHEMAS} AND pg_catalog.row_security_active(c.oid)"""
-
 SEQUENCES = f"""
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -160,7 +155,7 @@ def _readable(end: SourceEnd) -> list[Finding]:
 
 def _unfiltered(end: SourceEnd) -> list[Finding]:
     user = _user(end.session)
-    hidden = _labels(end.session.query(FILTERED), end.tables)
+    hidden = [table.label for table in end.tables if table.filtered]
     return each(
         "row-security", hidden, level=Level.DECIDE,
         sql=dict.fromkeys(hidden, f"ALTER ROLE {user} BYPASSRLS;"),

@@ -88,6 +88,11 @@ WHERE a.attnum > 0 AND NOT a.attisdropped AND c.relkind IN ('r', 'p') AND NOT c.
   AND {where}
 ORDER BY a.attrelid, a.attnum"""
 
+FILTERED = """
+SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND {where} AND pg_catalog.row_security_active(c.oid)"""
+
 KEYS = """
 SELECT k.conrelid, k.conname, a.attname
 FROM pg_catalog.pg_constraint k
@@ -145,6 +150,7 @@ def _read(session: Session) -> Catalog:
     kept = settings.read(session, where)
     parted = partitions.read(session, others, kept)
     behind = _behind_identities(columns)
+    filtered = {(row[0], row[1]) for row in session.query(FILTERED.format(where=where))}
     tables: list[Table] = []
     skipped: list[str] = []
     for row in listed:
@@ -165,6 +171,7 @@ def _read(session: Session) -> Catalog:
                 kind=kind,
                 # A foreign leaf has no places to cut by: such a table is read as one.
                 leaves=() if oid in foreign else tuple((s, n) for s, n, _, _ in parts),
+                filtered=bool({(schema, name), *((s, n) for s, n, _, _ in parts)} & filtered),
                 estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
                 estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
                 comment=comment,

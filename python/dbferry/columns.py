@@ -15,6 +15,7 @@ from dbferry.items import ColumnItem
 from dbferry.keys import Roles
 from dbferry.mapping.kinds import castable, checks
 from dbferry.pair import Pair
+from dbferry.schema.usertypes import UserTypes
 from dbferry.selection import Destination
 from dbferry.types import (
     CHECK_CODES,
@@ -36,9 +37,6 @@ FOUND: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "escaped_nuls": ("J-NUL", "JSON values with an escaped U+0000, which jsonb refuses", ("text",)),
 }
 
-MADE = ("enum", "domain", "composite", "range")
-"""Kinds of types that are created where they are missing."""
-
 
 class Columns:
     """Decides the columns of all tables; keeps the types that the target must be given."""
@@ -46,14 +44,7 @@ class Columns:
     def __init__(self, pair: Pair, roles: Roles) -> None:
         self.pair = pair
         self.roles = roles
-        self.types: dict[tuple[str, str], UserType] = {}
-        relation = pair.ends[0].relation
-        self._domains = {
-            relation(t.schema, t.name): t for t in pair.source.types if t.kind == "domain"
-        }
-        self._named = {(t.schema, t.name.lower()): t for t in pair.source.types}
-        self.target = pair.target
-        """The target with the types that it will be given."""
+        self.types = UserTypes(pair)
 
     def verbatim(self, table: Table, column: Column) -> ColumnItem:
         """A column between two of one engine: its own type, its own bytes."""
@@ -62,9 +53,9 @@ class Columns:
         if native.collation is not None and one.name == other.name:
             native = replace(native, collation=self.pair.requalified(native.collation))
         if native.schema not in (None, "pg_catalog"):
-            native = self._user_type(native)
-        native, domain = self._domain(native)
-        moved = other.verbatim(replace(column, native=native), self.pair.source, self.target)
+            native = self.types.named(native)
+        native, domain = self.types.domain(native)
+        moved = other.verbatim(replace(column, native=native), self.pair.source, self.types.target)
         declared = moved.declared
         notes = [declared.note] if declared.note else []
         codes = [declared.code] if declared.code else []
@@ -138,7 +129,7 @@ class Columns:
             )
         native = declared.native
         if standing is None and native.kind == "enum" and native.schema is not None:
-            self._want_type(
+            self.types.want(
                 UserType(schema=native.schema, name=native.name, kind="enum", labels=native.labels)
             )
         if policies.get(declared.code or "") == "binary":
@@ -164,82 +155,6 @@ class Columns:
             octets=max(facts.get("octets", 0), 4 * facts.get("characters", 0)),
         )
 
-    def _user_type(self, native: NativeType) -> NativeType:
-        """Its name in the target's schema; a type that isn't there is created."""
-        old, bare = native.schema or "", native.element or native.name
-        new = self.pair.schema(old)
-        quote = self.pair.ends[1].quote
-        prefix = f"{quote(old)}."
-        text = f"{quote(new)}.{native.text.removeprefix(prefix)}"
-        wanted = self._named.get((old, bare.lower()))
-        if wanted is not None:
-            self._want_whole(wanted)
-        return replace(native, schema=new, text=text)
-
-    def _domain(self, native: NativeType) -> tuple[NativeType, UserType | None]:
-        """The domain in the target's schema; it is created with what it is made of."""
-        if native.domain is None:
-            return native, None
-        relation = self.pair.ends[1].relation
-        wanted = self._domains.get(native.domain) if native.domain else None
-        if wanted is None:
-            return native, None
-        self._want_whole(wanted)
-        schema = self.pair.schema(wanted.schema)
-        return replace(native, domain=relation(schema, wanted.name)), wanted
-
-    def _want_whole(self, wanted: UserType) -> None:
-        """A type, after those that it is made of; one of a kind that isn't made here must be there."""
-        moved = self.renamed(wanted)
-        if wanted.extension or (moved.schema, moved.name) in self.types:
-            return
-        places = {(schema, name) for schema, name, _ in wanted.needs}
-        for part in self.pair.source.types if wanted.kind in (*MADE, "multirange") else ():
-            if (part.schema, part.name) in places:
-                self._want_whole(part)
-        if wanted.kind in MADE:
-            self._want_type(moved)
-
-    def renamed(self, wanted: UserType) -> UserType:
-        """The type in the target's schemas, and those that it is made of."""
-        pair = self.pair
-        said = pair.requalified
-        return replace(
-            wanted,
-            schema=pair.schema(wanted.schema),
-            base=said(wanted.base) if wanted.base else None,
-            options=tuple(map(said, wanted.options)),
-            default=said(wanted.default) if wanted.default else None,
-            collation=said(wanted.collation) if wanted.collation else None,
-            checks=tuple(replace(c, expression=said(c.expression)) for c in wanted.checks),
-            attributes=tuple(
-                replace(a, type=said(a.type), collation=a.collation and said(a.collation))
-                for a in wanted.attributes
-            ),
-        )
-
-    def _want_type(self, wanted: UserType) -> None:
-        key = (wanted.schema, wanted.name)
-        standing = self.types.get(key) or next(
-            (t for t in self.pair.target.types if (t.schema, t.name) == key), wanted
-        )
-        ranges = wanted.kind == "range" and standing.base != wanted.base
-        labels = standing.labels != wanted.labels
-        if ranges or labels or standing.attributes != wanted.attributes:
-            what = "values" if ranges else "labels" if labels else "attributes"
-            self.pair.fault(
-                f"type `{wanted.schema}.{wanted.name}` is in the target with other {what}",
-                code="X-TYPE",
-                hint="drop or rename that type in the target",
-            )
-        if key not in self.types:
-            self.types[key] = wanted
-            if key not in self.target.type_names:
-                made = [wanted]
-                if wanted.multirange is not None:
-                    made.append(replace(wanted, name=wanted.multirange, kind="multirange"))
-                self.target = replace(self.target, types=(*self.target.types, *made))
-
     def _is_integer_key(self, table: Table, column: Column, facts: Facts) -> bool:
         one = self.pair.ends[0]
         if column.name not in table.primary_key or (column.nullable and not facts.get("rows")):
@@ -253,7 +168,7 @@ class Columns:
         one, other = self.pair.ends
         if one.family != other.family:
             return None
-        return other.verbatim(column, self.pair.source, self.target).declared
+        return other.verbatim(column, self.pair.source, self.types.target).declared
 
     def _write(
         self,

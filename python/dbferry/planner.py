@@ -79,7 +79,7 @@ class _Planner:
         if pair.ends[0].family == pair.ends[1].family:
             tables = [pair.ends[0].complete(pair.source_session, table) for table in tables]
         extras = ExtraWriter(pair, tables)
-        self.columns.target = pair.target
+        self.columns.types.target = pair.target
         tables = shape(pair, tables)
         if pair.options.rules and pair.faults:
             # What a rule without sense would make of a table is nothing to go on with.
@@ -102,7 +102,7 @@ class _Planner:
         clauses = [writer.of(draft) for draft in drafts]
         sequences = SequenceWriter(pair, drafts, clauses)
         views = ViewWriter(pair, drafts)
-        extras.place(drafts, views, self.columns)
+        extras.place(drafts, views, self.columns.types)
         made = [d for draft in drafts for d in (draft, *draft.partitions)]
         schemas = [*(draft.place.schema for draft in made), *sequences.schemas, *views.schemas]
         # Rows alone need nothing to be made.
@@ -166,7 +166,7 @@ class _Planner:
 
     def _objects(self, schemas: list[str | None]) -> list[str]:
         """Statements that make the schemas and types which the target lacks."""
-        other, target, types = self.pair.ends[1], self.pair.target, self.columns.types
+        other, target, types = self.pair.ends[1], self.pair.target, self.columns.types.made
         schemas = schemas + [schema for schema, _ in types]
         missing = [s for s in dict.fromkeys(schemas) if s and s not in target.schemas]
         statements = (

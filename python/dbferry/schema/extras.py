@@ -14,13 +14,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbferry.catalog import Extra, Session, Table
-from dbferry.columns import MADE, Columns
 from dbferry.engines import Step
 from dbferry.errors import DbferryError
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
 from dbferry.schema.clauses import Clauses
+from dbferry.schema.usertypes import MADE, UserTypes
 from dbferry.schema.views import ViewWriter
 from dbferry.selection import Only, Prepare
 
@@ -141,13 +141,13 @@ class ExtraWriter:
             return moved
         return (self.pair.ends[1].create_schema(home), *moved)
 
-    def place(self, drafts: Sequence[Draft], views: ViewWriter, columns: Columns) -> None:
+    def place(self, drafts: Sequence[Draft], views: ViewWriter, types: UserTypes) -> None:
         """Decides about everything that isn't an extension, once it is known what else is moved."""
         if not self._makes:
             return
         known = {place: draft for draft in drafts for place in self._places(draft)}
         seen = {*known, *views.known, *(leaf for draft in drafts for leaf in draft.table.leaves)}
-        self._types(columns)
+        self._types(types)
         self._fire(drafts)
         named: list[Extra] = []
         for extra in self.pair.source.extras:
@@ -231,7 +231,7 @@ class ExtraWriter:
                     "until the rows are in"
                 )
 
-    def _types(self, columns: Columns) -> None:
+    def _types(self, types: UserTypes) -> None:
         """Types that no column has; those of columns are made with them."""
         pair = self.pair
         if not self._same or pair.options.tables:
@@ -239,13 +239,13 @@ class ExtraWriter:
         create = pair.ends[1].create_type
         there = {(t.schema, t.name): create(t) for t in pair.target.types if t.kind in MADE}
         for wanted in pair.source.types:
-            moved, label = columns.renamed(wanted), f"type {wanted.schema}.{wanted.name}"
+            moved, label = types.renamed(wanted), f"type {wanted.schema}.{wanted.name}"
             place = (moved.schema, moved.name)
             if wanted.kind == "base" and not wanted.extension:
                 base = Extra(kind="type", schema=wanted.schema, name=wanted.name)
                 alone = place not in pair.target.type_names
                 self.left_out += [self._why_not(base)] * alone
-            if wanted.kind not in MADE or wanted.extension or place in columns.types:
+            if wanted.kind not in MADE or wanted.extension or place in types.made:
                 continue
             if place not in there:
                 self._early.append(_Early(label, (create(moved),)))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import (
@@ -21,6 +21,7 @@ from dbferry.catalog import (
 )
 from dbferry.engines.postgresql import ddl, extras, objects, partitions, settings
 from dbferry.engines.postgresql import keys as keys_of_tables
+from dbferry.engines.postgresql.keys import Keys
 
 USER_SCHEMAS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp_)'"
@@ -131,6 +132,48 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
 def _read(session: Session) -> Catalog:
     where = USER_SCHEMAS
     types = objects.user_types(session)
+    of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
+    listed = session.query(TABLES.format(where=where, of_extension=of_extension))
+    sequences = objects.sequences(
+        session, {row[0] or "": (row[1] or "", row[2] or "") for row in listed}
+    )
+    columns = _columns(session, where, types, sequences)
+    others = keys_of_tables.read(session, where)
+    kept = settings.read(session, where)
+    behind = _behind_identities(columns)
+    skipped = [f"{SKIPPED[row[3]]} {row[1]}.{row[2]}" for row in listed if row[3] in SKIPPED]
+    namespaces = session.query(
+        f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {where} ORDER BY 1"
+    )
+    return Catalog(
+        engine="postgresql",
+        version=session.version,
+        default_schema="public",
+        schemas=tuple(row[0] or "" for row in namespaces),
+        tables=tuple(_tables(session, listed, columns, others, kept)),
+        types=types,
+        views=objects.views(session, where, of_extension, others, kept),
+        sequences=tuple(sequence for sequence in sequences.all if sequence not in behind),
+        skipped=(*skipped, *extras.large_objects(session)),
+        extras=extras.read(session, where),
+        roles=frozenset(
+            row[0] or "" for row in session.query("SELECT rolname FROM pg_catalog.pg_roles")
+        ),
+        collations=frozenset(row[0] or "" for row in session.query(COLLATIONS)),
+        settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
+        extensions=frozenset(
+            row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")
+        ),
+    )
+
+
+def _tables(
+    session: Session,
+    listed: Sequence[tuple[str | None, ...]],
+    columns: Mapping[str, Sequence[Column]],
+    others: Keys,
+    kept: settings.Settings,
+) -> list[Table]:
     keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for relid, constraint, name in session.query(KEYS):
         keys[relid or ""].append((constraint or "", name or ""))
@@ -139,24 +182,13 @@ def _read(session: Session) -> Catalog:
     for oid, schema, name, relkind, rows, size in session.query(LEAVES):
         foreign |= {oid or ""} if relkind == "f" else set()
         leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
-    of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
-    listed = session.query(TABLES.format(where=where, of_extension=of_extension))
-    sequences = objects.sequences(
-        session, {row[0] or "": (row[1] or "", row[2] or "") for row in listed}
-    )
-    columns = _columns(session, where, types, sequences)
-    others = keys_of_tables.read(session, where)
-    checks = _checks(session)
-    kept = settings.read(session, where)
-    parted = partitions.read(session, others, kept)
-    behind = _behind_identities(columns)
-    filtered = {(row[0], row[1]) for row in session.query(FILTERED.format(where=where))}
+    checks, parted = _checks(session), partitions.read(session, others, kept)
+    hidden = session.query(FILTERED.format(where=USER_SCHEMAS))
+    filtered = {(schema, name) for schema, name in hidden}
     tables: list[Table] = []
-    skipped: list[str] = []
     for row in listed:
         oid, schema, name, relkind, has_children, rows, size, comment = row
         if relkind in SKIPPED:
-            skipped.append(f"{SKIPPED[relkind]} {schema}.{name}")
             continue
         key = keys[oid or ""]
         parts = leaves[oid or ""]
@@ -188,29 +220,7 @@ def _read(session: Session) -> Catalog:
                 partitions=tuple(parted.partitions[oid or ""]),
             )
         )
-    namespaces = session.query(
-        f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {where} ORDER BY 1"
-    )
-    return Catalog(
-        engine="postgresql",
-        version=session.version,
-        default_schema="public",
-        schemas=tuple(row[0] or "" for row in namespaces),
-        tables=tuple(tables),
-        types=types,
-        views=objects.views(session, where, of_extension, others, kept),
-        sequences=tuple(sequence for sequence in sequences.all if sequence not in behind),
-        skipped=(*skipped, *extras.large_objects(session)),
-        extras=extras.read(session, where),
-        roles=frozenset(
-            row[0] or "" for row in session.query("SELECT rolname FROM pg_catalog.pg_roles")
-        ),
-        collations=frozenset(row[0] or "" for row in session.query(COLLATIONS)),
-        settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
-        extensions=frozenset(
-            row[0] or "" for row in session.query("SELECT extname FROM pg_catalog.pg_extension")
-        ),
-    )
+    return tables
 
 
 def _checks(session: Session) -> dict[str, list[Check]]:

@@ -10,6 +10,7 @@ pub mod budget;
 mod gate;
 pub mod healed;
 mod lines;
+mod outcome;
 pub mod pace;
 pub mod patience;
 pub mod progress;

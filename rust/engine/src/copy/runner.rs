@@ -14,11 +14,11 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Instant;
 
-use serde::Serialize;
-
 use super::budget::Budget;
 use super::gate::Gate;
-use super::healed::{Healed, Healing};
+use super::healed::Healing;
+pub use super::outcome::{Copied, Outcome, State};
+use super::outcome::{Tally, outcome};
 use super::pace::Pace;
 use super::patience::{pause, persist};
 use super::progress::Progress;
@@ -73,45 +73,6 @@ pub enum OnError {
     Continue,
 }
 
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum State {
-    /// Every range is committed and both sides count the same rows.
-    Done,
-    /// Every range is committed but the counts differ.
-    Different,
-    /// A range failed, here is why.
-    Failed,
-    /// Stopped because something else failed or the user interrupted; some ranges may be committed.
-    Unfinished,
-}
-
-/// What came of one table.
-#[derive(Debug, Serialize)]
-pub struct Outcome {
-    pub table: String,
-    pub state: State,
-    /// Rows and bytes of committed ranges.
-    pub rows: u64,
-    pub bytes: u64,
-    pub seconds: f64,
-    /// Rows counted on each side after the copy; absent if it didn't come to that.
-    pub source_rows: Option<u64>,
-    pub target_rows: Option<u64>,
-    /// Rows that were put aside, in this run and before.
-    pub unfit: u64,
-    pub error: Option<Error>,
-}
-
-/// What came of a copy.
-#[derive(Debug, Serialize)]
-pub struct Copied {
-    pub outcomes: Vec<Outcome>,
-    /// Why work is left that another snapshot could do: no session of this one is left.
-    pub lost: Option<Error>,
-    pub healed: Vec<Healed>,
-}
-
 /// A range on its way: the writer pulls its blocks from here.
 struct Delivery {
     unit: Unit,
@@ -158,19 +119,6 @@ impl Blocks {
     }
 }
 
-#[derive(Default)]
-struct Tally {
-    ranges_left: usize,
-    landed: usize,
-    rows: u64,
-    bytes: u64,
-    unfit: u64,
-    started: Option<Instant>,
-    seconds: f64,
-    counts: Option<(u64, u64)>,
-    error: Option<Error>,
-}
-
 /// What the workers of a run share besides what it was asked for.
 struct Floor<'a> {
     run: &'a Run<'a>,
@@ -190,13 +138,7 @@ pub fn copy(
     readers: &mut [Box<dyn Reader>],
     writers: &mut [Box<dyn Writer>],
 ) -> Copied {
-    let tally = |work: &Work| Tally {
-        rows: work.rows_done,
-        bytes: work.bytes_done,
-        unfit: work.unfit_done,
-        ..Tally::default()
-    };
-    let tallies = run.work.iter().map(|work| Mutex::new(tally(work))).collect();
+    let tallies = run.work.iter().map(|work| Mutex::new(Tally::of(work))).collect();
     let mut floor = Floor {
         run,
         queue: Queue::new(vec![]),
@@ -504,8 +446,7 @@ impl Floor<'_> {
     fn count_table(&self, index: usize, reader: &mut dyn Reader, writer: &mut dyn Writer) -> bool {
         let table = &self.run.tables[index];
         let source = if self.run.work[index].mixed {
-            let tally = self.tally(index);
-            Ok(tally.rows + tally.unfit)
+            Ok(self.tally(index).read())
         } else {
             reader.count(table).map_err(|error| error.at(Side::Source))
         };
@@ -528,31 +469,6 @@ impl Floor<'_> {
 
 fn tried_before(error: Error, times: u32) -> Error {
     error.with_detail(format!("it was tried {} times", times + 1))
-}
-
-fn outcome(table: &TablePlan, tally: Tally, work: &Work) -> Outcome {
-    let before = work.rows_before;
-    let state = match (&tally.error, tally.counts) {
-        (Some(error), _) if error.kind() == Kind::Cancelled => State::Unfinished,
-        (Some(_), _) => State::Failed,
-        (None, None) => State::Unfinished,
-        (None, Some((source, target))) => {
-            let equal =
-                source + before == target + tally.unfit && source == tally.rows + tally.unfit;
-            if equal { State::Done } else { State::Different }
-        }
-    };
-    Outcome {
-        table: table.name.clone(),
-        state,
-        rows: tally.rows,
-        bytes: tally.bytes,
-        seconds: tally.seconds,
-        source_rows: tally.counts.map(|(source, _)| source),
-        target_rows: tally.counts.map(|(_, target)| target - before.min(target)),
-        unfit: tally.unfit,
-        error: tally.error,
-    }
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {

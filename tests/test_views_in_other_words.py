@@ -51,6 +51,10 @@ ALWAYS = {
     "whole_sum": "SELECT sum(stock) + 1 AS more, max(id) AS last FROM item",
     "no_rows_summed": "SELECT sum(stock) AS stock, count(*) AS many FROM item WHERE id > 100",
     "distinct_rows": "SELECT DISTINCT name, maker IS NULL AS alone FROM item",
+    "numbered": "SELECT id, row_number() OVER (PARTITION BY maker ORDER BY stock DESC, id) AS n FROM item",
+    "ranked": "SELECT id, rank() OVER (ORDER BY stock) AS r, dense_rank() OVER (ORDER BY stock DESC) AS d FROM item",
+    "running": "SELECT id, sum(stock) OVER (PARTITION BY maker ORDER BY id) AS s, count(*) OVER () AS n, "
+    "max(added) OVER (PARTITION BY name) AS last FROM item",
     "chosen": "SELECT id, CASE WHEN stock > 5 THEN 'many' WHEN stock > 0 THEN 'some' ELSE 'none' END AS much FROM item",
     "filled": "SELECT id, coalesce(stock, 0) AS stock, coalesce(name, 'x') AS name FROM item",
     "computed": "SELECT id, stock * 2 - 1 AS twice, id % 3 AS rest, -id AS negative, weight * 2 AS heavy FROM item",
@@ -299,7 +303,11 @@ def test_they_read_tables_and_columns_by_their_new_names(database: Make, target:
 
 
 REFUSED = {
-    "windowed": ("SELECT id, row_number() OVER (ORDER BY id) AS n FROM item", "counterpart"),
+    "framed": ("SELECT id, sum(id) OVER (ORDER BY id ROWS 2 PRECEDING) AS n FROM item", "PRECEDING"),
+    "spread": ("SELECT id, ntile(2) OVER (ORDER BY id) AS n FROM item", "ntile(2)"),
+    "numbered": ("SELECT name, row_number() OVER (ORDER BY name) AS n FROM item", "an order that engines"),
+    "any_order": ("SELECT id, row_number() OVER () AS n FROM item", "without an order"),
+    "grouped_window": ("SELECT maker, rank() OVER (ORDER BY maker) AS n FROM item GROUP BY maker", "a window"),
     "averaged": ("SELECT avg(stock) AS stock FROM item", "an average has other digits"),
     "listed": ("SELECT string_agg(name, ',') AS names FROM item", "string_agg("),
     "own": ("SELECT twice(id) AS two FROM item", "twice(item.id)"),

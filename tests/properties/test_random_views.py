@@ -32,6 +32,8 @@ FLOATS = ["i.weight", "i.weight * 2"]
 ALL = [*NUMBERS, *TEXTS, *DAYS, *FLOATS, "i.price"]
 SUMS = ["count(*)", "count({n})", "count(DISTINCT {n})", "count(DISTINCT {t})", "sum({n})", "min({n})", "max({d})",
         "sum({f})", "max({f})", "min(i.price)", "count({t})"]  # fmt: skip
+WINDOWS = ["rank() OVER (PARTITION BY i.maker ORDER BY i.stock)", "dense_rank() OVER (ORDER BY m.id DESC)",
+           "sum(i.id) OVER (PARTITION BY m.name)", "count(i.stock) OVER (ORDER BY i.id)"]  # fmt: skip
 # SQLite 3.40 is wrong about some RIGHT JOINs, MySQL 9 about some queries in the condition of a LEFT JOIN.
 JOINS = ["item i JOIN maker m ON m.id = i.maker", "item i LEFT JOIN maker m ON m.id = i.maker",
          "maker m LEFT JOIN item i ON i.maker = m.id", "item i CROSS JOIN maker m",
@@ -85,7 +87,7 @@ def query(random: Random) -> str:
     rows = f"{random.choice(JOINS)}{where}"
     if random.random() < 0.4:
         return grouped(random, rows)
-    listed = shown(random.sample(ALL, random.randrange(1, 4)))
+    listed = shown(random.sample([*ALL, *WINDOWS], random.randrange(1, 4)))
     made = f"SELECT {random.choice(['DISTINCT ', '', '', ''])}{listed} FROM {rows}"
     word = random.choice(["UNION", "UNION ALL", "EXCEPT"])
     other = f"SELECT {listed} FROM {random.choice(JOINS)} WHERE {condition(random)}"

@@ -37,18 +37,19 @@ def filtered(t: QueryTranslator, node: Node) -> Term:
     return say(t, node.this, t.truth(node.expression.this))
 
 
-def say(t: QueryTranslator, node: Node, condition: str | None = None) -> Term:
+def say(t: QueryTranslator, node: Node, condition: str | None = None, *, window: str = "") -> Term:
+    """`window` is what follows the call."""
     only(node, "this", "expressions")
     if t.aggregating:
         raise Untranslatable("a sum of sums")
     t.aggregating = True
     try:
-        return _said(t, _name(node), node.expressions[0], condition)
+        return _said(t, _name(node), node.expressions[0], condition, window)
     finally:
         t.aggregating = False
 
 
-def _said(t: QueryTranslator, name: str, given: Node, condition: str | None) -> Term:
+def _said(t: QueryTranslator, name: str, given: Node, condition: str | None, window: str) -> Term:
     distinct = isinstance(given, exp.Distinct)
     if distinct:
         only(given, "expressions")
@@ -61,11 +62,12 @@ def _said(t: QueryTranslator, name: str, given: Node, condition: str | None) -> 
         return f"{'DISTINCT ' * distinct}{told}"
 
     if name == "count":
-        return Term(sql=f"count({_counted(t, given, distinct, over)})", kind=Kind.INT)
+        counted = _counted(t, given, distinct, over)
+        return Term(sql=f"count({counted}){window}", kind=Kind.INT)
     term = t.fit(given)
     if name in ("min", "max"):
         t.comparable(replace(term, literal=False), replace(term, literal=False), ordered=True)
-        sql = f"{name}({over(term.sql)})"
+        sql = f"{name}({over(term.sql)}){window}"
         widened = f"CAST({sql} AS bigint)" if term.widened else None
         return replace(term, sql=sql, literal=False, value=None, widened=widened)
     if name == "sum" and term.kind is Kind.BOOL and t.spoken.numbers_are_truth:
@@ -74,19 +76,20 @@ def _said(t: QueryTranslator, name: str, given: Node, condition: str | None) -> 
         )
     if term.kind is Kind.FLOAT and not term.single:
         t.note(FLOATS)
-        return Term(sql=f"{name}({over(term.sql)})", kind=Kind.FLOAT)
+        return Term(sql=f"{name}({over(term.sql)}){window}", kind=Kind.FLOAT)
     if name == "avg" and term.kind in NUMBERS and not term.single:
         t.doubt("an average has other digits in another engine")
-        return Term(sql=f"avg({over(term.sql)})", kind=Kind.FLOAT)
+        return Term(sql=f"avg({over(term.sql)}){window}", kind=Kind.FLOAT)
     if term.kind in WHOLE and name == "sum":
-        return Term(sql=t.words("sum_whole").format(over(term.sql)), kind=Kind.INT)
+        sql = t.words("sum_whole").format(f"sum({over(term.sql)}){window}")
+        return Term(sql=sql, kind=Kind.INT)
     if term.kind not in (Kind.DECIMAL, Kind.NUMERIC) or name != "sum":
         raise Untranslatable(f"{'an average' if name == 'avg' else 'a sum'} of {term.kind}")
     if not t.spoken.exact_decimals and t.wanted.exact_decimals:
         t.note("sums of decimals are exact in the target, and floating point in the source")
     elif t.spoken.exact_decimals and not t.wanted.exact_decimals:
         t.doubt("sums of decimals are exact in the source, and floating point in the target")
-    return Term(sql=f"sum({over(term.sql)})", kind=Kind.DECIMAL)
+    return Term(sql=f"sum({over(term.sql)}){window}", kind=Kind.DECIMAL)
 
 
 def _counted(t: QueryTranslator, given: Node, distinct: bool, over: Callable[[str], str]) -> str:
@@ -136,8 +139,8 @@ def _bare(node: Node, grouped: Sequence[Node]) -> Iterator[Node]:
     bare = unnested(node)
     if bare in map(unnested, grouped) or is_one(bare) or isinstance(bare, exp.Filter):
         return
-    if isinstance(node, exp.Query):
-        raise Untranslatable("a query inside of a grouped one")
+    if isinstance(node, exp.Query | exp.Window):
+        raise Untranslatable("a query or a window inside of a grouped query")
     if isinstance(node, exp.Column):
         yield node
         return

@@ -17,7 +17,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from dbferry.engines import Engine
-from dbferry.schema import aggregates, selects
+from dbferry.schema import aggregates, selects, windows
 from dbferry.schema.expressions import Translator, plain_dialect
 from dbferry.schema.nodes import Node, columns, only, said
 from dbferry.schema.relations import Output, Relation, Relations
@@ -120,6 +120,8 @@ class QueryTranslator(Translator):
                 return self._among_rows(node)
             case exp.Filter():
                 return aggregates.filtered(self, node)
+            case exp.Window():
+                return windows.say(self, node)
             case exp.Anonymous() if aggregates.is_one(node):
                 return aggregates.say(self, node)
             case _:

@@ -281,8 +281,8 @@ def _groups(t: QueryTranslator, node: Node, items: Sequence[Item]) -> Groups:
 
 
 def _outside(node: Node) -> Iterator[Node]:
-    """An expression's nodes but those of queries inside of it."""
-    return node.walk(prune=lambda found: isinstance(found, exp.Query))
+    """An expression's nodes but those of queries and windows inside of it."""
+    return node.walk(prune=lambda found: isinstance(found, exp.Query | exp.Window))
 
 
 def _meant(t: QueryTranslator, node: Node, items: Sequence[Item], *, ordinals: bool = True) -> Node:
@@ -368,10 +368,16 @@ def _ordered(t: QueryTranslator, node: Node, answer: Answer, *, cut: bool) -> st
     if output is None:
         raise Untranslatable("an order by what isn't shown")
     sql = t.wanted.quote(output.name) if output.name else output.term.sql
+    return sort_key(t, node, output, sql, decides=cut)
+
+
+def sort_key(t: QueryTranslator, node: Node, output: Output, sql: str, *, decides: bool) -> str:
+    """`decides` is an order by which rows are kept or numbered, and not only shown."""
     if not t.same and (output.unfit or family(output.term.kind) not in SORTED):
-        if cut:
-            t.doubt("a LIMIT by an order that engines have in their own ways")
-        t.note(ORDER)
+        if decides:
+            t.doubt("rows are chosen or numbered by an order that engines have in their own ways")
+        else:
+            t.note(ORDER)
     return _placed(
         t, sql, descending=bool(node.args.get("desc")), first=bool(node.args.get("nulls_first"))
     )

@@ -31,7 +31,7 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "CAST({0} AS double)",
         "quotient": "({0} // {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "day({0})", "json_valid": "json_valid({0})",
-        "sum_whole": "sum({0})",
+        "sum_whole": "{0}",
         "same": "({0} IS NOT DISTINCT FROM {1})", "differ": "({0} IS DISTINCT FROM {1})",
         "now": "now()", "now_local": "CAST(now() AS timestamp)", "now_utc": "timezone('UTC', now())",
         "now_text": "strftime(timezone('UTC', now()), '%Y-%m-%d %H:%M:%S')",

@@ -50,7 +50,7 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "cast({0} AS double)",
         "quotient": "({0} DIV {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "dayofmonth({0})", "json_valid": "json_valid({0})",
-        "sum_whole": "sum({0})",
+        "sum_whole": "{0}",
         "same": "({0} <=> {1})", "differ": "(NOT ({0} <=> {1}))",
         "now": "CURRENT_TIMESTAMP({p})", "now_local": "CURRENT_TIMESTAMP({p})", "now_utc": "(utc_timestamp({p}))",
         "now_text": "(date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s'))",

@@ -44,7 +44,7 @@ DIALECT = Dialect(
         "quotient": "({0} / {1})", "remainder": "({0} % {1})",
         "year": "CAST(extract(year FROM {0}) AS integer)", "month": "CAST(extract(month FROM {0}) AS integer)",
         "day": "CAST(extract(day FROM {0}) AS integer)",
-        "sum_whole": "CAST(sum({0}) AS bigint)",
+        "sum_whole": "CAST({0} AS bigint)",
         "same": "({0} IS NOT DISTINCT FROM {1})", "differ": "({0} IS DISTINCT FROM {1})",
         "now": "now()", "now_local": "LOCALTIMESTAMP", "now_utc": "timezone('utc', now())",
         "now_text": "to_char(timezone('utc', now()), 'YYYY-MM-DD HH24:MI:SS')",

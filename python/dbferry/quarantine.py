@@ -118,12 +118,12 @@ class Quarantine:
         return {"relation": self.relation, "task": task, "most": most}
 
 
-def told(source: Endpoint, item: TableItem, native: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """A table's columns again, as texts: what is kept of a row that doesn't fit."""
+def told(source: Endpoint, item: TableItem, native: Mapping[str, Any]) -> dict[str, Any]:
+    """What the engine is told more of a table: its columns again, as texts, and those that a row is found by."""
     one = engine(source.engine)
     room = one.ledger()
     if room is None or not room.by_row:
-        return []
+        return {}
     by_name = {column.name: column for column in item.source.columns}
     texts = []
     for column in native["columns"]:
@@ -139,4 +139,6 @@ def told(source: Endpoint, item: TableItem, native: Mapping[str, Any]) -> list[d
                 "write": "",
             }
         )
-    return texts
+    moved = {column["name"] for column in native["columns"]}
+    key = item.source.primary_key
+    return {"texts": texts, "told_by": list(key) if moved.issuperset(key) else []}

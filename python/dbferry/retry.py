@@ -122,7 +122,7 @@ class _Again:
 
     def _copy(self, item: TableItem, rows: Sequence[BadRow]) -> dict[str, Any]:
         native = item.native()
-        native["texts"] = told(self.source, item, native)
+        native.update(told(self.source, item, native))
         native["opening"] = self.quarantine.forgetting(self.id, item.name, rows)
         before = int(self.writing.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
         part = {"number": 0, "relation": None, "predicate": self._found(item, rows), "bytes": 0}

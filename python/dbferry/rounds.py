@@ -178,7 +178,7 @@ class Rounds:
             if self.task.on_bad_row == "quarantine" and keeping.quarantine is not None:
                 terms["quarantine"] = keeping.quarantine.terms(book.id, self.task.max_bad_rows)
                 for item, native in zip(items, natives, strict=True):
-                    native["texts"] = told(self.source, item, native)
+                    native.update(told(self.source, item, native))
             terms["go_on"] &= any(part["rows_done"] for part in work) or len(items) > 1
         answer = snapshot.copy(
             json.dumps(self.target.native()), json.dumps(natives), json.dumps(work), self.watch, json.dumps(terms)

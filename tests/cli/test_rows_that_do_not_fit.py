@@ -174,6 +174,27 @@ def test_rows_of_a_table_without_a_key_are_told_and_not_tried_again(
     assert "1 have no key" in dbferry("quarantine", "retry", source.url, target.url).out
 
 
+@pytest.mark.parametrize("one", ENGINES)
+def test_rows_of_a_filtered_and_renamed_table_are_found_again(
+    dbferry: Command, filled: Make, database: Make, one: str
+) -> None:
+    source, target = filled(one), database("sqlite")
+    target.sql("CREATE TABLE u (id integer PRIMARY KEY, m integer CHECK (m <> 13), word text)")
+    task = dbferry.home / "task.json"
+    task.write_text(json.dumps({
+        "source": source.url, "target": target.url, "on_bad_row": "quarantine",
+        "rules": [{"filter": "t", "where": "id < 10000"}, {"rename_table": "t", "to": "u"},
+                  {"rename_column": "t.n", "to": "m"}],
+    }))  # fmt: skip
+    moved(dbferry("migrate", str(task)))
+    listed = dbferry("quarantine", "list", str(task), "--json").json
+    assert {int(row["key"]["id"]) for row in listed} == {7, 8, 9, 4_000}
+    source.sql("UPDATE t SET n = 14")
+    assert "4 rows moved" in dbferry("quarantine", "retry", str(task)).out
+    rows = target.rows("SELECT id, word FROM u WHERE m = 14")
+    assert dict(rows) == {i: WORDS[i] for i in (7, 8, 9, 4_000)}
+
+
 def test_a_masked_value_stays_masked_in_the_quarantine(
     dbferry: Command,
     database: Make,

@@ -367,6 +367,9 @@ pub struct TablePlan {
     /// The columns again, as texts in bytes: what is told of a row that doesn't fit. Not used by raw transfers.
     #[serde(default)]
     pub texts: Vec<ColumnPlan>,
+    /// The columns that tell such a row from others; empty where none do.
+    #[serde(default)]
+    pub told_by: Vec<String>,
     /// SQL that each range's transaction on the target begins with.
     #[serde(default)]
     pub opening: Option<String>,

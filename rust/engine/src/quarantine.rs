@@ -44,7 +44,7 @@ impl Unfit {
         let names = table.columns.iter().map(|column| column.name.as_str());
         let all: Vec<_> = names.zip(texts.iter().copied()).collect();
         let of = |name: &str| all.iter().find(|(column, _)| *column == name).copied();
-        let key: Vec<_> = table.key.iter().filter_map(|part| of(&part.name)).collect();
+        let key: Vec<_> = table.told_by.iter().filter_map(|name| of(name)).collect();
         Self {
             key: (!key.is_empty()).then(|| object(&key)),
             column: error.place().column.clone(),

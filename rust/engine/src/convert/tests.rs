@@ -43,6 +43,7 @@ fn table(flight: Flight, check: Check, policies: &[(&str, Policy)]) -> TablePlan
         estimated_rows: 0,
         query: None,
         texts: vec![],
+        told_by: vec![],
         opening: None,
         estimated_bytes: 0,
     }

@@ -97,6 +97,7 @@ fn table(columns: Vec<ColumnPlan>) -> TablePlan {
         estimated_rows: 0,
         query: None,
         texts: vec![],
+        told_by: vec![],
         opening: None,
         estimated_bytes: 0,
     }

@@ -48,6 +48,16 @@ def cut(
     return result
 
 
+def test_a_table_whose_making_was_not_answered_is_referred_to_as_any(
+    database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    source, target = database("sqlite"), database("postgresql")
+    make_source(source, seed=1, people=100)
+    made = Said(START + rb'CREATE TABLE "public"."team"', 1, Stage.UNANSWERED, nothing)
+    moved(cut(Command(tmp_path), source, target, made))
+    assert differences(source, target) == []
+
+
 def test_a_source_that_is_lost_while_its_ranges_are_cut_is_read_under_a_new_snapshot(
     database: Callable[[str], Database], tmp_path: Path
 ) -> None:

@@ -410,10 +410,15 @@ class _Run:
             self.session.execute(statement)
         before = []
         for item in self.plan.tables:
-            for statement in item.before:
-                self.session.execute(statement)
-            if item.action in ("create", "drop"):
-                self.made.append(item)
+            made = [item] if item.action in ("create", "drop") else []
+            try:
+                for statement in item.before:
+                    self.session.execute(statement)
+            except DbferryError as error:
+                # A server may have made the table whose answer was lost.
+                self.made += made if error.fatal else []
+                raise
+            self.made += made
             before.append(self._count(item) if item.action == "append" else 0)
         return before
 

@@ -55,21 +55,22 @@ impl Ledger {
         )
     }
 
-    /// The query of what a range has brought, if it is done.
+    /// The query of a range's entry. A commit that is still on its way holds it: with the engine's lock it is waited for.
     pub fn entry(&self, table: &TablePlan, range: &Range) -> String {
         format!(
-            "SELECT moved_rows, moved_bytes, unfit_rows FROM {} WHERE {} AND state = 'done'",
+            "SELECT state, moved_rows, moved_bytes, unfit_rows FROM {} WHERE {}",
             self.ranges,
             self.place(table, range)
         )
     }
 
-    /// Reads the answer to `entry`.
+    /// Reads the answer to `entry`: what the range has brought, if it is done.
     pub fn written(&self, answer: &[TextRow]) -> Result<Option<Written>> {
         let number = |text: &Option<String>| text.as_deref().and_then(|text| text.parse().ok());
         match answer.first().map(Vec::as_slice) {
             None => Ok(None),
-            Some([rows, bytes, unfit]) => match (number(rows), number(bytes), number(unfit)) {
+            Some([Some(state), ..]) if state != "done" => Ok(None),
+            Some([_, rows, bytes, unfit]) => match (number(rows), number(bytes), number(unfit)) {
                 (Some(rows), Some(bytes), Some(unfit)) => Ok(Some(Written { rows, bytes, unfit })),
                 _ => Err(Error::protocol("an entry of the ledger can't be read").at(Side::Target)),
             },

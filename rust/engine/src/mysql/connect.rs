@@ -45,6 +45,10 @@ pub struct Connection {
     version: String,
     flavour: Flavour,
     capabilities: Capabilities,
+    /// The session's number in the server.
+    id: u32,
+    /// The named lock that it bears.
+    lock: Option<String>,
 }
 
 /// What the server said first.
@@ -102,8 +106,15 @@ impl Connection {
             transport = Transport::Tls;
         }
         let version = greeting.version.clone();
-        let mut connection =
-            Self { packets, flavour: Flavour::of(&version), version, capabilities: wanted };
+        let flavour = Flavour::of(&version);
+        let mut connection = Self {
+            packets,
+            flavour,
+            version,
+            capabilities: wanted,
+            id: greeting.session,
+            lock: None,
+        };
         connection.login(endpoint, &greeting, transport)?;
         connection.packets.stream().set_timeout(None)?;
         connection.settle(role)?;
@@ -192,10 +203,27 @@ impl Connection {
             let number = NEXT.fetch_add(1, Ordering::Relaxed) % LABELS;
             let taken = self.rows(&format!("SELECT GET_LOCK('{label}.{number}', 0)"))?;
             if taken.first().is_some_and(|row| row.first() == Some(&Some("1".to_owned()))) {
+                self.lock = Some(format!("{label}.{number}"));
                 return Ok(());
             }
         }
         Ok(())
+    }
+
+    /// Ends a session that was lost here, and that the server may still hold with all its locks.
+    pub(super) fn end_lost(&mut self, lost: &Self) -> Result<()> {
+        let Some(lock) = &lost.lock else { return Ok(()) };
+        // Numbers of sessions begin again when a server does.
+        let holder = self.rows(&format!("SELECT IS_USED_LOCK('{lock}')"))?;
+        let holds = holder.first().and_then(|row| row.first()) == Some(&Some(lost.id.to_string()));
+        if !holds {
+            return Ok(());
+        }
+        match self.run(&format!("KILL {}", lost.id)) {
+            Err(error) if error.kind().retryable() => Err(error),
+            // It may have ended by itself meanwhile.
+            Ok(_) | Err(_) => Ok(()),
+        }
     }
 
     pub fn flavour(&self) -> Flavour {

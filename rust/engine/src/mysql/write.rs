@@ -101,7 +101,8 @@ impl Writer for RowWriter {
 
     fn landed(&mut self, table: &TablePlan, range: &Range) -> Result<Option<Written>> {
         let Some(ledger) = &self.opening.ledger else { return Ok(None) };
-        let answer = self.connection.rows(&ledger.entry(table, range));
+        let entry = format!("{} LOCK IN SHARE MODE", ledger.entry(table, range));
+        let answer = self.connection.rows(&entry);
         let engine = self.connection.flavour().engine();
         ledger.written(&answer.map_err(|error| error.on(engine).at(Side::Target))?)
     }
@@ -111,7 +112,10 @@ impl Writer for RowWriter {
     }
 
     fn renew(&mut self) -> Result<()> {
-        *self = Self::open(self.opening.clone())?;
+        let mut renewed = Self::open(self.opening.clone())?;
+        // Its transaction may be open still, or at its commit.
+        renewed.connection.end_lost(&self.connection)?;
+        *self = renewed;
         Ok(())
     }
 }

@@ -163,6 +163,19 @@ impl Connection {
         Ok(())
     }
 
+    /// Ends a session of the same label that was lost here, and that the server may still hold with all its locks.
+    pub(super) fn end_lost(&mut self, lost: &Self, endpoint: &Endpoint) -> Result<()> {
+        let (Some(label), Some((process, _))) = (&endpoint.label, lost.backend) else {
+            return Ok(());
+        };
+        self.query(&format!(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity \
+             WHERE pid = {process} AND application_name = {}",
+            literal(label)
+        ))
+        .map(drop)
+    }
+
     /// Major version: 15 of `15.8`.
     pub fn major(&self) -> u32 {
         let digits = self.version.find(|c: char| !c.is_ascii_digit()).unwrap_or(self.version.len());

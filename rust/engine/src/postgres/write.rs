@@ -74,7 +74,8 @@ impl Writer for RangeWriter {
 
     fn landed(&mut self, table: &TablePlan, range: &Range) -> Result<Option<Written>> {
         let Some(ledger) = &self.opening.ledger else { return Ok(None) };
-        let answer = self.session.query(&ledger.entry(table, range));
+        let entry = format!("{} FOR SHARE", ledger.entry(table, range));
+        let answer = self.session.query(&entry);
         ledger.written(&answer.map_err(|error| placed(error, table))?)
     }
 
@@ -83,7 +84,10 @@ impl Writer for RangeWriter {
     }
 
     fn renew(&mut self) -> Result<()> {
-        self.session = open(&self.opening)?;
+        let mut session = open(&self.opening)?;
+        // Its transaction may be open still, or at its commit.
+        session.end_lost(&self.session, &self.opening.endpoint)?;
+        self.session = session;
         Ok(())
     }
 }

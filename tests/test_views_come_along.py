@@ -76,8 +76,9 @@ def test_those_that_cannot_be_made_are_named_and_the_rest_is(database: Make) -> 
     report = dbferry.migrate(held.url, made.url, exclude=["away"])
     away, function, calls = not_moved(report)
     assert function == "function public.f(integer) (not asked for); hint: --include functions"
-    assert away == (
-        "view public.reads_away: SELECT away.id FROM public.away; (it reads public.away, which is not moved)"
+    # PostgreSQL before 16 writes each column of a view with its table.
+    assert away.replace("away.id", "id") == (
+        "view public.reads_away: SELECT id FROM public.away; (it reads public.away, which is not moved)"
     )
     assert calls.startswith("view public.calls: CREATE VIEW")
     assert "the target refuses it: function public.f(integer) does not exist" in calls

@@ -53,7 +53,10 @@ SETTINGS = {
 
 
 class PostgresServer(Server):
-    """PostgreSQL; `version` names a cached major version, the system's newest without one."""
+    """PostgreSQL; `version` or DBFERRY_TEST_POSTGRES_VERSION names a cached major version.
+
+    The system's newest without either.
+    """
 
     scheme = "postgresql"
     default_port: ClassVar[int] = 5432
@@ -65,7 +68,7 @@ class PostgresServer(Server):
         self, *args: str, version: str | None = None, admin_url: str | None = None
     ) -> None:
         super().__init__(*args, admin_url=admin_url)
-        self.version = version
+        self.version = version or os.environ.get("DBFERRY_TEST_POSTGRES_VERSION")
         self.admin_database = self.admin_database or "postgres"
 
     @cached_property

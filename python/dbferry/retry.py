@@ -27,6 +27,7 @@ from dbferry.urls import Endpoint, parse
 
 if TYPE_CHECKING:
     from dbferry.items import Plan, TableItem
+    from dbferry.ledger.book import Book
     from dbferry.ledger.room import Room
     from dbferry.sessions import OpenSession
     from dbferry.task import Task
@@ -68,6 +69,7 @@ def retry_task(task: Task) -> list[Retried]:
         if book is None or all(table.name != TABLE for table in other.tables):
             return []
         book.id = task_id(source, target, task.name)
+        _take(book, target, stack)
         if made(other) and book.entry(book.id) is not None:
             raise BusyError(
                 "the task's run is not finished", side="target", engine=target.engine,
@@ -75,13 +77,24 @@ def retry_task(task: Task) -> list[Retried]:
             )  # fmt: skip
         quarantine = Quarantine.beside(book)
         rows = [row for row in quarantine.rows() if row.task == book.id]
-        options = replace(options_of(task, sample=False), prepare=Prepare.APPEND)
+        # What doesn't fit yet is no fault of the others.
+        options = replace(options_of(task, sample=False), prepare=Prepare.APPEND, puts_aside=True)
         plan = make_plan(one, hidden(other), options, reading, writing)
         plan.check()
         again = _Again(task, source, target, reading, writing, book.id, quarantine)
         retried = list(again.tables(plan, rows))
         quarantine.close()
         return retried
+
+
+def _take(book: Book, target: Endpoint, stack: ExitStack) -> None:
+    """Holds the task: what two would try at once could be moved twice."""
+    stack.callback(book.room.release)
+    if not book.room.claim(book.session, target, book.id):
+        raise BusyError(
+            "another run or retry of this task is at work", side="target", engine=target.engine,
+            hint="let it finish, and try again",
+        )  # fmt: skip
 
 
 @dataclass

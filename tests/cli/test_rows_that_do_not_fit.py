@@ -7,6 +7,8 @@ import pytest
 
 import fill
 from command import Command, moved, refused
+from dbferry.sessions import open_session
+from dbferry.urls import parse
 from servers.database import Database
 
 Make = Callable[[str], Database]
@@ -135,6 +137,33 @@ def test_what_has_no_equal_in_the_target_is_put_aside(
         ({"id": "4711"}, "v", told),
     ]
     assert int(target.rows("SELECT count(*) FROM t")[0][0]) == 4998
+
+
+def test_rows_that_fit_now_are_moved_beside_those_that_still_do_not(
+    dbferry: Command, database: Make
+) -> None:
+    source, target = database("sqlite"), database("mariadb")
+    source.sql("CREATE TABLE t (id integer PRIMARY KEY, v text); INSERT INTO t VALUES (1, 'abc'), (2, 'much too long'), (3, 'too long')")  # fmt: skip
+    target.sql("CREATE TABLE t (id bigint PRIMARY KEY, v varchar(5))")
+    moved(dbferry.migrate(source, target, "--on-bad-row", "quarantine"))
+    source.sql("UPDATE t SET v = 'short' WHERE id = 2")
+    again = moved(dbferry("quarantine", "retry", source.url, target.url))
+    assert "1 rows moved, 1 still don't fit" in again.out
+    assert target.rows("SELECT id, v FROM t ORDER BY id") == [(1, "abc"), (2, "short")]
+
+
+def test_a_retry_leaves_a_task_alone_that_another_holds(
+    dbferry: Command, filled: Make, database: Make
+) -> None:
+    source, target = filled("sqlite"), database("mariadb")
+    wary(target)
+    moved(dbferry.migrate(source, target, *options("sqlite")))
+    task = dbferry("quarantine", "list", target.url, "--json").json[0]["task"]
+    with open_session(parse(target.url), side="target") as session:
+        session.query(f"SELECT GET_LOCK('dbferry.{task}', 0)")
+        again = dbferry("quarantine", "retry", source.url, target.url)
+    refused(again, 1, "another run or retry of this task is at work")
+    assert len(dbferry("quarantine", "list", target.url, "--json").json) == len(BAD)
 
 
 def test_more_than_the_cap_fail_the_table(dbferry: Command, filled: Make, database: Make) -> None:

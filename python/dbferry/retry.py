@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -50,7 +51,7 @@ class Retried:
     gone: int = 0
     """No longer in the source, and forgotten."""
     keyless: int = 0
-    """Without a key, by which they could be found again."""
+    """Without a key by which they could be found again."""
 
     def to_dict(self) -> dict[str, Any]:
         """The form that `--json` prints."""
@@ -121,10 +122,9 @@ class _Again:
 
     def _table(self, item: TableItem, rows: Sequence[BadRow]) -> Retried:
         found = Retried(item.name)
-        keyed = [row for row in rows if row.key]
+        keyed = list(self._findable(item, rows))
         found.keyless = len(rows) - len(keyed)
-        for start in range(0, len(keyed), AT_ONCE):
-            some = keyed[start : start + AT_ONCE]
+        for some in _batched(keyed):
             outcome = self._copy(item, some)
             if outcome["error"] is not None:
                 raise from_fields(outcome["error"])
@@ -132,6 +132,24 @@ class _Again:
             found.unfit += outcome["unfit"]
             found.gone += len(some) - outcome["rows"] - outcome["unfit"]
         return found
+
+    def _findable(self, item: TableItem, rows: Sequence[BadRow]) -> Iterator[BadRow]:
+        """Those that are found by their keys, or are gone for certain: what is only not found isn't forgotten."""
+        times = Counter(row.told_key for row in rows)
+        keyed = [row for row in rows if times[row.told_key] == 1 and _has_key(row)]
+        for some in _batched(keyed):
+            if self._count(item, self._found(item, some)) == len(some):
+                yield from some
+                continue
+            counts = [(row, self._count(item, self._found(item, [row]))) for row in some]
+            yield from (row for row, count in counts if count == 1)
+            missing = [row for row, count in counts if count == 0]
+            if missing and self._count(item, self._told(item, missing)) == 0:
+                yield from missing
+
+    def _count(self, item: TableItem, condition: str) -> int:
+        query = f"SELECT count(*) FROM {item.relation} WHERE {condition}"
+        return int(self.reading.query(query)[0][0] or 0)
 
     def _copy(self, item: TableItem, rows: Sequence[BadRow]) -> dict[str, Any]:
         native = item.native()
@@ -158,29 +176,50 @@ class _Again:
 
     def _found(self, item: TableItem, rows: Sequence[BadRow]) -> str:
         """The condition by which the source finds the rows."""
-        one = engine(self.source.engine)
-        room = one.ledger()
+        one, room = engine(self.source.engine), self._room
+        kinds = {column.name: column.canonical.kind for column in item.columns}
+
+        def met(name: str, value: str) -> str:
+            return f"{one.quote(name)} = {_literal(room, kinds[name], value)}"
+
+        return _any(rows, met)
+
+    def _told(self, item: TableItem, rows: Sequence[BadRow]) -> str:
+        """The same by what is told of the keys, for which the source is read from end to end."""
+        one, room = engine(self.source.engine), self._room
+        columns = {column.name: column for column in item.source.columns}
+
+        def met(name: str, value: str) -> str:
+            expression, _ = room.as_bytes(columns[name])
+            return f"{expression.replace('{c}', one.quote(name))} = {room.told(value)}"
+
+        return _any(rows, met)
+
+    @property
+    def _room(self) -> Room:
+        room = engine(self.source.engine).ledger()
         if room is None or not room.by_row:
             raise RequestError(f"rows can't be read one by one from {self.source.engine}")
-        kinds = {column.name: column.canonical.kind for column in item.columns}
-        keys = []
-        for row in rows:
-            parts = [
-                f"{one.quote(name)} = {_literal(room, kinds[name], value)}"
-                for name, value in (row.key or {}).items()
-            ]
-            keys.append(f"({' AND '.join(parts)})")
-        return f"({' OR '.join(keys)})"
+        return room
 
 
-def _literal(room: Room, kind: Kind, value: str | Mapping[str, Any]) -> str:
-    if not isinstance(value, str):
-        raise RequestError(
-            "a row can't be found again, for its key is no text or too large",
-            hint="move it by hand",
-        )
+def _batched(rows: Sequence[BadRow]) -> Iterator[Sequence[BadRow]]:
+    return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
+
+
+def _has_key(row: BadRow) -> bool:
+    """False also where a part of it is NULL, no text, or too large to be told."""
+    return bool(row.key) and all(isinstance(value, str) for value in (row.key or {}).values())
+
+
+def _any(rows: Sequence[BadRow], met: Callable[[str, str], str]) -> str:
+    keys = (" AND ".join(met(*part) for part in (row.key or {}).items()) for row in rows)
+    return f"({' OR '.join(f'({key})' for key in keys)})"
+
+
+def _literal(room: Room, kind: Kind, value: str) -> str:
     if kind in BYTES:
         return room.binary(value)
     if kind in NUMBERS and NUMBER.fullmatch(value):
-        return value
+        return room.number(value)
     return room.literal(value)

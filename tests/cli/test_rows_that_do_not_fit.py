@@ -166,6 +166,32 @@ def test_a_retry_leaves_a_task_alone_that_another_holds(
     assert len(dbferry("quarantine", "list", target.url, "--json").json) == len(BAD)
 
 
+# Columns of the source and its rows; how many of them are found again by their keys.
+KEYS = {
+    ("postgresql", "real"): ("a real PRIMARY KEY, n int", "(0.1, 13), (1e20, 13)", 2),
+    ("mariadb", "bits"): ("a bit(10) PRIMARY KEY, n int", "(b'1010101', 13), (b'1', 13)", 2),
+    ("mariadb", "bytes"): ("a varbinary(9) PRIMARY KEY, n int", "(x'00ff', 13), ('', 13)", 2),
+    ("sqlite", "any class"): ("a PRIMARY KEY, n int", "('1', 13), (1, 13), (x'31', 13)", 0),
+    ("sqlite", "broken text"): ("a text PRIMARY KEY, n int", "(CAST(x'ff' AS text), 13), (NULL, 13), ('b', 13)", 1),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("one", "key"), KEYS)
+def test_a_row_is_found_by_its_key_or_stays_put_aside(
+    dbferry: Command, database: Make, one: str, key: str
+) -> None:
+    columns, rows, found = KEYS[one, key]
+    source, target = database(one), database(one)
+    source.sql(f"CREATE TABLE t ({columns}); INSERT INTO t VALUES {rows}")
+    target.sql(f"CREATE TABLE t ({columns}, CHECK (n <> 13))")
+    moved(dbferry.migrate(source, target, "--on-bad-row", "quarantine"))
+    source.sql("UPDATE t SET n = 1")
+    moved(dbferry("quarantine", "retry", source.url, target.url))
+    left = len(dbferry("quarantine", "list", target.url, "--json").json)
+    [(there,)] = target.rows("SELECT count(*) FROM t")
+    assert (int(there), left) == (found, rows.count("13") - found)
+
+
 def test_more_than_the_cap_fail_the_table(dbferry: Command, filled: Make, database: Make) -> None:
     source, target = filled("mariadb"), database("postgresql")
     wary(target)

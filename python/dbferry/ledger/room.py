@@ -40,6 +40,12 @@ class Room(Protocol):
     def binary(self, text: str) -> str:
         """Of a source: a literal of bytes that `as_bytes` has told."""
 
+    def number(self, text: str) -> str:
+        """Of a source: a literal that is equal to a number of the column's own type."""
+
+    def told(self, text: str) -> str:
+        """Of a source: a literal that is equal to what `as_bytes` tells."""
+
     def as_bytes(self, column: Column) -> tuple[str, str]:
         """Of a source: an expression of `{c}` that tells any value as text, and its decoder into bytes."""
 

@@ -41,6 +41,12 @@ class StreamedLedger(Untold):
     def binary(self, text: str) -> str:
         raise InternalError("a row of a stream has no place of its own")
 
+    def number(self, text: str) -> str:
+        raise InternalError("a row of a stream has no place of its own")
+
+    def told(self, text: str) -> str:
+        raise InternalError("a row of a stream has no place of its own")
+
     def as_bytes(self, column: Column) -> tuple[str, str]:
         raise InternalError("a row of a stream has no place of its own")
 

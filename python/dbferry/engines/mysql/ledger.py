@@ -33,7 +33,14 @@ class MysqlLedger(Untold):
         return ddl.literal(text)
 
     def binary(self, text: str) -> str:
-        return f"X'{text}'"
+        # Unlike X'…' a number where a column holds bits, and of any number of digits.
+        return f"0x{text}" if text else "''"
+
+    def number(self, text: str) -> str:
+        return text
+
+    def told(self, text: str) -> str:
+        return ddl.literal(text)
 
     def as_bytes(self, column: Column) -> tuple[str, str]:
         return types.read_text(column).expression, "binary"

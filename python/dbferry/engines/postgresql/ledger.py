@@ -40,6 +40,12 @@ class PostgresqlLedger:
     def binary(self, text: str) -> str:
         return ddl.literal(text)
 
+    def number(self, text: str) -> str:
+        return ddl.literal(text)
+
+    def told(self, text: str) -> str:
+        return ddl.literal(text)
+
     def as_bytes(self, column: Column) -> tuple[str, str]:
         return types.read_text(column).expression, "bytea"
 

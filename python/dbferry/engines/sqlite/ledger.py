@@ -34,6 +34,12 @@ class SqliteLedger(Untold):
     def binary(self, text: str) -> str:
         return f"X'{text}'"
 
+    def number(self, text: str) -> str:
+        return text
+
+    def told(self, text: str) -> str:
+        return f"CAST({ddl.literal(text)} AS BLOB)"
+
     def as_bytes(self, column: Column) -> tuple[str, str]:
         digits = "CASE typeof({c}) WHEN 'blob' THEN lower(hex({c})) ELSE {c} END"
         return f"CAST({digits} AS BLOB)", "blob"

@@ -1,4 +1,8 @@
-"""A plan as text and back. Keys of masks are left out of the text and put in again from the task's own rules."""
+"""A plan as text and back. Keys of masks are left out of the text and put in again from the task's own rules.
+
+A plan is written without a model of it: building one takes longer than the writing, and only the run that goes on
+needs it.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ from functools import cache
 from typing import Any
 
 from pydantic import TypeAdapter
+from pydantic_core import to_json
 
 from dbferry import items
 from dbferry.differences import Difference
@@ -85,7 +90,7 @@ def _rests() -> TypeAdapter[Rest]:
 
 
 def table_text(item: TableItem, veil: Veil) -> str:
-    return veil.hide(_tables().dump_json(item).decode())
+    return veil.hide(to_json(item).decode())
 
 
 def rest_text(plan: Plan, veil: Veil) -> str:
@@ -93,7 +98,7 @@ def rest_text(plan: Plan, veil: Veil) -> str:
         source_engine=plan.source_engine, target_engine=plan.target_engine, notes=plan.notes,
         objects=plan.objects, views=plan.views,
     )  # fmt: skip
-    return veil.hide(_rests().dump_json(rest).decode())
+    return veil.hide(to_json(rest).decode())
 
 
 def plan_of(rest: str, tables: Sequence[str], veil: Veil) -> Plan:

@@ -52,6 +52,8 @@ class Retried:
     """No longer in the source, and forgotten."""
     keyless: int = 0
     """Without a key by which they could be found again."""
+    changed: int = 0
+    """Values that were changed as the task's policies say."""
 
     def to_dict(self) -> dict[str, Any]:
         """The form that `--json` prints."""
@@ -77,7 +79,13 @@ def retry_task(task: Task) -> list[Retried]:
                 hint="let it finish, or run dbferry migrate again to go on with it",
             )  # fmt: skip
         quarantine = Quarantine.beside(book)
-        rows = [row for row in quarantine.rows() if row.task == book.id]
+        known = quarantine.rows()
+        rows = [row for row in known if row.task == book.id]
+        if known and not rows:
+            raise RequestError(
+                "no rows of this task are put aside, but rows of others are", side="target",
+                hint="give the URLs and the --name that the run was given; dbferry quarantine list tells the rows",
+            )  # fmt: skip
         # What doesn't fit yet is no fault of the others.
         options = replace(options_of(task, sample=False), prepare=Prepare.APPEND, puts_aside=True)
         plan = make_plan(one, hidden(other), options, reading, writing)
@@ -125,10 +133,11 @@ class _Again:
         keyed = list(self._findable(item, rows))
         found.keyless = len(rows) - len(keyed)
         for some in _batched(keyed):
-            outcome = self._copy(item, some)
+            outcome, losses = self._copy(item, some)
             if outcome["error"] is not None:
                 raise from_fields(outcome["error"])
             found.moved += outcome["rows"]
+            found.changed += sum(count for *_, count in losses)
             found.unfit += outcome["unfit"]
             found.gone += len(some) - outcome["rows"] - outcome["unfit"]
         return found
@@ -151,7 +160,9 @@ class _Again:
         query = f"SELECT count(*) FROM {item.relation} WHERE {condition}"
         return int(self.reading.query(query)[0][0] or 0)
 
-    def _copy(self, item: TableItem, rows: Sequence[BadRow]) -> dict[str, Any]:
+    def _copy(
+        self, item: TableItem, rows: Sequence[BadRow]
+    ) -> tuple[dict[str, Any], list[list[Any]]]:
         native = item.native()
         native.update(told(self.source, item, native))
         native["opening"] = self.quarantine.forgetting(self.id, item.name, rows)
@@ -168,11 +179,10 @@ class _Again:
         answer = snapshot.copy(
             json.dumps(self.target.native()), json.dumps([native]), json.dumps(work), None, json.dumps(terms)
         )  # fmt: skip
-        copied: dict[str, Any] = json.loads(answer)[0]
+        copied, losses = json.loads(answer)
         if copied["lost"] is not None:
             raise from_fields(copied["lost"])
-        outcome: dict[str, Any] = copied["outcomes"][0]
-        return outcome
+        return copied["outcomes"][0], losses
 
     def _found(self, item: TableItem, rows: Sequence[BadRow]) -> str:
         """The condition by which the source finds the rows."""

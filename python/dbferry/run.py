@@ -323,6 +323,11 @@ class _Run:
         if isinstance(failure, FencedError):
             return ""
         if isinstance(failure, SchemaError):
+            if report.quarantined:
+                return (
+                    f"{report.quarantined} rows are put aside, and others may refer to them: mend them in the source, "
+                    "and run again with --prepare truncate"
+                )
             return "the same command again makes only what is missing"
         try:
             begun = any(entry.has_moved for entry in self.keeping.tables)

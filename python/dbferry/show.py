@@ -186,6 +186,7 @@ def retried(tables: Sequence[Retried], console: Console) -> None:
         console.print("no rows of this task are put aside")
     for table in tables:
         told = [f"{table.moved:,} rows moved"]
+        told += [f"{table.changed:,} values changed as asked"] if table.changed else []
         told += [f"{table.unfit:,} still don't fit"] if table.unfit else []
         told += [f"{table.gone:,} are no longer in the source"] if table.gone else []
         told += [f"{table.keyless:,} have no key to be found by"] if table.keyless else []

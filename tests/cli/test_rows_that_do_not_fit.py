@@ -76,7 +76,7 @@ def test_what_a_constraint_refuses_is_put_aside_and_moved_when_it_fits(
 
     again = dbferry("quarantine", "retry", source.url, target.url, "--json")
     assert again.code == 0, again.err
-    assert again.json == [{"table": result.json["tables"][0]["source"], "moved": 0, "unfit": 6, "gone": 0, "keyless": 0}]  # fmt: skip
+    assert again.json == [{"table": result.json["tables"][0]["source"], "moved": 0, "unfit": 6, "gone": 0, "keyless": 0, "changed": 0}]  # fmt: skip
     source.sql("UPDATE t SET n = 14 WHERE id IN (7, 8, 9, 4000)")
     source.sql("DELETE FROM t WHERE id = 11111")
     again = dbferry("quarantine", "retry", source.url, target.url, "--json")
@@ -190,6 +190,38 @@ def test_a_row_is_found_by_its_key_or_stays_put_aside(
     left = len(dbferry("quarantine", "list", target.url, "--json").json)
     [(there,)] = target.rows("SELECT count(*) FROM t")
     assert (int(there), left) == (found, rows.count("13") - found)
+
+
+def test_a_retry_tells_what_it_changes_and_whose_rows_there_are(
+    dbferry: Command, database: Make
+) -> None:
+    source, target = database("mariadb"), database("postgresql")
+    source.sql(UNREADABLE["mariadb", "postgresql"][0])
+    moved(dbferry.migrate(source, target, "--on-bad-row", "quarantine"))
+    other = dbferry("quarantine", "retry", source.url, target.url, "--name", "another")
+    refused(other, 2, "no rows of this task are put aside, but rows of others are")
+    nulls = ["--on-loss", "*.*:T-ZERO=null"]
+    again = dbferry("quarantine", "retry", source.url, target.url, *nulls)
+    assert "2 rows moved, 2 values changed as asked" in again.out
+    assert target.rows("SELECT id FROM t WHERE v IS NULL ORDER BY 1") == [(17,), (4711,)]
+
+
+def test_a_foreign_key_to_a_row_that_is_put_aside_is_told(dbferry: Command, database: Make) -> None:
+    source, target = database("mariadb"), database("postgresql")
+    source.sql(
+        "SET SESSION sql_mode = ''; CREATE TABLE parents (id int PRIMARY KEY, v date); "
+        "INSERT INTO parents VALUES (1, '2024-02-29'), (2, '0000-00-00'); "
+        "CREATE TABLE children (id int PRIMARY KEY, p int, FOREIGN KEY (p) REFERENCES parents (id)); "
+        "INSERT INTO children VALUES (1, 1), (2, 2)"
+    )
+    asked = ["--on-bad-row", "quarantine"]
+    refused(
+        dbferry.migrate(source, target, *asked), 1,
+        "1 rows are put aside, and others may refer to them",
+    )  # fmt: skip
+    source.sql("UPDATE parents SET v = '2024-02-28'")
+    moved(dbferry.migrate(source, target, *asked, "--prepare", "truncate"))
+    assert target.rows("SELECT count(*) FROM children") == [(2,)]
 
 
 def test_more_than_the_cap_fail_the_table(dbferry: Command, filled: Make, database: Make) -> None:

@@ -106,10 +106,14 @@ impl Quarantine {
     }
 
     /// Why a table is given up that has more of them than are allowed.
+    pub fn too_many(&self) -> Error {
+        Error::new(Kind::Data, format!("more than {} rows don't fit", self.most))
+            .with_hint("mend what they have in common, or allow more with --max-bad-rows")
+    }
+
+    /// The same, with the row that was one too many.
     pub fn overflow(&self, last: &Unfit) -> Error {
-        let error = Error::new(Kind::Data, format!("more than {} rows don't fit", self.most))
-            .with_detail(format!("the last one: {}", last.reason))
-            .with_hint("mend what they have in common, or allow more with --max-bad-rows");
+        let error = self.too_many().with_detail(format!("the last one: {}", last.reason));
         match &last.column {
             Some(column) => error.in_column(column),
             None => error,

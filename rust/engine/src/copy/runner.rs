@@ -375,7 +375,11 @@ impl Floor<'_> {
         tally.unfit += written.unfit;
         tally.seconds = tally.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
         self.run.progress.table(unit.table).range_done();
+        let unfit = tally.unfit;
         drop(tally);
+        if let Some(quarantine) = self.run.quarantine.filter(|quarantine| unfit > quarantine.most) {
+            self.fail(unit.table, quarantine.too_many());
+        }
         self.queue.settle();
     }
 

@@ -10,6 +10,7 @@ use arrow_array::{Array, ArrayRef, RecordBatch};
 use arrow_cast::display::array_value_to_string;
 use serde::Deserialize;
 
+use crate::convert::append_hex;
 use crate::copy::budget::LARGE;
 use crate::error::{Error, Kind};
 use crate::plan::{Range, TablePlan};
@@ -133,16 +134,14 @@ fn object(values: &[(&str, Option<&[u8]>)]) -> String {
             Some(bytes) if bytes.len() > LARGE => serde_json::json!({ "bytes": bytes.len() }),
             Some(bytes) => match std::str::from_utf8(bytes) {
                 Ok(text) => text.into(),
-                Err(_) => serde_json::json!({ "hex": hex(bytes) }),
+                Err(_) => {
+                    let mut digits = Vec::new();
+                    append_hex(&mut digits, bytes);
+                    serde_json::json!({ "hex": String::from_utf8_lossy(&digits) })
+                }
             },
         };
         format!("{}: {value}", serde_json::Value::from(*name))
     });
     format!("{{{}}}", entries.collect::<Vec<_>>().join(", "))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let digit = |half: u8| char::from(DIGITS[usize::from(half)]);
-    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(byte & 15)]).collect()
 }

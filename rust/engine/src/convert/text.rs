@@ -14,6 +14,16 @@ use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 use crate::plan::Check;
 
+/// Appends bytes as hexadecimal digits.
+pub fn append_hex(out: &mut Vec<u8>, bytes: &[u8]) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    out.reserve(bytes.len() * 2);
+    for byte in bytes {
+        out.push(DIGITS[usize::from(byte >> 4)]);
+        out.push(DIGITS[usize::from(byte & 15)]);
+    }
+}
+
 /// Reads 32 hexadecimal digits, or 36 characters with dashes at their places.
 pub fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
     // The library takes braces and URNs as well, which no database prints.

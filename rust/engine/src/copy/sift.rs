@@ -15,6 +15,7 @@ use crate::loss::Losses;
 use crate::plan::{Range, TablePlan};
 use crate::quarantine::{Quarantine, Unfit, of_row};
 use crate::target::Written;
+use crate::wire::WireRows;
 
 /// Decodes rows by halves; those that can't be are told with why.
 pub fn decode_halves(
@@ -45,6 +46,26 @@ pub fn decode_halves(
         }
     }
     Ok(())
+}
+
+/// The same for rows in wire form, whose texts come after the table's own fields. `decode` is told how many there are.
+pub fn sift_wire(
+    table: &TablePlan,
+    all: &WireRows<'_>,
+    count: usize,
+    losses: &Losses,
+    decode: &dyn Fn(&WireRows<'_>, usize, &Losses) -> Result<RecordBatch>,
+) -> Result<Vec<Rows>> {
+    let own = table.columns.len() - table.texts.len();
+    let mut out = Vec::new();
+    decode_halves(
+        0..count,
+        losses,
+        &mut |rows, losses| decode(&all.part(rows.clone()), rows.len(), losses),
+        &mut |row, error| Unfit::new(table, &all.fields(row, own), error),
+        &mut out,
+    )?;
+    Ok(out)
 }
 
 /// A session of the target that can take a part of a range back.

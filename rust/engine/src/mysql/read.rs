@@ -12,11 +12,11 @@ use crate::block::{Block, Rows, emit_all};
 use crate::cancel::Cancel;
 use crate::convert;
 use crate::copy::budget::{LARGE, Permit};
-use crate::copy::sift::decode_halves;
+use crate::copy::sift::sift_wire;
 use crate::error::{Error, Kind, Result, Side};
 use crate::loss::{Guard, Losses};
 use crate::plan::{Range, Sizes, TablePlan, Transfer};
-use crate::quarantine::{Unfit, of_row};
+use crate::quarantine::of_row;
 use crate::source::{Reader, Reading};
 use crate::wire::{Span, WireRows};
 
@@ -263,7 +263,10 @@ impl<'a> Batch<'a> {
         }
         let all = WireRows { bytes: &self.bytes, spans: &self.spans, width: self.columns.len() };
         let taken = if self.reading.sifted {
-            self.sift(&all)
+            let losses = self.reading.losses;
+            sift_wire(self.table, &all, self.rows, losses, &|rows, _, losses| {
+                self.decode(rows, losses)
+            })
         } else {
             self.decode(&all, self.reading.losses).map(|batch| vec![Rows::Arrow(batch)])
         };
@@ -275,22 +278,6 @@ impl<'a> Batch<'a> {
         self.spans.clear();
         self.reading.cancel.check()?;
         emit_all(taken, wire_bytes, permit, emit)
-    }
-
-    /// The rows of a sifted range; those that can't be decoded are told.
-    fn sift(&self, all: &WireRows<'_>) -> Result<Vec<Rows>> {
-        let mut out = Vec::new();
-        decode_halves(
-            0..self.rows,
-            self.reading.losses,
-            &mut |rows, losses| self.decode(&all.part(rows), losses),
-            &mut |row, error| {
-                let own = self.table.columns.len() - self.table.texts.len();
-                Unfit::new(self.table, &all.fields(row, own), error)
-            },
-            &mut out,
-        )?;
-        Ok(out)
     }
 
     fn decode(&self, rows: &WireRows<'_>, losses: &Losses) -> Result<RecordBatch> {

@@ -19,11 +19,11 @@ use crate::block::{Block, Rows, emit_all};
 use crate::cancel::Cancel;
 use crate::convert;
 use crate::copy::budget::LARGE;
-use crate::copy::sift::decode_halves;
+use crate::copy::sift::sift_wire;
 use crate::error::{Error, Kind, Result, Side};
 use crate::loss::{Guard, Losses};
 use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
-use crate::quarantine::{Unfit, of_row};
+use crate::quarantine::of_row;
 use crate::session::Session;
 use crate::source::{Reader, Reading, Snapshot};
 use crate::wire::{Span, WireRows};
@@ -314,22 +314,6 @@ impl<'a> Batch<'a> {
         })
     }
 
-    /// The rows of a sifted range; those that can't be decoded are told.
-    fn sift(&self, all: &WireRows<'_>) -> Result<Vec<Rows>> {
-        let mut out = Vec::new();
-        decode_halves(
-            0..self.rows,
-            self.losses,
-            &mut |rows, losses| self.decode(&all.part(rows.clone()), rows.len(), losses),
-            &mut |row, error| {
-                let own = self.table.columns.len() - self.table.texts.len();
-                Unfit::new(self.table, &all.fields(row, own), error)
-            },
-            &mut out,
-        )?;
-        Ok(out)
-    }
-
     fn decode(&self, rows: &WireRows<'_>, count: usize, losses: &Losses) -> Result<RecordBatch> {
         let columns = self.table.columns.iter().zip(&self.decoders).enumerate();
         let arrays = columns
@@ -364,7 +348,9 @@ impl Collect for Batch<'_> {
     fn take(&mut self, held: &[u8]) -> Result<Vec<Rows>> {
         let all = WireRows { bytes: held, spans: &self.spans, width: self.decoders.len() };
         let taken = if self.sifted {
-            self.sift(&all)
+            sift_wire(self.table, &all, self.rows, self.losses, &|rows, count, losses| {
+                self.decode(rows, count, losses)
+            })
         } else {
             self.decode(&all, self.rows, self.losses).map(|batch| vec![Rows::Arrow(batch)])
         };

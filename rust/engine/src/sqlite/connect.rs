@@ -9,6 +9,7 @@ use rusqlite::{Connection, OpenFlags};
 use super::error::from_rusqlite;
 use super::statement::{Statement, Value};
 use crate::cancel::Cancel;
+use crate::convert::append_hex;
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine};
 use crate::session::{Described, Session, TextRow, no_rows};
@@ -162,15 +163,6 @@ pub(super) fn real_text(value: f64) -> String {
         return if value > 0.0 { "Infinity".to_owned() } else { "-Infinity".to_owned() };
     }
     format!("{value:?}")
-}
-
-pub(super) fn append_hex(out: &mut Vec<u8>, bytes: &[u8]) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    out.reserve(bytes.len() * 2);
-    for byte in bytes {
-        out.push(DIGITS[usize::from(byte >> 4)]);
-        out.push(DIGITS[usize::from(byte & 15)]);
-    }
 }
 
 /// Rows of a relation, as SQL names it.

@@ -18,11 +18,11 @@ use arrow_schema::Schema;
 use serde::Deserialize;
 
 use super::column::{Column, Fault, Refusal, Taken, TakenBytes, bytes, fixed, mixed, refuse};
-use super::connect::{append_hex, real_text};
+use super::connect::real_text;
 use super::statement::{Statement, Value};
 use crate::calendar::{self, Flaw};
 use crate::convert::number::{Number, rounded};
-use crate::convert::parse_uuid;
+use crate::convert::{append_hex, parse_uuid};
 use crate::copy::budget::LARGE;
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Losses, code};

@@ -9,10 +9,11 @@ use arrow_array::types::{
 use arrow_array::{Array, ArrowPrimitiveType, PrimitiveArray, RecordBatch};
 use serde::Deserialize;
 
-use super::connect::{append_hex, real_text};
+use super::connect::real_text;
 use super::read::tag;
 use super::statement::Statement;
 use crate::calendar;
+use crate::convert::append_hex;
 use crate::error::{Error, Kind, Result};
 use crate::loss::code;
 use crate::plan::{ColumnPlan, Flight, TablePlan, named};

@@ -77,8 +77,6 @@ class RangeEntry:
     moved_bytes: int = 0
     unfit: int = 0
     """Rows that were put aside."""
-    fence: int = 0
-    """Of the run that has set it last."""
 
     def native(self) -> dict[str, Any]:
         """As the engine's Range reads it."""
@@ -177,14 +175,14 @@ class Book:
         by_number = {table.number: table for table in found}
         for r in self.session.query(
             "SELECT table_number, number, relation, predicate, bytes, state, token, moved_rows, moved_bytes, "
-            "unfit_rows, fence "
+            "unfit_rows "
             f"FROM {self.relation('dbferry_range')} {mine} ORDER BY table_number, number"
         ):
             by_number[_int(r[0])].ranges.append(
                 RangeEntry(
                     number=_int(r[1]), relation=r[2], predicate=r[3], bytes=_int(r[4]),
                     done=r[5] == "done", token=_text(r[6]), rows=_int(r[7]), moved_bytes=_int(r[8]),
-                    unfit=_int(r[9]), fence=_int(r[10]),
+                    unfit=_int(r[9]),
                 )
             )  # fmt: skip
         for r in self.session.query(
@@ -291,6 +289,13 @@ class Book:
             "state": "done", "fence": self.fence, "token": token, "moved_rows": rows, "moved_bytes": size,
         }  # fmt: skip
         return self._setting("dbferry_range", values, f"{self._of(number)} AND state <> 'done'")
+
+    def is_mine(self, number: int) -> bool:
+        """True when this run has set the one range of a table last."""
+        rows = self.session.query(
+            f"SELECT fence FROM {self.relation('dbferry_range')} WHERE {self._of(number)}"
+        )
+        return rows == [(str(self.fence),)]
 
     def restart(self, number: int) -> None:
         """A table is begun again; what is left of its ranges means nothing from the first statement on."""

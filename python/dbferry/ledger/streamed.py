@@ -77,9 +77,8 @@ def begin_table(book: Book, entry: TableEntry, rows_before: int) -> None:
 def mark_table(book: Book, entry: TableEntry, token: str, rows: int, size: int) -> None:
     """Says inside the transaction that a table's rows are there. Raises a FencedError when they aren't this run's to move."""
     book.session.execute(book.table_done(entry.number, rows, size, token))
-    marked = book.tables(book.id)[entry.number]
     book.check()
-    if not marked.ranges or marked.ranges[0].fence != book.fence:
+    if not book.is_mine(entry.number):
         raise FencedError(
             "another run has moved this table",
             side="target",

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from dbferry.catalog import Check, ForeignKey, Identity, Index, NativeType, Table
 from dbferry.engines import Step
 from dbferry.errors import DbferryError, RequestErrors
+from dbferry.report import Warning_
 from dbferry.selection import Destination
 from dbferry.types import Canonical, Facts, Flight, Verdict
 
@@ -162,6 +163,21 @@ class TableItem:
             "estimated_rows": self.source.estimated_rows,
             "estimated_bytes": self.source.estimated_bytes,
         }
+
+    def warnings(self, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
+        """What the plan warned of and what values were touched in flight."""
+        counted = {(column, code): rows for table, column, code, rows in losses
+                   if table == self.name}  # fmt: skip
+        made = []
+        for column in self.columns:
+            for code in column.codes if column.verdict is Verdict.WARNING else ():
+                rows = counted.pop((column.name, code), None)
+                made.append(Warning_(column.name, code, "; ".join(column.notes), rows))
+        made += [
+            Warning_(column, code, "values were changed as the policy says", rows)
+            for (column, code), rows in counted.items()
+        ]
+        return tuple(made)
 
     def to_dict(self) -> dict[str, Any]:
         return {

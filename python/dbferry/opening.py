@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ from dbferry.errors import DbferryError, RequestError
 from dbferry.ledger.book import TABLES
 from dbferry.ledger.keeping import keeps
 from dbferry.mapping.task import losses, met_schemas, named_schemas
-from dbferry.quarantine import TABLE as QUARANTINE
+from dbferry.report import QUARANTINE
 from dbferry.selection import Only, Options, Prepare
 from dbferry.urls import Endpoint
 
@@ -20,6 +20,19 @@ if TYPE_CHECKING:
     from dbferry.catalog import Catalog
     from dbferry.sessions import OpenSession
     from dbferry.task import Task
+
+
+@dataclass
+class Ends:
+    """What a task moves between, open on both sides."""
+
+    task: Task
+    source: Endpoint
+    target: Endpoint
+    reading: OpenSession
+    """Plain SQL on the source."""
+    session: OpenSession
+    """Plain SQL on the target."""
 
 
 def options_of(task: Task, *, sample: bool) -> Options:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbferry.engines import engine
+from dbferry.report import QUARANTINE
 
 if TYPE_CHECKING:
     from dbferry.engines import Engine
@@ -21,7 +22,6 @@ if TYPE_CHECKING:
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
 
-TABLE = "dbferry_quarantine"
 COLUMNS = (
     "task varchar(40) NOT NULL, table_number integer NOT NULL, table_name {text} NOT NULL, "
     "range_number integer NOT NULL, row_key {text}, column_name {text}, code {text}, reason {text} NOT NULL, "
@@ -62,7 +62,7 @@ class Quarantine:
 
     def __init__(self, session: OpenSession, other: Engine, room: Room, schema: str | None) -> None:
         self.session, self._room = session, room
-        self.relation = other.relation(schema, TABLE)
+        self.relation = other.relation(schema, QUARANTINE)
 
     @classmethod
     def beside(cls, book: Book) -> Quarantine:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, Self
-
-from dbferry.types import Verdict
-
-if TYPE_CHECKING:
-    from dbferry.items import TableItem
+from typing import Any, Literal, Self
 
 State = Literal["done", "different", "failed", "unfinished"]
+QUARANTINE = "dbferry_quarantine"
+"""The table of a target in which rows are that were put aside."""
 
 
 @dataclass(frozen=True)
@@ -120,19 +117,3 @@ class Report:
             ],
             "notes": list(self.notes),
         }
-
-
-def warnings_of(item: TableItem, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
-    """What the plan warned of and what values were touched in flight."""
-    counted = {(column, code): rows for table, column, code, rows in losses
-               if table == item.name}  # fmt: skip
-    made = []
-    for column in item.columns:
-        for code in column.codes if column.verdict is Verdict.WARNING else ():
-            rows = counted.pop((column.name, code), None)
-            made.append(Warning_(column.name, code, "; ".join(column.notes), rows))
-    made += [
-        Warning_(column, code, "values were changed as the policy says", rows)
-        for (column, code), rows in counted.items()
-    ]
-    return tuple(made)

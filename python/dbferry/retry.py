@@ -18,9 +18,10 @@ from dbferry.errors import BusyError, RequestError, from_fields
 from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
 from dbferry.mapping.task import reached_schemas, withholding
-from dbferry.opening import hidden, options_of, read_catalog, read_source
+from dbferry.opening import Ends, hidden, options_of, read_catalog, read_source
 from dbferry.planner import make_plan
-from dbferry.quarantine import TABLE, BadRow, Quarantine, told
+from dbferry.quarantine import BadRow, Quarantine, told
+from dbferry.report import QUARANTINE
 from dbferry.selection import Prepare
 from dbferry.sessions import open_session, open_snapshot
 from dbferry.types import Kind
@@ -30,7 +31,6 @@ if TYPE_CHECKING:
     from dbferry.items import Plan, TableItem
     from dbferry.ledger.book import Book
     from dbferry.ledger.room import Room
-    from dbferry.sessions import OpenSession
     from dbferry.task import Task
 
 AT_ONCE = 200
@@ -69,7 +69,7 @@ def retry_task(task: Task) -> list[Retried]:
         one, theirs = read_source(task, source, reading)
         other = read_catalog(target, writing, "target", reached_schemas(task, theirs))
         book = book_in(other, writing, target)
-        if book is None or all(table.name != TABLE for table in other.tables):
+        if book is None or not made(other, QUARANTINE):
             return []
         book.id = task_id(source, target, task.name)
         _take(book, target, stack)
@@ -107,12 +107,7 @@ def _take(book: Book, target: Endpoint, stack: ExitStack) -> None:
 
 
 @dataclass
-class _Again:
-    task: Task
-    source: Endpoint
-    target: Endpoint
-    reading: OpenSession
-    writing: OpenSession
+class _Again(Ends):
     id: str
     quarantine: Quarantine
 
@@ -166,7 +161,7 @@ class _Again:
         native = item.native()
         native.update(told(self.source, item, native))
         native["opening"] = self.quarantine.forgetting(self.id, item.name, rows)
-        before = int(self.writing.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
+        before = int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
         part = {"number": 0, "relation": None, "predicate": self._found(item, rows), "bytes": 0}
         # Not all the source's rows are moved: no count of it says what there should be.
         work = [{"ranges": [part], "rows_before": before, "mixed": True}]

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from dbferry.engines import engine
 from dbferry.errors import DbferryError, RequestError, from_fields
 from dbferry.ledger.book import Cut
+from dbferry.opening import Ends
 from dbferry.progress import Reading
 from dbferry.quarantine import told
 from dbferry.sessions import open_snapshot
@@ -27,9 +28,6 @@ if TYPE_CHECKING:
     from dbferry.ledger.book import TableEntry
     from dbferry.ledger.keeping import Keeping
     from dbferry.patience import Patience
-    from dbferry.sessions import OpenSession
-    from dbferry.task import Task
-    from dbferry.urls import Endpoint
 
 OF_TABLE = frozenset(
     {"data", "constraint", "missing", "exists", "permission", "unsupported", "busy", "timeout"}
@@ -49,12 +47,7 @@ class Moved:
 
 
 @dataclass
-class Rounds:
-    task: Task
-    source: Endpoint
-    target: Endpoint
-    reading: OpenSession
-    session: OpenSession
+class Rounds(Ends):
     plan: Plan
     keeping: Keeping | None
     patience: Patience

@@ -36,6 +36,7 @@ from dbferry.ledger.steps import Steps
 from dbferry.load import load
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import (
+    Ends,
     check_pair,
     check_quarantine,
     hidden,
@@ -47,11 +48,11 @@ from dbferry.patience import Patience
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import ProgressCallback
-from dbferry.report import Report, TableReport, warnings_of
+from dbferry.report import Report, TableReport
 from dbferry.rounds import Rounds
 from dbferry.selection import select
-from dbferry.sessions import OpenSession, TakesStreams, lend, open_session, open_steady
-from dbferry.urls import Endpoint, parse
+from dbferry.sessions import TakesStreams, lend, open_session, open_steady
+from dbferry.urls import parse
 from dbferry.watch import Watch
 
 if TYPE_CHECKING:
@@ -124,14 +125,7 @@ class _Misled(Exception):
 
 
 @dataclass
-class _Run:
-    task: Task
-    source: Endpoint
-    target: Endpoint
-    reading: OpenSession
-    """Plain SQL on the source."""
-    session: OpenSession
-    """Plain SQL on the target."""
+class _Run(Ends):
     plan: Plan
     tables: Sequence[Table] = ()
     """What was selected of the source."""
@@ -190,8 +184,6 @@ class _Run:
         other = read_catalog(self.target, self.session, "target", reached)
         self.tables, _ = select(one, options)
         book = book_in(other, self.session, self.target)
-        if isinstance(self.session, TakesStreams) and not self.session.transacts:
-            book = None
         there = made(other)
         if book is not None and (moves or there):
             book.id, book.run = task_id(self.source, self.target, self.task.name), run
@@ -469,7 +461,7 @@ class _Run:
                 item.name,
                 (item.destination.schema, item.destination.name),
                 by_name.get(item.name, {}),
-                warnings_of(item, rounds.moved.losses),
+                item.warnings(rounds.moved.losses),
             )
             for item in self.plan.tables
         ]

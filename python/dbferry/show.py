@@ -9,7 +9,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from dbferry.errors import format_error, printable
-from dbferry.quarantine import TABLE as QUARANTINE
+from dbferry.report import QUARANTINE
 
 if TYPE_CHECKING:
     from rich.console import Console

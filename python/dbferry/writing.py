@@ -35,7 +35,7 @@ from dbferry.load import load_table
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.reading import Stream, name_parts
-from dbferry.report import Report, TableReport, warnings_of
+from dbferry.report import Report, TableReport
 from dbferry.selection import Options, Prepare
 from dbferry.sessions import OpenSession, TakesStreams, open_session
 from dbferry.urls import Endpoint, parse
@@ -302,9 +302,7 @@ class _Write:
         (item,) = self.planned.tables
         place = item.destination
         name = self.standing.name if self.standing else place.name
-        moved = TableReport.of(
-            "arrow stream", (place.schema, name), outcome, warnings_of(item, losses)
-        )
+        moved = TableReport.of("arrow stream", (place.schema, name), outcome, item.warnings(losses))
         return Report(
             version=dbferry.__version__,
             source="arrow stream",

@@ -16,9 +16,9 @@ from dbferry.ledger import resume, stored
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
 from dbferry.ledger.claim import Claim, holder, lease_seconds
 from dbferry.ledger.stored import Veil
-from dbferry.quarantine import TABLE as QUARANTINE
 from dbferry.quarantine import Quarantine
-from dbferry.sessions import open_session
+from dbferry.report import QUARANTINE
+from dbferry.sessions import TakesStreams, open_session
 
 if TYPE_CHECKING:
     from dbferry.catalog import Catalog, Table
@@ -45,15 +45,15 @@ def book_in(target: Catalog, session: OpenSession, endpoint: Endpoint) -> Book |
     """The book of a target; nothing where none can be kept. Whether it has been made is another question."""
     other = engine(endpoint.engine)
     room = other.ledger()
-    if room is None:
+    if room is None or (isinstance(session, TakesStreams) and not session.transacts):
         return None
     schema = target.default_schema or ("public" if endpoint.engine == "postgresql" else None)
     return Book(session, other, room, schema)
 
 
-def made(target: Catalog) -> bool:
-    """True when a ledger is in the target."""
-    return any(table.name == TABLES[0] for table in target.tables)
+def made(target: Catalog, name: str = TABLES[0]) -> bool:
+    """True when a ledger is in the target, or another table of dbferry's own."""
+    return any(table.name == name for table in target.tables)
 
 
 class Keeping:
@@ -150,7 +150,7 @@ class Keeping:
         return None
 
     def find_quarantine(self, target: Catalog) -> None:
-        if any(table.name == QUARANTINE for table in target.tables):
+        if made(target, QUARANTINE):
             self.quarantine = Quarantine.beside(self.book)
 
     def open_quarantine(self, plan: Plan, *, anew: bool) -> None:

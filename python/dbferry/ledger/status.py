@@ -11,8 +11,8 @@ from typing import Any
 from dbferry.engines import engine
 from dbferry.errors import BusyError, RequestError
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
-from dbferry.quarantine import TABLE as QUARANTINE
 from dbferry.quarantine import BadRow, Quarantine
+from dbferry.report import QUARANTINE
 from dbferry.sessions import open_session
 from dbferry.urls import Endpoint, parse
 

@@ -17,7 +17,7 @@ from dbferry.pair import Pair
 from dbferry.schema.clauses import said
 from dbferry.schema.terms import Untranslatable
 from dbferry.schema.translated import ViewTranslation
-from dbferry.selection import Prepare, map_schema, pattern
+from dbferry.selection import Prepare, pattern
 
 Place = tuple[str, str]
 
@@ -92,19 +92,14 @@ class ViewWriter:
 
     def _renamed(self, view: View) -> View:
         pair = self.pair
-        schemas = {
-            schema: map_schema(schema, pair.source, pair.target, pair.ends, pair.options) or schema
-            for schema in {view.schema, *(schema for schema, _ in view.needs)}
-        }
         query = pair.requalified(view.query)
         statistics = tuple(
-            replace(wanted, schema=schemas.get(wanted.schema, wanted.schema))
-            for wanted in view.statistics
+            replace(wanted, schema=pair.schema(wanted.schema)) for wanted in view.statistics
         )
         defaults = tuple((name, pair.requalified(text)) for name, text in view.defaults)
         return replace(
             view,
-            schema=schemas[view.schema],
+            schema=pair.schema(view.schema),
             query=query,
             statistics=statistics,
             defaults=defaults,

@@ -1,5 +1,6 @@
 //! Columns of text and bytes out of wire fields: copied end to end, checked once as a whole.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::{ArrayRef, BinaryArray, StringArray};
@@ -7,6 +8,9 @@ use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
+
+/// A value of so many bytes is short.
+const SHORT: usize = 32;
 
 /// Bytes of a whole column, one value after the other.
 pub struct Strings {
@@ -22,18 +26,37 @@ impl Strings {
         Self { bytes: Vec::with_capacity(bytes), offsets, nulls: NullBufferBuilder::new(rows) }
     }
 
-    /// All values of a column.
-    pub fn of<'a>(values: impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone) -> Result<Self> {
-        let total = values.clone().map(|value| value.map_or(0, <[u8]>::len)).sum();
-        let mut strings = Self::new(values.len(), total);
-        for value in values {
-            strings.bytes.extend_from_slice(value.unwrap_or_default());
-            strings.end(value.is_some())?;
+    /// All values of a column, which lie in `held`.
+    pub fn of(held: &[u8], places: impl Iterator<Item = Option<Range<usize>>>) -> Result<Self> {
+        // Once apart from those of other columns, they are gone through twice.
+        let places: Vec<_> = places.collect();
+        let total = places.iter().flatten().map(Range::len).sum::<usize>();
+        let mut strings = Self::new(places.len(), total + SHORT);
+        for place in places {
+            let valid = place.is_some();
+            if let Some(place) = place {
+                strings.put(held, place);
+            }
+            strings.end(valid)?;
         }
         Ok(strings)
     }
 
+    /// Appends bytes. Short ones come with what is behind them, since a copy of a known length needs no call.
+    #[inline]
+    fn put(&mut self, held: &[u8], place: Range<usize>) {
+        match held[place.start..].first_chunk::<SHORT>() {
+            Some(chunk) if place.len() <= SHORT => {
+                let end = self.bytes.len() + place.len();
+                self.bytes.extend_from_slice(chunk);
+                self.bytes.truncate(end);
+            }
+            _ => self.bytes.extend_from_slice(&held[place]),
+        }
+    }
+
     /// Ends a value (or a NULL) at what the bytes are now.
+    #[inline]
     pub fn end(&mut self, valid: bool) -> Result<()> {
         let end = i32::try_from(self.bytes.len()).map_err(|_| {
             Error::new(Kind::Unsupported, "a column of one batch is larger than 2 GiB")
@@ -78,13 +101,14 @@ fn internal(error: arrow_schema::ArrowError) -> Error {
 }
 
 /// Text of which the server has said that it is UTF-8; some don't know what they hold.
-pub fn texts<'a>(
-    values: impl ExactSizeIterator<Item = Option<&'a [u8]>> + Clone,
+pub fn texts(
+    held: &[u8],
+    places: impl ExactSizeIterator<Item = Option<Range<usize>>> + Clone,
     guard: &mut Guard<'_>,
 ) -> Result<ArrayRef> {
-    let mut all = Strings::of(values.clone())?;
+    let mut all = Strings::of(held, places.clone())?;
     if !all.is_text() {
-        return mended(values, guard);
+        return mended(places.map(|place| place.map(|place| &held[place])), guard);
     }
     let (nulls, bytes) = (all.nulls.finish(), Buffer::from_vec(all.bytes));
     // SAFETY: the bytes were checked to be UTF-8 and each offset to lie between two characters; the

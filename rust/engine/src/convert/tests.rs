@@ -7,6 +7,7 @@ use arrow_array::{
     BinaryArray, Date32Array, Decimal128Array, DurationMicrosecondArray, Float64Array, Int64Array,
     StringArray, TimestampMicrosecondArray, UInt64Array,
 };
+use proptest::prelude::*;
 
 use super::*;
 use crate::calendar::MICROS_PER_DAY;
@@ -274,4 +275,19 @@ fn a_list_becomes_null_with_its_text() {
     let after = after.unwrap();
     assert!(after.is_valid(0) && after.is_null(1));
     assert_eq!(losses.counts()[0].3, 1);
+}
+
+proptest! {
+    #[test]
+    fn a_uuid_is_what_its_library_takes_for_one(
+        text in "[0-9a-fA-F]{8}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{4}-[0-9a-fA-F]{12}|[0-9a-fA-F]{32}",
+        (place, other) in (0usize..32, any::<u8>()),
+    ) {
+        let mut text = text.into_bytes();
+        let uuid = uuid::Uuid::try_parse_ascii(&text).unwrap();
+        prop_assert_eq!(parse_uuid(&text), Some(uuid.into_bytes()));
+        text[place] = other;
+        let uuid = uuid::Uuid::try_parse_ascii(&text).ok();
+        prop_assert_eq!(parse_uuid(&text), uuid.map(uuid::Uuid::into_bytes));
+    }
 }

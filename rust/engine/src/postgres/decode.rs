@@ -6,6 +6,7 @@
 mod lists;
 
 use std::collections::HashMap;
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::builder::{BooleanBuilder, FixedSizeBinaryBuilder};
@@ -18,7 +19,7 @@ use arrow_array::{ArrayRef, DictionaryArray, PrimitiveArray, StringArray};
 use arrow_buffer::{NullBufferBuilder, ScalarBuffer};
 use serde::Deserialize;
 
-use super::numeric::{Misfit, Number, Whole};
+use super::numeric::{Misfit, Number, Whole, quick};
 use super::{EPOCH_DAYS, EPOCH_MICROSECONDS};
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
@@ -295,36 +296,47 @@ where
         return Err(malformed(guard, 0));
     };
     let digits = u32::try_from(scale).map_err(|_| malformed(guard, 0))?;
-    let value = |bytes: &[u8], row: usize| {
-        let number = match Number::parse(bytes).map_err(|_| malformed(guard, row))? {
-            Number::Finite(number) => number,
-            Number::NotANumber | Number::Infinity | Number::NegativeInfinity => {
-                return not_finite(guard, row);
-            }
-        };
-        let misfit = match number.whole::<T::Native>(precision, digits) {
-            Ok(value) => return Ok(Some(value)),
-            Err(misfit) => misfit,
-        };
-        let (code, fact) = match misfit {
-            Misfit::Range => {
-                (code::RANGE, format!("has more digits than decimal({precision}, {scale})"))
-            }
-            Misfit::Scale => (code::SCALE, format!("has more than {scale} digits after the point")),
-        };
-        match (guard.judge(code, row, &fact)?, misfit) {
-            (Verdict::Null, _) => Ok(None),
-            (Verdict::Clamp, Misfit::Range) => Ok(Some(largest(precision, number.negative))),
-            (Verdict::Clamp, Misfit::Scale) | (Verdict::Replace(_), _) => {
-                Err(guard.refusal(code, row, &fact))
-            }
-        }
+    let value = |bytes: &[u8], row: usize| match quick(bytes, precision, digits) {
+        Some(value) => Ok(Some(value.into())),
+        None => careful_decimal(bytes, row, (precision, digits), guard),
     };
     let values = judged::<T>(rows, index, value)?;
     let values = values
         .with_precision_and_scale(precision, scale)
         .map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
     Ok(Arc::new(values))
+}
+
+/// A number that isn't like most: long, special or one that doesn't fit.
+fn careful_decimal<T: Whole>(
+    bytes: &[u8],
+    row: usize,
+    (precision, scale): (u8, u32),
+    guard: &mut Guard<'_>,
+) -> Result<Option<T>> {
+    let number = match Number::parse(bytes).map_err(|_| malformed(guard, row))? {
+        Number::Finite(number) => number,
+        Number::NotANumber | Number::Infinity | Number::NegativeInfinity => {
+            return not_finite(guard, row);
+        }
+    };
+    let misfit = match number.whole::<T>(precision, scale) {
+        Ok(value) => return Ok(Some(value)),
+        Err(misfit) => misfit,
+    };
+    let (code, fact) = match misfit {
+        Misfit::Range => {
+            (code::RANGE, format!("has more digits than decimal({precision}, {scale})"))
+        }
+        Misfit::Scale => (code::SCALE, format!("has more than {scale} digits after the point")),
+    };
+    match (guard.judge(code, row, &fact)?, misfit) {
+        (Verdict::Null, _) => Ok(None),
+        (Verdict::Clamp, Misfit::Range) => Ok(Some(largest(precision, number.negative))),
+        (Verdict::Clamp, Misfit::Scale) | (Verdict::Replace(_), _) => {
+            Err(guard.refusal(code, row, &fact))
+        }
+    }
 }
 
 /// 99…9 of so many digits.
@@ -342,11 +354,15 @@ fn not_finite<T>(guard: &mut Guard<'_>, row: usize) -> Result<Option<T>> {
 }
 
 fn text(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    texts(rows.column(index), guard)
+    texts(rows.bytes, rows.places(index), guard)
 }
 
 fn bpchar(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    texts(rows.column(index).map(|field| field.map(without_blanks)), guard)
+    let shortened = |place: Range<usize>| {
+        let kept = without_blanks(&rows.bytes[place.clone()]).len();
+        place.start..place.start + kept
+    };
+    texts(rows.bytes, rows.places(index).map(|place| place.map(shortened)), guard)
 }
 
 /// Without the blanks at its end, looked for eight at a time: a short text fills half of its column.
@@ -372,11 +388,15 @@ fn jsonb(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<Arr
             return Err(malformed(guard, row));
         }
     }
-    texts(rows.column(index).map(|field| field.and_then(|bytes| bytes.get(1..))), guard)
+    texts(
+        rows.bytes,
+        rows.places(index).map(|place| place.map(|place| place.start + 1..place.end)),
+        guard,
+    )
 }
 
 fn bytea(rows: &WireRows<'_>, index: usize, _: &mut Guard<'_>) -> Result<ArrayRef> {
-    Strings::of(rows.column(index))?.into_binary()
+    Strings::of(rows.bytes, rows.places(index))?.into_binary()
 }
 
 fn numeric_text(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {

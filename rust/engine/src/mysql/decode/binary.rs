@@ -17,7 +17,9 @@ pub(super) fn binaries(values: Values<'_>, _: &mut Guard<'_>, skipped: usize) ->
     if values.iter().flatten().any(|bytes| bytes.len() < skipped) {
         return Err(malformed());
     }
-    Strings::of(values.iter().map(|value| value.map(|bytes| &bytes[skipped..])))?.into_binary()
+    let places = values.rows.places(values.index);
+    let kept = places.map(|place| place.map(|place| place.start + skipped..place.end));
+    Strings::of(values.rows.bytes, kept)?.into_binary()
 }
 
 pub(super) fn uuids(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {

@@ -15,7 +15,7 @@ use crate::strings;
 use super::{Values, settle};
 
 pub(super) fn texts(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    strings::texts(values.iter(), guard)
+    strings::texts(values.rows.bytes, values.rows.places(values.index), guard)
 }
 
 fn utf8<'a>(bytes: &'a [u8], row: usize, guard: &mut Guard<'_>) -> Result<Option<Cow<'a, str>>> {

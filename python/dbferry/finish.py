@@ -2,36 +2,47 @@
 
 A table is loaded bare and its indexes are built from the finished rows: a sort instead of a walk per row. Builds
 begin when the table's last range has landed, beside the copy of the others where the engine can do both. Foreign
-keys wait for every table. What fails is kept aside while the rest is made, and raised as one error at the end.
+keys wait for every table. What fails is kept aside while the rest is made, and raised as one error at the end; where
+the task wants it, the rows that are in the way are put aside first, and it is made after all.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from threading import Lock
 
 from dbferry.engines import Step
-from dbferry.errors import ConstraintError, DbferryError, SchemaError
+from dbferry.errors import ConstraintError, DataError, DbferryError, SchemaError
 from dbferry.items import TableItem
 from dbferry.ledger.steps import Steps
 from dbferry.pool import Pool
 from dbferry.sessions import OpenSession
+from dbferry.sieve import Sieve
 
 NAMED = 5
 """Failures that a message names; the report has them all."""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Failure:
+    item: TableItem
     what: str
     statement: str
     error: DbferryError
+    step: Step | None = None
+    """What is to be made, where other rows than there are would allow it."""
+
+    @property
+    def of_rows(self) -> bool:
+        """True when rows are in the way that are known, and all of the table's rows are this task's."""
+        blamed = self.step is not None and bool(self.step.misfits)
+        return blamed and isinstance(self.error, ConstraintError) and self.item.action != "append"
 
     def __str__(self) -> str:
-        return f"{self.what}: {self.error.message}"
+        return f"{self.what} of `{self.item.name}`: {self.error.message}"
 
 
 @dataclass
@@ -53,9 +64,10 @@ class Finish:
         beside: bool,
         rows: bool = True,
         steps: Steps | None = None,
+        sieve: Sieve | None = None,
     ) -> None:
         self.items = items
-        self._steps = steps
+        self._steps, self._sieve = steps, sieve
         self._numbers = {item.name: number for number, item in enumerate(items)}
         self._rows = rows
         """False when the tables are made and no row is moved."""
@@ -90,6 +102,7 @@ class Finish:
             self._build(index)
         self._pool.wait(meanwhile)
         ready = [self.items[index] for index in sorted(whole)]
+        self._sift(ready, meanwhile)
         self._refer = len(ready) == len(self.items)
         self._turn("foreign keys", sum(len(item.references) for item in ready))
         # One after another: each locks two tables for a moment, and two in turn could wait for each other.
@@ -99,6 +112,7 @@ class Finish:
         for item in ready:
             self._pool.submit(_weight(item), partial(self._end, item=item))
         self._pool.wait(meanwhile)
+        self._sift(ready, meanwhile)
         if self._refer and self.views:
             self._turn("views", len(self.views))
             self._pool.submit(0, self._make_views)
@@ -134,7 +148,7 @@ class Finish:
 
     def _make(self, session: OpenSession, item: TableItem, step: Step) -> bool:
         if not step.singly:
-            return self._try(session, item, step.what, step.sql)
+            return self._try(session, item, step.what, step.sql, step)
         try:
             self._run(session, item, step.sql)
         except DbferryError as error:
@@ -146,17 +160,24 @@ class Finish:
 
     def _complete(self, session: OpenSession, item: TableItem, step: Step) -> None:
         for statement in step.then:
-            if not self._try(session, item, step.what, statement):
+            if not self._try(session, item, step.what, statement, step):
                 return
 
-    def _try(self, session: OpenSession, item: TableItem, what: str, statement: str) -> bool:
+    def _try(
+        self,
+        session: OpenSession,
+        item: TableItem,
+        what: str,
+        statement: str,
+        step: Step | None = None,
+    ) -> bool:
         try:
             self._run(session, item, statement)
         except DbferryError as error:
             if error.fatal or error.retryable:
                 error.table = error.table or item.name
                 raise
-            self._fail(item, what, statement, error)
+            self._fail(Failure(item, what, statement, error, step))
             return False
         return True
 
@@ -166,9 +187,43 @@ class Finish:
         else:
             self._steps.run(session, self._numbers[item.name], statement)
 
-    def _fail(self, item: TableItem, what: str, statement: str, error: DbferryError) -> None:
+    def _fail(self, failure: Failure) -> None:
         with self._lock:
-            self.failures.append(Failure(f"{what} of `{item.name}`", statement, error))
+            self.failures.append(failure)
+
+    def _sift(self, whole: Sequence[TableItem], meanwhile: Callable[[], None]) -> None:
+        """Makes what rows were in the way of, once these are put aside."""
+        sieve = self._sieve
+        if sieve is None:
+            return
+        blamed = [failure for failure in self.failures if failure.of_rows]
+        refused = [(failure.item, failure.step) for failure in blamed if failure.step]
+        if not refused:
+            return
+        self.failures = [failure for failure in self.failures if failure not in blamed]
+
+        def work(session: OpenSession) -> None:
+            try:
+                touched = sieve.sift(session, refused, whole)
+            except DbferryError as error:
+                if error.fatal or error.retryable:
+                    raise
+                self.failures += [replace(failure, error=error) for failure in blamed]
+                return
+            told = {id(step) for _, step in refused}
+            for item, step in [*refused, *(made for made in touched if id(made[1]) not in told)]:
+                self._again(session, item, step)
+
+        self._turn("rows put aside", len(refused))
+        self._pool.submit(0, work)
+        self._pool.wait(meanwhile)
+
+    def _again(self, session: OpenSession, item: TableItem, step: Step) -> None:
+        if step.sql and not self._make(session, item, step):
+            return
+        self._complete(session, item, step)
+        if step.proof:
+            self._prove(session, item, step)
 
     def _declare(self, session: OpenSession) -> None:
         for item in self.items:
@@ -176,7 +231,7 @@ class Finish:
             for step in item.references if self._refer else item.put_back:
                 if step.sql:
                     self._clear(session, item, step)
-                    self._try(session, item, step.what, step.sql)
+                    self._try(session, item, step.what, step.sql, step)
                 self._done += 1
 
     def _clear(self, session: OpenSession, item: TableItem, step: Step) -> None:
@@ -233,7 +288,7 @@ class Finish:
         if not found:
             return
         message = "; ".join(row[0] or "" for row in found)
-        self._fail(item, step.what, step.sql, ConstraintError(message))
+        self._fail(Failure(item, step.what, step.sql, ConstraintError(message), step))
         if step.undo:
             session.execute(step.undo)
             if self._steps is not None:
@@ -249,12 +304,16 @@ class Finish:
         how = f"{mend} what is missing by hand" + (f", as with: {first}" if first else "")
         again = "mend the source and run again with --prepare truncate"
         whole = "every row is" if self._rows else "the tables are"
+        too_many = [
+            f.error.hint for f in failures if isinstance(f.error, DataError) and f.error.hint
+        ]
+        ways = [*too_many[:1], how, again if self._rows else "mend the cause and run again"]
         return SchemaError(
             f"{whole} in the target, and {count} not made: {named}{more}",
             code=failures[0].error.code,
             side="target",
             engine=failures[0].error.engine,
-            hint=f"{how}; or {again if self._rows else 'mend the cause and run again'}",
+            hint="; or ".join(ways),
         )
 
 

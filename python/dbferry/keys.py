@@ -338,12 +338,23 @@ class Keys:
         other, away = self.pair.ends[1], self.of(draft).put_back
         for table in (existing, *existing.partitions):
             for key in table.foreign_keys:
-                drop = other.drop_foreign_key(table.schema, table.name, key.name or "")
-                if drop is None or (key.schema, key.table) not in self._met:
+                if (key.schema, key.table) not in self._met:
                     continue
-                self.drops.append(drop)
-                if draft.standing is not None:
-                    away[table.schema, table.name].append(key)
+                drop = other.drop_foreign_key(table.schema, table.name, key.name or "")
+                self.drops += [drop] if drop is not None else []
+                # One that can't be away is proved by the end, unless rows may break it that were there before.
+                stays = drop is None and draft.action == "append"
+                if draft.standing is not None and not stays:
+                    valid = key.valid or self._is_proved(draft, key)
+                    away[table.schema, table.name].append(replace(key, valid=valid))
+
+    def _is_proved(self, draft: Draft, key: ForeignKey) -> bool:
+        """True when all rows are the source's, which has proved them: an earlier run may have left the key unproved."""
+        targets = {column.name: column.target for column in draft.columns}
+        return draft.action != "append" and any(
+            theirs.valid and tuple(targets.get(name) for name in theirs.columns) == key.columns
+            for theirs in draft.table.foreign_keys
+        )
 
     def _add_foreign_keys(self, draft: Draft) -> None:
         standing, carried = draft.standing, self.of(draft)

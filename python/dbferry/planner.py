@@ -84,6 +84,8 @@ class _Planner:
         if pair.options.rules and pair.faults:
             # What a rule without sense would make of a table is nothing to go on with.
             return self._blocked()
+        if (alone := pair.options.alone) is not None:
+            tables = [table for table in tables if table.label in alone]
         places = {table.label: self._place(table) for table in tables}
         check_tables(pair, tables, places)
         self.columns.roles = Roles(tables)

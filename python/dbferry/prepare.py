@@ -219,6 +219,8 @@ def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Pr
         schema=draft.place.schema,
         name=standing.name,
         columns=(),
+        kind=standing.kind,
+        row_key=standing.primary_key,
         primary_key=tuple(targets[name] for name in draft.table.primary_key)
         if carried.primary_key_name
         else (),
@@ -238,7 +240,11 @@ def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Pr
         before,
         builds=other.finish_table(lacking),
         references=other.finish_references(lacking),
-        put_back=[step for table in away for step in other.finish_references(table)],
+        put_back=[
+            step if table.name == standing.name else replace(step, misfits=())
+            for table in away
+            for step in other.finish_references(table)
+        ],
     )
 
 

@@ -1,17 +1,19 @@
 """Rows that didn't fit, in a table of the target: how it is made, what stands in it, and what is read for it.
 
-The entries are written by the engine, in the transactions that commit the other rows. The table outlives the run,
-until its rows were moved after all by `dbferry quarantine retry`, or forgotten.
+The entries are written by the engine, in the transactions that commit the other rows, and by `sieve` when all rows
+are in. The table outlives the run, until its rows were moved after all by `dbferry quarantine retry`, or forgotten.
 """
 
 from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbferry.engines import engine
+from dbferry.errors import MissingError
 from dbferry.report import QUARANTINE
 
 if TYPE_CHECKING:
@@ -27,6 +29,10 @@ COLUMNS = (
     "range_number integer NOT NULL, row_key {text}, column_name {text}, code {text}, reason {text} NOT NULL, "
     "row_values {text} NOT NULL, noted bigint NOT NULL"
 )
+
+
+AFTER = -1
+"""The range of rows that were found when all ranges were in."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -48,6 +54,8 @@ class BadRow:
     """Seconds since 1970."""
     told_key: str | None
     """The key as it stands in the table."""
+    by_target: bool
+    """True when the target has told it, of a row that a key or a foreign key has refused when all rows were in."""
 
     def to_dict(self) -> dict[str, Any]:
         """The form that `--json` prints."""
@@ -76,14 +84,14 @@ class Quarantine:
 
     def rows(self) -> list[BadRow]:
         told = self.session.query(
-            "SELECT task, table_name, row_key, column_name, code, reason, row_values, noted "
+            "SELECT task, table_name, row_key, column_name, code, reason, row_values, noted, range_number "
             f"FROM {self.relation} ORDER BY table_name, noted, row_key"
         )
         return [
             BadRow(
                 task=r[0] or "", table=r[1] or "", key=json.loads(r[2]) if r[2] else None, column=r[3],
                 code=r[4], reason=r[5] or "", values=json.loads(r[6] or "{}"), noted=int(r[7] or 0),
-                told_key=r[2],
+                told_key=r[2], by_target=int(r[8] or 0) == AFTER,
             )
             for r in told
         ]  # fmt: skip
@@ -106,7 +114,11 @@ class Quarantine:
         )
 
     def close(self) -> None:
-        """Removes the table when nothing is in it."""
+        """Removes the table when nothing is in it; fine if it is gone."""
+        with suppress(MissingError):
+            self._drop_empty()
+
+    def _drop_empty(self) -> None:
         if self.session.query(f"SELECT count(*) FROM {self.relation}") == [("0",)]:
             self.drop()
 

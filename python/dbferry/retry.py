@@ -1,12 +1,12 @@
 """Rows that were put aside are tried again: read from the source by their keys, and moved as the task now says.
 
-What still doesn't fit goes back to where it was, in the same transaction.
+What still doesn't fit goes back to where it was, in the same transaction. Tables that others refer to come first; where
+they refer to each other in a circle all are tried again as long as that moves any row.
 """
 
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
@@ -19,6 +19,7 @@ from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import Ends, hidden, options_of, read_catalog, read_source
+from dbferry.partners import Partners, literal
 from dbferry.planner import make_plan
 from dbferry.quarantine import BadRow, Quarantine, told
 from dbferry.report import QUARANTINE
@@ -28,6 +29,7 @@ from dbferry.types import Kind
 from dbferry.urls import Endpoint, parse
 
 if TYPE_CHECKING:
+    from dbferry.catalog import Catalog
     from dbferry.items import Plan, TableItem
     from dbferry.ledger.book import Book
     from dbferry.ledger.room import Room
@@ -35,9 +37,8 @@ if TYPE_CHECKING:
 
 AT_ONCE = 200
 """Rows of one statement and one transaction."""
-NUMBERS = (Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC, Kind.FLOAT, Kind.YEAR)
-BYTES = (Kind.BINARY, Kind.BITS)
-NUMBER = re.compile(r"-?\d+(\.\d+)?")
+ONE_FORM = (Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC, Kind.TEXT)
+"""Kinds that every engine writes alike, or compares by their value."""
 
 
 @dataclass
@@ -87,11 +88,16 @@ def retry_task(task: Task) -> list[Retried]:
                 hint="give the URLs and the --name that the run was given; dbferry quarantine list tells the rows",
             )  # fmt: skip
         # What doesn't fit yet is no fault of the others.
-        options = replace(options_of(task, sample=False), prepare=Prepare.APPEND, puts_aside=True)
+        options = replace(
+            options_of(task, sample=False),
+            prepare=Prepare.APPEND,
+            puts_aside=True,
+            alone={row.table for row in rows},
+        )
         plan = make_plan(one, hidden(other), options, reading, writing)
         plan.check()
-        again = _Again(task, source, target, reading, writing, book.id, quarantine)
-        retried = list(again.tables(plan, rows))
+        again = _Again(task, source, target, reading, writing, book.id, quarantine, other)
+        retried = again.all(plan, rows)
         quarantine.close()
         return retried
 
@@ -110,32 +116,46 @@ def _take(book: Book, target: Endpoint, stack: ExitStack) -> None:
 class _Again(Ends):
     id: str
     quarantine: Quarantine
+    other: Catalog
+    """The target's."""
 
-    def tables(self, plan: Plan, rows: Sequence[BadRow]) -> Iterator[Retried]:
+    def all(self, plan: Plan, rows: Sequence[BadRow]) -> list[Retried]:
         by_name = {item.name: item for item in plan.tables}
-        for name in dict.fromkeys(row.table for row in rows):
-            item = by_name.get(name)
-            if item is None:
+        names = list(dict.fromkeys(row.table for row in rows))
+        for name in names:
+            if name not in by_name:
                 raise RequestError(
                     f"{name} has rows that were put aside, and is not part of the task",
                     table=name,
                     hint="give the options that the run was given",
                 )
-            yield self._table(item, [row for row in rows if row.table == name])
+        order, circular = _parents_first(plan.tables)
+        found = {item.name: Retried(item.name) for item in order}
+        while True:
+            before = sum(table.moved for table in found.values())
+            for item in order:
+                self._table(item, [row for row in rows if row.table == item.name], found[item.name])
+            moved = sum(table.moved for table in found.values()) > before
+            if not (circular and moved and any(table.unfit for table in found.values())):
+                return [found[name] for name in names]
+            rows = [row for row in self.quarantine.rows() if row.task == self.id]
 
-    def _table(self, item: TableItem, rows: Sequence[BadRow]) -> Retried:
-        found = Retried(item.name)
+    def _table(self, item: TableItem, rows: Sequence[BadRow], found: Retried) -> None:
         keyed = list(self._findable(item, rows))
-        found.keyless = len(rows) - len(keyed)
+        found.keyless, found.unfit = len(rows) - len(keyed), 0
+        partners = Partners.of(self, item, self.other)
         for some in _batched(keyed):
-            outcome, losses = self._copy(item, some)
+            ready = [row for row in some if partners.are_there(self._found(item, [row]))]
+            found.unfit += len(some) - len(ready)
+            if not ready:
+                continue
+            outcome, losses = self._copy(item, ready)
             if outcome["error"] is not None:
                 raise from_fields(outcome["error"])
             found.moved += outcome["rows"]
             found.changed += sum(count for *_, count in losses)
             found.unfit += outcome["unfit"]
-            found.gone += len(some) - outcome["rows"] - outcome["unfit"]
-        return found
+            found.gone += len(ready) - outcome["rows"] - outcome["unfit"]
 
     def _findable(self, item: TableItem, rows: Sequence[BadRow]) -> Iterator[BadRow]:
         """Those that are found by their keys, or are gone for certain: what is only not found isn't forgotten."""
@@ -147,7 +167,7 @@ class _Again(Ends):
                 continue
             counts = [(row, self._count(item, self._found(item, [row]))) for row in some]
             yield from (row for row, count in counts if count == 1)
-            missing = [row for row, count in counts if count == 0]
+            missing = [row for row, count in counts if count == 0 and _is_sure(item, row)]
             if missing and self._count(item, self._told(item, missing)) == 0:
                 yield from missing
 
@@ -185,7 +205,7 @@ class _Again(Ends):
         kinds = {column.name: column.canonical.kind for column in item.columns}
 
         def met(name: str, value: str) -> str:
-            return f"{one.quote(name)} = {_literal(room, kinds[name], value)}"
+            return f"{one.quote(name)} = {literal(room, kinds[name], value)}"
 
         return _any(rows, met)
 
@@ -212,6 +232,33 @@ def _batched(rows: Sequence[BadRow]) -> Iterator[Sequence[BadRow]]:
     return (rows[start : start + AT_ONCE] for start in range(0, len(rows), AT_ONCE))
 
 
+def _parents_first(items: Sequence[TableItem]) -> tuple[list[TableItem], bool]:
+    """The tables after those that they refer to, as far as they don't do so in a circle; and whether any do."""
+    places = {(item.source.schema, item.source.name): item for item in items}
+    order: dict[str, TableItem] = {}
+    circular = False
+
+    def visit(item: TableItem, above: tuple[str, ...]) -> None:
+        nonlocal circular
+        if item.name in above:
+            circular = True
+        elif item.name not in order:
+            for key in item.source.foreign_keys:
+                if (parent := places.get((key.schema, key.table))) is not None:
+                    visit(parent, (*above, item.name))
+            order[item.name] = item
+
+    for item in items:
+        visit(item, ())
+    return list(order.values()), circular
+
+
+def _is_sure(item: TableItem, row: BadRow) -> bool:
+    """False where the target has told a key that the source may write otherwise."""
+    kinds = {column.name: column.canonical.kind for column in item.columns}
+    return not row.by_target or all(kinds[name] in ONE_FORM for name in row.key or ())
+
+
 def _has_key(row: BadRow) -> bool:
     """False also where a part of it is NULL, no text, or too large to be told."""
     return bool(row.key) and all(isinstance(value, str) for value in (row.key or {}).values())
@@ -220,11 +267,3 @@ def _has_key(row: BadRow) -> bool:
 def _any(rows: Sequence[BadRow], met: Callable[[str, str], str]) -> str:
     keys = (" AND ".join(met(*part) for part in (row.key or {}).items()) for row in rows)
     return f"({' OR '.join(f'({key})' for key in keys)})"
-
-
-def _literal(room: Room, kind: Kind, value: str) -> str:
-    if kind in BYTES:
-        return room.binary(value)
-    if kind in NUMBERS and NUMBER.fullmatch(value):
-        return room.number(value)
-    return room.literal(value)

@@ -52,6 +52,7 @@ from dbferry.report import Report, TableReport
 from dbferry.rounds import Rounds
 from dbferry.selection import select
 from dbferry.sessions import TakesStreams, lend, open_session, open_steady
+from dbferry.sieve import Sieve
 from dbferry.urls import parse
 from dbferry.watch import Watch
 
@@ -244,6 +245,7 @@ class _Run(Ends):
                 raise from_fields(failed[0]["error"])
             whole = {i for i, table in enumerate(report.tables) if table.state == "done"}
             finish = self._complete(finish, whole, watch, patience)
+            report = patience.persist(partial(self._sifted, report))
             if failed:
                 raise _failure(failed)
             if any(outcome["state"] == "unfinished" for outcome in outcomes):
@@ -253,6 +255,8 @@ class _Run(Ends):
             finish.close(cancel=True)
             if isinstance(error, DbferryError) and self._is_misled(error) and self._undo(report):
                 raise _Misled(str(error)) from None
+            with suppress(DbferryError):
+                report = self._sifted(report)
             raise self._failed(error, self._noted(report, finish, rounds, guest)) from None
         finally:
             rounds.close()
@@ -357,6 +361,30 @@ class _Run(Ends):
             patience.persist(work)
         return current
 
+    def _sifted(self, report: Report) -> Report:
+        """With what was put aside when all rows were in: such tables are counted once more."""
+        if self.keeping is None or self.task.on_bad_row != "quarantine":
+            return report
+        aside = self.keeping.book.unfit()
+        tables = [
+            table
+            if table.state != "done" or aside[number] == table.quarantined
+            else self._recounted(item, table, aside[number])
+            for number, (item, table) in enumerate(
+                zip(self.plan.tables, report.tables, strict=True)
+            )
+        ]
+        return replace(report, tables=tuple(tables))
+
+    def _recounted(self, item: TableItem, table: TableReport, aside: int) -> TableReport:
+        # Nothing is put aside of tables that had rows before.
+        target = self._count(item)
+        equal = table.source_rows == target + aside
+        return replace(
+            table, state="done" if equal else "different", quarantined=aside, target_rows=target,
+            rows=table.rows + table.quarantined - aside,
+        )  # fmt: skip
+
     def _noted(self, report: Report, finish: Finish, rounds: Rounds, guest: Guest) -> Report:
         healed = rounds.patience.healed
         more = [
@@ -441,11 +469,18 @@ class _Run(Ends):
             # A library may hold the whole database for one session.
             opens = partial(lend, session)
         pool = Pool(opens, size if other.builds_beside else 1, other.finishing)
-        rows = self.task.only != "schema"
+        rows, steps = self.task.only != "schema", self._steps(again=again)
         return Finish(
             self.plan.tables, pool, self.plan.views, beside=other.builds_beside, rows=rows,
-            steps=self._steps(again=again),
+            steps=steps, sieve=self._sieve(steps),
         )  # fmt: skip
+
+    def _sieve(self, steps: Steps | None) -> Sieve | None:
+        """What puts rows aside that keys refuse; nothing where they end the run."""
+        keeping = self.keeping
+        if keeping is None or steps is None or self.task.on_bad_row != "quarantine":
+            return None
+        return Sieve(self.plan.tables, keeping.book_of, steps, self.task.max_bad_rows)
 
     def _steps(self, *, again: bool) -> Steps | None:
         if self.keeping is None:

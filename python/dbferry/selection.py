@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cache
@@ -59,6 +59,8 @@ class Options:
     range_bytes: int = 64 << 20
     sample: bool = False
     """True when a part of a large table's rows may stand for all in the plan."""
+    alone: Collection[str] | None = None
+    """The labels of the only tables to plan, of those that are selected; all of them where nothing is said."""
 
 
 # A set of characters, such as [abc], [a-d] or [*]; a bracket that none closes is itself.

@@ -21,6 +21,7 @@ from dbferry.catalog import (
     UserType,
     View,
 )
+from dbferry.engines.misfits import Misfits
 from dbferry.errors import RequestError
 from dbferry.phrases import Phrases
 from dbferry.schema.dialect import Dialect
@@ -57,6 +58,8 @@ class NewTable:
     name: str
     columns: tuple[NewColumn, ...]
     primary_key: tuple[str, ...] = ()
+    row_key: tuple[str, ...] = ()
+    """The primary key that it has already, of a table that stands."""
     exact_text: bool = False
     """True when the source compares text byte by byte, and so must the target's keys."""
     kind: str = "table"
@@ -121,6 +124,8 @@ class Step:
     """What it is in the source's words, where `sql` is a translation; empty where it is nobody's to read."""
     singly: tuple[Step, ...] = ()
     """The same objects one by one, where `sql` makes several at once and fails as a whole."""
+    misfits: tuple[Misfits, ...] = ()
+    """The rows that are in its way, where they can be told."""
 
 
 ACTIONS = ("NO ACTION", "RESTRICT", "CASCADE", "SET NULL", "SET DEFAULT")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import uuid
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -289,6 +290,29 @@ class Book:
             "state": "done", "fence": self.fence, "token": token, "moved_rows": rows, "moved_bytes": size,
         }  # fmt: skip
         return self._setting("dbferry_range", values, f"{self._of(number)} AND state <> 'done'")
+
+    def unfit(self) -> Counter[int]:
+        """Rows that are put aside, by the number of their table."""
+        rows = self.session.query(
+            f"SELECT table_number, sum(unfit_rows) FROM {self.relation('dbferry_range')} "
+            f"WHERE task = {self._value(self.id)} GROUP BY table_number"
+        )
+        return Counter({_int(number): _int(count) for number, count in rows})
+
+    def fullest(self, number: int) -> str:
+        """The query of the range of a table that has brought the most rows, and of all that are put aside of it."""
+        return (
+            f"SELECT number, (SELECT sum(unfit_rows) FROM {self.relation('dbferry_range')} "
+            f"WHERE {self._of(number)}) FROM {self.relation('dbferry_range')} "
+            f"WHERE {self._of(number)} AND state = 'done' ORDER BY moved_rows DESC, number LIMIT 1"
+        )
+
+    def put_aside(self, number: int, part: int, rows: int) -> str:
+        """The statement that notes rows of a table that were moved and are put aside; which range has brought them isn't known."""
+        return (
+            f"UPDATE {self.relation('dbferry_range')} SET moved_rows = moved_rows - {rows}, "
+            f"unfit_rows = unfit_rows + {rows} WHERE {self._of(number)} AND number = {part}"
+        )
 
     def is_mine(self, number: int) -> bool:
         """True when this run has set the one range of a table last."""

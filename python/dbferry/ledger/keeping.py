@@ -66,11 +66,9 @@ class Keeping:
         self._task, self._source, self._target = task, source, target
         self._veil = Veil(task.rules)
         room = book.room
-        self.claim = Claim(
-            partial(open_session, target, side="target"), target, self._copy_of, room
-        )
+        self.claim = Claim(partial(open_session, target, side="target"), target, self.book_of, room)
 
-    def _copy_of(self, session: OpenSession) -> Book:
+    def book_of(self, session: OpenSession) -> Book:
         """The same book through another session."""
         book = Book(session, engine(self._target.engine), self.book.room, self.book.schema)
         book.id, book.run, book.fence = self.book.id, self.book.run, self.book.fence
@@ -172,6 +170,7 @@ class Keeping:
         self.claim.tell(self.book.fence, lease_seconds())
 
     def close(self) -> None:
-        self.book.close(self.book.id)
+        """The ledger goes last: a run that is killed over this is gone on with, or has left nothing behind."""
         if self.quarantine is not None:
             self.quarantine.close()
+        self.book.close(self.book.id)

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from dbferry.urls import Endpoint
 
 
+LARGE = 1 << 20
+"""Bytes of the longest value that is told of a row; as in the engine."""
+
+
 class Room(Protocol):
     @property
     def now(self) -> str:
@@ -36,6 +40,10 @@ class Room(Protocol):
     def drops_many(self) -> bool:
         """True when one statement drops several tables, and nothing else would do it as a whole."""
 
+    @property
+    def refuses_orphans(self) -> bool:
+        """Of a target: true when the sessions that write rows mind foreign keys that stand."""
+
     def literal(self, text: str) -> str: ...
     def binary(self, text: str) -> str:
         """Of a source: a literal of bytes that `as_bytes` has told."""
@@ -48,6 +56,17 @@ class Room(Protocol):
 
     def as_bytes(self, column: Column) -> tuple[str, str]:
         """Of a source: an expression of `{c}` that tells any value as text, and its decoder into bytes."""
+
+    def as_json(self, column: Column, value: str) -> str:
+        """Of a target: what stands in a column as JSON, as the engine tells the values of a row that is put aside."""
+
+    def deleting(self, relation: str, where: str) -> str:
+        """Of a target: the statement that deletes rows, which are called `c` in the condition."""
+
+    def concat(self, texts: Sequence[str]) -> str: ...
+    @property
+    def sifting(self) -> tuple[str, str, str]:
+        """Of a target: how a transaction begins whose deletes set nothing off, how it is committed, and rolled back."""
 
     def joined(self, statements: Iterable[str]) -> str | None:
         """Statements as one that is carried out as a whole or not at all; nothing where DDL can't be a part of that."""
@@ -74,6 +93,14 @@ class Room(Protocol):
 
     def end_sessions(self, session: OpenSession, label: str) -> int:
         """Ends all sessions of a label but one's own; how many there were."""
+
+
+def halved(texts: Sequence[str]) -> str:
+    """Texts put together by halves: a chain of many would be nested too deep."""
+    if len(texts) == 1:
+        return texts[0]
+    middle = len(texts) // 2
+    return f"({halved(texts[:middle])} || {halved(texts[middle:])})"
 
 
 class Untold:

@@ -7,7 +7,7 @@ it marked, and rolls its rows back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
@@ -29,6 +29,7 @@ class StreamedLedger(Untold):
     by_row = False
     drops_many = False
     cuts_by_key = False
+    refuses_orphans = False
     table_options = ""
 
     @property
@@ -48,6 +49,19 @@ class StreamedLedger(Untold):
         raise InternalError("a row of a stream has no place of its own")
 
     def as_bytes(self, column: Column) -> tuple[str, str]:
+        raise InternalError("a row of a stream has no place of its own")
+
+    def as_json(self, column: Column, value: str) -> str:
+        raise InternalError("a row of a stream has no place of its own")
+
+    def deleting(self, relation: str, where: str) -> str:
+        raise InternalError("a row of a stream has no place of its own")
+
+    def concat(self, texts: Sequence[str]) -> str:
+        raise InternalError("a row of a stream has no place of its own")
+
+    @property
+    def sifting(self) -> tuple[str, str, str]:
         raise InternalError("a row of a stream has no place of its own")
 
     @contextmanager

@@ -7,8 +7,10 @@ from dataclasses import replace
 
 from dbferry.catalog import ForeignKey, Identity, Index, Part, View
 from dbferry.engines import NewColumn, NewTable, Step, Trial
+from dbferry.engines.misfits import Misfits, Places, duplicates, of_index, of_reference, orphans
 
 TRIAL = "dbferry_trial"
+DUPLICATE, NO_PARTNER = "1062", "1452"
 NO_PLAIN_DEFAULT = frozenset(
     {"json", "geometry"}
     | {f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")}
@@ -178,12 +180,34 @@ def index(made: Index) -> str:
 def finish_table(table: NewTable) -> Sequence[Step]:
     """All in one statement: the table is read once, and each index is sorted on its own."""
     alter = f"ALTER TABLE {relation(table.schema, table.name)} "
-    single = [Step(what=f"index `{made.name}`", sql=alter + index(made)) for made in table.indexes]
+    single = [
+        Step(what=f"index `{made.name}`", sql=alter + index(made), misfits=_twice(table, made))
+        for made in table.indexes
+    ]
     if len(single) < 2:
         return single
     names = ", ".join(f"`{made.name}`" for made in table.indexes)
     together = alter + ", ".join(map(index, table.indexes))
     return [Step(what=f"indexes {names}", sql=together, singly=tuple(single))]
+
+
+def _twice(table: NewTable, made: Index) -> tuple[Misfits, ...]:
+    """Rows of a table without a key have nothing that tells one from another."""
+    key = [quote(name) for name in table.primary_key or table.row_key]
+    if not made.unique or not key:
+        return ()
+    parts = [_counted(part) for part in made.parts]
+    places = Places(relation=relation(table.schema, table.name), row=key)
+    where = duplicates(places, parts, [f"{part} IS NOT NULL" for part in parts])
+    return (of_index(made.name, where, made.columns, DUPLICATE),)
+
+
+def _counted(part: Part) -> str:
+    """As much of a column as an index looks at."""
+    if part.column is None:
+        return f"({part.expression})"
+    name = quote(part.column)
+    return f"LEFT({name}, {part.prefix})" if part.prefix else name
 
 
 def finish_references(table: NewTable) -> Sequence[Step]:
@@ -213,6 +237,9 @@ def _reference(table: NewTable, key: ForeignKey) -> Step:
         f"FROM {place} AS c LEFT JOIN {other} AS p ON {equal} "
         f"WHERE {given} AND p.{pairs[0][1]} IS NULL HAVING count(*) > 0",
         undo=drop_foreign_key(table.schema, table.name, key.name or ""),
+        misfits=(of_reference(key, orphans(key, place, other, quote), other, NO_PARTNER),)
+        if key.valid
+        else (),
     )
 
 

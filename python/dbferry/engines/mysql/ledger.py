@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from dbferry.engines.mysql import ddl, types
 from dbferry.errors import DbferryError
-from dbferry.ledger.room import Untold
+from dbferry.ledger.room import LARGE, Untold
 
 if TYPE_CHECKING:
     from dbferry.catalog import Column
@@ -27,6 +27,7 @@ class MysqlLedger(Untold):
     by_row = True
     drops_many = True
     cuts_by_key = True
+    refuses_orphans = False
     table_options = " ENGINE = InnoDB DEFAULT CHARSET = utf8mb4 COLLATE = utf8mb4_bin"
 
     def literal(self, text: str) -> str:
@@ -44,6 +45,25 @@ class MysqlLedger(Untold):
 
     def as_bytes(self, column: Column) -> tuple[str, str]:
         return types.read_text(column).expression, "binary"
+
+    def as_json(self, column: Column, value: str) -> str:
+        text = types.read_text(column).expression.replace("{c}", value)
+        return (
+            f"CASE WHEN {value} IS NULL THEN 'null' WHEN OCTET_LENGTH({text}) > {LARGE} "
+            f"THEN CONCAT('{{\"bytes\": ', OCTET_LENGTH({text}), '}}') ELSE JSON_QUOTE({text}) END"
+        )
+
+    def deleting(self, relation: str, where: str) -> str:
+        return f"DELETE c FROM {relation} AS c WHERE {where}"
+
+    def concat(self, texts: Sequence[str]) -> str:
+        return f"CONCAT({', '.join(texts)})"
+
+    sifting = (
+        "SET SESSION foreign_key_checks = 0; START TRANSACTION",
+        "COMMIT; SET SESSION foreign_key_checks = 1",
+        "ROLLBACK; SET SESSION foreign_key_checks = 1",
+    )
 
     def joined(self, statements: Iterable[str]) -> str | None:
         return None

@@ -17,9 +17,11 @@ from dbferry.catalog import (
     View,
 )
 from dbferry.engines import NewColumn, NewTable, Step, Trial
+from dbferry.engines.misfits import Misfits, Places, duplicates, of_index, of_reference, orphans
 from dbferry.errors import InternalError
 
 TRIAL = "dbferry_trial"
+UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
 BOUNDS = {"smallint": (1 << 15) - 1, "integer": (1 << 31) - 1, "bigint": (1 << 63) - 1}
 
 SCRIPT_OPENING = (
@@ -369,7 +371,28 @@ def _index(table: NewTable, index: Index, kind: str, what: str) -> Step:
     sql = f"CREATE {unique}INDEX {name} ON {only}{place} {_definition(index)}"
     if declared:
         sql = f"{add} {index.own if index.exclusion else _constraint(index, kind)}"
-    return Step(what=what, sql=sql, then=tuple(then))
+    return Step(what=what, sql=sql, then=tuple(then), misfits=_twice(table, index, kind))
+
+
+def _twice(table: NewTable, index: Index, kind: str) -> tuple[Misfits, ...]:
+    """Partitions have no rows of their own here: what is put aside is told of the whole table."""
+    if not index.unique or index.exclusion or table.parent is not None:
+        return ()
+    parts = [
+        (quote(part.column) if part.column is not None else f"({part.expression})")
+        + (f" COLLATE {part.collation}" if part.collation else "")
+        for part in index.parts
+    ]
+    rows = [f"{part} IS NOT NULL" for part in parts] if index.nulls_distinct else []
+    rows += [f"({index.predicate})"] if index.predicate else []
+    places = Places(
+        relation=relation(table.schema, table.name),
+        row=("tableoid", "ctid"),
+        order=[quote(name) for name in table.primary_key or table.row_key],
+    )
+    where = duplicates(places, parts, rows)
+    name = index.name if kind != "PRIMARY KEY" else None
+    return (of_index(name, where, index.columns, UNIQUE_VIOLATION),)
 
 
 def _constraint(index: Index, kind: str) -> str:
@@ -407,8 +430,24 @@ def finish_references(table: NewTable) -> Sequence[Step]:
         if key.comment:
             then.append(f"COMMENT ON CONSTRAINT {name} ON {place} IS {literal(key.comment)}")
         sql = f"ALTER TABLE {place} ADD CONSTRAINT {name} {_reference(key)}{' NOT VALID' if late else ''}"
-        steps.append(Step(what=f"foreign key `{key.name}`", sql=sql, then=tuple(then)))
+        steps.append(
+            Step(
+                what=f"foreign key `{key.name}`",
+                sql=sql,
+                then=tuple(then),
+                undo=drop_foreign_key(table.schema, table.name, key.name or ""),
+                misfits=_alone(table, key),
+            )
+        )
     return [*steps, *(step for part in table.partitions for step in finish_references(part))]
+
+
+def _alone(table: NewTable, key: ForeignKey) -> tuple[Misfits, ...]:
+    if not key.valid or table.parent is not None:
+        return ()
+    place, other = relation(table.schema, table.name), relation(key.schema, key.table)
+    where = orphans(key, place, other, quote)
+    return (of_reference(key, where, other, FOREIGN_KEY_VIOLATION),)
 
 
 def _reference(key: ForeignKey) -> str:

@@ -10,6 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dbferry.engines.postgresql import ddl, types
+from dbferry.ledger.room import LARGE, halved
 
 if TYPE_CHECKING:
     from dbferry.catalog import Column
@@ -32,6 +33,7 @@ class PostgresqlLedger:
     by_row = True
     drops_many = False
     cuts_by_key = False
+    refuses_orphans = True
     table_options = ""
 
     def literal(self, text: str) -> str:
@@ -48,6 +50,23 @@ class PostgresqlLedger:
 
     def as_bytes(self, column: Column) -> tuple[str, str]:
         return types.read_text(column).expression, "bytea"
+
+    def as_json(self, column: Column, value: str) -> str:
+        text = types.read_text(column).expression.replace("{c}", value)
+        return (
+            f"CASE WHEN {value} IS NULL THEN 'null' WHEN pg_catalog.octet_length({text}) > {LARGE} "
+            f"THEN '{{\"bytes\": ' || pg_catalog.octet_length({text}) || '}}' "
+            f"ELSE pg_catalog.to_json({text})::text END"
+        )
+
+    def deleting(self, relation: str, where: str) -> str:
+        return f"DELETE FROM {relation} AS c WHERE {where}"
+
+    def concat(self, texts: Sequence[str]) -> str:
+        return halved(texts)
+
+    # Others may write to the table: what is deleted must be what was told.
+    sifting = ("BEGIN ISOLATION LEVEL REPEATABLE READ", "COMMIT", "ROLLBACK")
 
     def joined(self, statements: Iterable[str]) -> str | None:
         return "; ".join(statements)

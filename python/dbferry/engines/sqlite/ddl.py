@@ -7,9 +7,11 @@ from dataclasses import replace
 
 from dbferry.catalog import Check, ForeignKey, Identity, IdentityKind, Index, Part, View
 from dbferry.engines import NewColumn, NewTable, Step, Trial
+from dbferry.engines.misfits import Misfits, Places, duplicates, of_index, of_reference, orphans
 from dbferry.engines.sqlite.definition import Definition
 
 TRIAL = "dbferry_trial"
+UNIQUE, FOREIGN_KEY = "2067", "787"
 
 SCRIPT_OPENING = (".bail on", "PRAGMA foreign_keys = OFF;")
 
@@ -136,8 +138,29 @@ def finish_table(table: NewTable) -> Sequence[Step]:
     """A declaration of its own has its constraints already."""
     indexes = [i for i in table.indexes if not (i.constraint and table.declaration)]
     return [
-        Step(what=f"index `{index.name}`", sql=create_index(table.name, index)) for index in indexes
+        Step(
+            what=f"index `{index.name}`",
+            sql=create_index(table.name, index),
+            misfits=_twice(table, index),
+        )
+        for index in indexes
     ]
+
+
+def _twice(table: NewTable, index: Index) -> tuple[Misfits, ...]:
+    if not index.unique:
+        return ()
+    key = [quote(name) for name in table.primary_key or table.row_key]
+    parts = [
+        (quote(part.column) if part.column is not None else f"({part.expression})")
+        + (f" COLLATE {quote(part.collation)}" if part.collation else "")
+        for part in index.parts
+    ]
+    rows = [f"{part} IS NOT NULL" for part in parts]
+    rows += [f"({index.predicate})"] if index.predicate else []
+    row = key if table.kind == "without_rowid" else ["rowid"]
+    where = duplicates(Places(relation=quote(table.name), row=row, order=key), parts, rows)
+    return (of_index(index.name, where, index.columns, UNIQUE),)
 
 
 def create_index(table: str, index: Index) -> str:
@@ -167,8 +190,14 @@ def finish_references(table: NewTable) -> Sequence[Step]:
             proof="SELECT count(*) || ' rows refer to no row of `' || parent || '`' || "
             "coalesce(', such as the row with rowid ' || min(rowid), '') "
             f"FROM pragma_foreign_key_check({literal(table.name)}) {but}GROUP BY parent",
+            misfits=tuple(_alone(table, key) for key in proved),
         ),
     )
+
+
+def _alone(table: NewTable, key: ForeignKey) -> Misfits:
+    place, other = quote(table.name), quote(key.table)
+    return of_reference(key, orphans(key, place, other, quote), other, FOREIGN_KEY)
 
 
 def analyze_table(schema: str | None, name: str) -> str | None:

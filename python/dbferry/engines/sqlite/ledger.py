@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dbferry.engines.sqlite import ddl
-from dbferry.ledger.room import Untold
+from dbferry.ledger.room import LARGE, Untold, halved
 
 if TYPE_CHECKING:
     from dbferry.catalog import Column
@@ -23,6 +23,7 @@ class SqliteLedger(Untold):
     by_row = True
     drops_many = False
     cuts_by_key = True
+    refuses_orphans = False
     table_options = ""
 
     def __init__(self) -> None:
@@ -43,6 +44,22 @@ class SqliteLedger(Untold):
     def as_bytes(self, column: Column) -> tuple[str, str]:
         digits = "CASE typeof({c}) WHEN 'blob' THEN lower(hex({c})) ELSE {c} END"
         return f"CAST({digits} AS BLOB)", "blob"
+
+    def as_json(self, column: Column, value: str) -> str:
+        size = f"length(CAST({value} AS BLOB))"
+        return (
+            f"CASE WHEN {value} IS NULL THEN 'null' WHEN {size} > {LARGE} THEN '{{\"bytes\": ' || {size} || '}}' "
+            f"WHEN typeof({value}) = 'blob' THEN json_quote(lower(hex({value}))) "
+            f"ELSE json_quote(CAST({value} AS TEXT)) END"
+        )
+
+    def deleting(self, relation: str, where: str) -> str:
+        return f"DELETE FROM {relation} AS c WHERE {where}"
+
+    def concat(self, texts: Sequence[str]) -> str:
+        return halved(texts)
+
+    sifting = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 
     def joined(self, statements: Iterable[str]) -> str | None:
         return "; ".join(["BEGIN IMMEDIATE", *statements, "COMMIT"])

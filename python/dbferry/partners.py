@@ -1,0 +1,116 @@
+"""The rows that rows which are tried again refer to: whether they are in the target.
+
+Asked where its writing sessions don't mind foreign keys, so that no row arrives whose partner isn't there.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+from dbferry.engines import engine
+from dbferry.types import Kind
+
+if TYPE_CHECKING:
+    from dbferry.catalog import Catalog, ForeignKey, Table
+    from dbferry.items import ColumnItem, TableItem
+    from dbferry.ledger.room import Room
+    from dbferry.opening import Ends
+
+NUMBERS = (Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC, Kind.FLOAT, Kind.YEAR)
+BYTES = (Kind.BINARY, Kind.BITS)
+NUMBER = re.compile(r"-?\d+(\.\d+)?")
+Values = tuple[str | None, ...]
+
+
+def literal(room: Room, kind: Kind, value: str) -> str:
+    """A value that was told as text, as an engine compares it with a column of this kind."""
+    if kind in BYTES:
+        return room.binary(value)
+    if kind in NUMBERS and NUMBER.fullmatch(value):
+        return room.number(value)
+    return room.literal(value)
+
+
+@dataclass(frozen=True)
+class _Link:
+    """A foreign key that stands in the target, by the columns that move."""
+
+    key: ForeignKey
+    relation: str
+    ours: Sequence[ColumnItem]
+    own: Sequence[ColumnItem]
+    """What it refers to, where that is in the same table."""
+
+
+@dataclass
+class Partners:
+    ends: Ends
+    item: TableItem
+    source: Room
+    target: Room
+    links: Sequence[_Link] = ()
+    _known: dict[tuple[int, Values], bool] = field(default_factory=dict)
+
+    @classmethod
+    def of(cls, ends: Ends, item: TableItem, other: Catalog) -> Partners:
+        """Of a table's rows; nothing is asked where the server itself minds."""
+        rooms = engine(ends.source.engine).ledger(), engine(ends.target.engine).ledger()
+        source, target = (room for room in rooms if room is not None)
+        place = item.destination
+        standing = other.table(place.schema or other.default_schema or "", place.name)
+        links = () if target.refuses_orphans or standing is None else _links(ends, item, standing)
+        return cls(ends, item, source, target, links)
+
+    def are_there(self, row: str) -> bool:
+        """True when a row of the source, which a condition finds, lacks none of the rows that it refers to."""
+        return all(self._is_there(number, link, row) for number, link in enumerate(self.links))
+
+    def _is_there(self, number: int, link: _Link, row: str) -> bool:
+        told = self._told([*link.ours, *link.own], row)
+        values, own = told[: len(link.ours)], told[len(link.ours) :]
+        if None in values or values == own:
+            return True
+        if (number, values) not in self._known:
+            self._known[number, values] = self._ask(link, values)
+        return self._known[number, values]
+
+    def _told(self, columns: Sequence[ColumnItem], row: str) -> Values:
+        """The source's values as texts; one that is too large to be told is no key."""
+        one = engine(self.ends.source.engine)
+        by_name = {column.name: column for column in self.item.source.columns}
+        asked = [self.source.as_json(by_name[c.name], one.quote(c.name)) for c in columns]
+        rows = self.ends.reading.query(
+            f"SELECT {', '.join(asked)} FROM {self.item.relation} WHERE {row}"
+        )
+        values = [json.loads(value or "null") for value in rows[0]] if rows else []
+        return tuple(value if isinstance(value, str) else None for value in values)
+
+    def _ask(self, link: _Link, values: Values) -> bool:
+        other = engine(self.ends.target.engine)
+        met = " AND ".join(
+            f"{other.quote(name)} = {literal(self.target, column.canonical.kind, value or '')}"
+            for name, column, value in zip(link.key.references, link.ours, values, strict=True)
+        )
+        query = f"SELECT 1 FROM {link.relation} WHERE {met} LIMIT 1"
+        return bool(self.ends.session.query(query))
+
+
+def _links(ends: Ends, item: TableItem, standing: Table) -> list[_Link]:
+    other = engine(ends.target.engine)
+    moved = {other.fold_column(c.target): c for c in item.columns if not c.generated}
+    found = []
+    for key in standing.foreign_keys:
+        ours = [moved.get(other.fold_column(name)) for name in key.columns]
+        within = (key.schema, key.table) == (standing.schema, standing.name)
+        references = key.references or standing.primary_key
+        own = [moved.get(other.fold_column(name)) for name in references] if within else []
+        known = [column for column in ours if column is not None]
+        if len(known) == len(ours):
+            relation = other.relation(key.schema, key.table)
+            told = replace(key, references=references)
+            found.append(_Link(told, relation, known, [c for c in own if c is not None]))
+    return found

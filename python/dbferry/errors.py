@@ -175,6 +175,10 @@ class BusyError(DbferryError):
     default_kind = "busy"
 
 
+class AtWorkError(BusyError):
+    """Another run holds the task."""
+
+
 class LostError(DbferryError):
     """The connection broke, or the server went away."""
 

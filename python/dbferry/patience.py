@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import socket
+import time
 from collections import Counter
 from collections.abc import Callable
-from typing import TypeVar
+from contextlib import suppress
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TypeVar
 
 from tenacity import (
     RetryCallState,
@@ -14,11 +18,16 @@ from tenacity import (
     wait_random_exponential,
 )
 
-from dbferry.errors import DbferryError
+from dbferry.errors import AtWorkError, DbferryError
+
+if TYPE_CHECKING:
+    from dbferry.urls import Endpoint
 
 T = TypeVar("T")
 FIRST_SECONDS = 0.2
 LONGEST_SECONDS = 20
+MOMENT_SECONDS = 5
+"""How long a server that nobody has met yet may refuse: longer than a fail-over hides it, too short to be taken for a hang."""
 
 
 class Patience:
@@ -47,3 +56,37 @@ class Patience:
         error = state.outcome.exception() if state.outcome else None
         if isinstance(error, DbferryError):
             self.note(error.side, error.kind, error.message)
+
+
+@dataclass
+class Contact:
+    """What is known of both servers while a run opens: whether it makes sense to wait for one."""
+
+    ends: dict[str, Endpoint] = field(default_factory=dict)
+    """By their sides."""
+    met: set[str] = field(default_factory=set)
+    """Sides whose server has let the run in."""
+    _began: float = field(default_factory=time.monotonic)
+    _failed: bool = False
+
+    def is_final(self, error: DbferryError) -> bool:
+        """True when what went wrong would go wrong again, as far as one can tell."""
+        first, self._failed = not self._failed, True
+        end = self.ends.get(error.side or "")
+        if isinstance(error, AtWorkError):
+            # After a failure it may be our own session, which its server has not missed yet.
+            return first
+        if not error.retryable or end is None or end.path is not None:
+            return True
+        if error.side in self.met or error.kind == "busy":
+            return False
+        # A code is the word of a server, and says more than that none is there.
+        told = error.code is not None and error.kind == "connect"
+        return told or not _has_address(end) or time.monotonic() > self._began + MOMENT_SECONDS
+
+
+def _has_address(end: Endpoint) -> bool:
+    for host in end.hosts:
+        with suppress(OSError):
+            return bool(socket.getaddrinfo(host.name, host.port))
+    return False

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import time
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import dbferry
 from dbferry.engines import engine
@@ -25,6 +26,7 @@ from dbferry.errors import (
     MismatchError,
     RequestError,
     SchemaError,
+    TargetNotEmptyError,
     from_fields,
 )
 from dbferry.finish import Finish
@@ -44,10 +46,10 @@ from dbferry.opening import (
     read_catalog,
     read_source,
 )
-from dbferry.patience import Patience
+from dbferry.patience import Contact, Patience
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
-from dbferry.progress import ProgressCallback
+from dbferry.progress import Progress, ProgressCallback
 from dbferry.report import Report, TableReport
 from dbferry.rounds import Rounds
 from dbferry.selection import select
@@ -61,6 +63,8 @@ if TYPE_CHECKING:
     from dbferry.ledger.book import Entry, TableEntry
     from dbferry.task import Task
 
+COUNTED_ROWS = 20_000_000
+"""A few seconds' work on each side."""
 DATA_KINDS = ("data", "constraint")
 """Errors that the rows are to blame for."""
 
@@ -68,7 +72,7 @@ DATA_KINDS = ("data", "constraint")
 def plan_task(task: Task) -> Plan:
     """The plan of a task; opens sessions on both sides, moves nothing."""
     with withholding(task.rules), ExitStack() as stack:
-        opened = _Run.open(task, stack, make_files=False)
+        opened = _Run.open(task, stack, Contact(), make_files=False)
         return replace(
             opened.plan,
             notes=(*opened.plan.notes, *opened.notes),
@@ -98,7 +102,9 @@ def run_task(task: Task, *, progress: ProgressCallback | None = None) -> Report:
 def _run(
     task: Task, progress: ProgressCallback | None, patience: Patience, *, sample: bool
 ) -> Report:
-    """One run; begun anew while the world breaks it after the plan is made and before a row is on its way."""
+    """One run; begun anew while the world breaks it before a row is on its way."""
+    started = time.monotonic()
+    contact = Contact()
     prepared = False
 
     def attempt() -> Report | DbferryError:
@@ -106,13 +112,15 @@ def _run(
         run = None
         with withholding(task.rules), ExitStack() as stack:
             try:
-                run = _Run.open(task, stack, sample=sample)
+                run = _Run.open(task, stack, contact, sample=sample)
                 return run.run(progress, patience)
             except DbferryError as error:
-                if run is not None:
-                    prepared = run.preparing
-                if not prepared:
+                prepared = prepared or (run is not None and run.stage == "preparing")
+                moving = run is not None and run.stage == "moving"
+                if moving or (not prepared and contact.is_final(error)):
                     return error
+                if progress is not None:
+                    progress(Progress.of([], started=started, current="", warning=str(error)))
                 raise
 
     outcome = patience.persist(attempt)
@@ -137,14 +145,21 @@ class _Run(Ends):
     """Tables that this run has created."""
     resumed: bool = False
     """True when an earlier run is gone on with."""
-    preparing: bool = False
-    """True from the ledger's start until the copy's."""
+    stage: Literal["opening", "preparing", "moving"] = "opening"
+    """Nothing is written before the ledger's start, and no row before all tables are made."""
 
     @classmethod
     def open(
-        cls, task: Task, stack: ExitStack, *, make_files: bool = True, sample: bool = False
+        cls,
+        task: Task,
+        stack: ExitStack,
+        contact: Contact,
+        *,
+        make_files: bool = True,
+        sample: bool = False,
     ) -> _Run:
         source, target = parse(task.source), parse(task.target)
+        contact.ends = {"source": source, "target": target}
         check_pair(source, target)
         if not make_files and target.path is not None and not Path(target.path).exists():
             target = replace(target, path=":memory:")
@@ -156,7 +171,9 @@ class _Run(Ends):
             known = task_id(source, target, task.name)
             source, target = labelled(known, run, source), labelled(known, run, target)
         reading = stack.enter_context(open_steady(source, side="source"))
+        contact.met.add("source")
         writing = stack.enter_context(open_steady(target, side="target"))
+        contact.met.add("target")
         one, theirs = read_source(task, source, reading)
         reached = reached_schemas(task, theirs)
         opened = cls(
@@ -219,24 +236,22 @@ class _Run(Ends):
         keeping.entry = None
 
     def run(self, progress: ProgressCallback | None, patience: Patience) -> Report:
-        self.plan.check()
+        self._check()
         started = time.monotonic()
         rounds = Rounds(
             self.task, self.source, self.target, self.reading, self.session, self.plan, self.keeping,
             patience, watch=lambda _: None, before=[],
             sampled=self._sampled,
         )  # fmt: skip
-        if self.task.only != "schema":
-            rounds.open()
-        guest = Guest.of(self.task, self.source, rounds)
+        guest = self._opened_guest(rounds)
         finish = self._finish()
         watch = rounds.watch = Watch(rounds, progress, started, finish, guest)
         report = self._report(rounds, started)
         try:
-            self.preparing = True
+            self.stage = "preparing"
             self._begin(rounds)
             rounds.before = [] if self.resumed else self._prepare()
-            self.preparing = False
+            self.stage = "moving"
             with guest:
                 outcomes = self._copy(rounds)
             report = self._report(rounds, started)
@@ -270,6 +285,44 @@ class _Run(Ends):
             mismatch.report = report
             raise mismatch
         return replace(report, seconds=time.monotonic() - started)
+
+    def _check(self) -> None:
+        """Raises what blocks the plan; where nothing but rows does, and all are there, that is said."""
+        faults = self.plan.faults
+        in_the_way = all(isinstance(fault, TargetNotEmptyError) for fault in faults)
+        if faults and in_the_way and self.task.only is None and self._is_full():
+            raise TargetNotEmptyError(
+                "the target has rows already, and every table as many as the source", side="target",
+                engine=self.target.engine,
+                hint="a run that has ended, or was killed after its end, has moved them: nothing is left to do unless "
+                "the source has changed since; to move them again choose --prepare truncate, drop or append",
+            )  # fmt: skip
+        self.plan.check()
+
+    def _is_full(self) -> bool:
+        """True when both sides count the same, with what is put aside; large ones aren't counted for a message."""
+        tables, keeping = self.plan.tables, self.keeping
+        if sum(item.source.estimated_rows for item in tables) > COUNTED_ROWS:
+            return False
+        aside: Counter[str] = Counter()
+        if keeping is not None and keeping.quarantine is not None:
+            mine = (row for row in keeping.quarantine.rows() if row.task == keeping.book.id)
+            aside = Counter(row.table for row in mine)
+        return all(
+            self._count(item) + aside[item.name]
+            == int(self.reading.query(f"SELECT count(*) FROM {item.relation}")[0][0] or 0)
+            for item in tables
+        )
+
+    def _opened_guest(self, rounds: Rounds) -> Guest:
+        """Opens the snapshot, and asks what a good guest is to mind."""
+        try:
+            if self.task.only != "schema":
+                rounds.open()
+            return Guest.of(self.task, self.source, rounds)
+        except DbferryError:
+            rounds.close()
+            raise
 
     def _begin(self, rounds: Rounds) -> None:
         """The ledger's entry, and from then on the signs of life."""

@@ -26,7 +26,8 @@ def closed_port() -> Iterator[int]:
 def test_an_unreachable_source_is_named_with_its_port(
     dbferry: Command, sqlite_db: SqliteDatabase, closed_port: int, engine: str
 ) -> None:
-    result = dbferry.migrate(f"{engine}://me:pw@{HOST}:{closed_port}/shop", sqlite_db)
+    url = f"{engine}://me:pw@{HOST}:{closed_port}/shop"
+    result = dbferry.migrate(url, sqlite_db, "--retry-seconds", "0")
     refused(result, 1, f"{HOST}:{closed_port}", "refused", f"{engine} source")
 
 
@@ -35,7 +36,8 @@ def test_an_unreachable_target_is_named_with_its_port(
     dbferry: Command, sqlite_db: SqliteDatabase, closed_port: int, engine: str
 ) -> None:
     sqlite_db.sql("CREATE TABLE t (id integer PRIMARY KEY)")
-    result = dbferry.migrate(sqlite_db, f"{engine}://me:pw@{HOST}:{closed_port}/shop")
+    url = f"{engine}://me:pw@{HOST}:{closed_port}/shop"
+    result = dbferry.migrate(sqlite_db, url, "--retry-seconds", "0")
     refused(result, 1, f"{HOST}:{closed_port}", "refused", f"{engine} target")
 
 
@@ -101,7 +103,7 @@ def test_too_many_connections_of_a_server_are_an_error_that_says_so(
         maria_db.sql("CREATE TABLE t (id int PRIMARY KEY)")
         url = mariadb.url(maria_db.name, user="narrow", password="pw")
         with mariadb.connect(maria_db.name, user="narrow", password="pw"):
-            result = dbferry.migrate(url, sqlite_db)
+            result = dbferry.migrate(url, sqlite_db, "--retry-seconds", "1")
         refused(result, 1, "max_user_connections", "mariadb source")
     finally:
         mariadb.sql("", "DROP USER narrow@'%'")

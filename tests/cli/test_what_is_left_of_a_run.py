@@ -185,3 +185,16 @@ def test_a_run_that_slept_past_its_lease_can_not_write_over_its_successor(
     assert result.code == 1, result.err
     assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS, ROWS)]
     assert not list(leftovers(target))
+
+
+def test_a_target_that_has_all_rows_already_is_told(dbferry: Command, broken_off: Broken) -> None:
+    """As after a run that was killed when it had forgotten its ledger, and had not yet said that it was through."""
+    _, target, args = broken_off
+    moved(dbferry(*args))
+    result = refused(
+        dbferry(*args), 2, "every table as many as the source", "nothing is left to do"
+    )
+    assert result.err.count("error:") == 1
+    target.sql("DELETE FROM rows_ WHERE id = 7")
+    result = refused(dbferry(*args), 2, "has rows")
+    assert "as many" not in result.err

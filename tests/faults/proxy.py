@@ -23,9 +23,9 @@ TAIL = 128
 class Proxy:
     """Passes what comes to `port` on to the server at `upstream`; use it with `with`."""
 
-    def __init__(self, upstream: int) -> None:
+    def __init__(self, upstream: int, port: int = 0) -> None:
         self.upstream = upstream
-        self._listener = socket.create_server((HOST, 0))
+        self._listener = socket.create_server((HOST, port))
         self.port: int = self._listener.getsockname()[1]
         self.struck: list[str] = []
         """The faults that came to pass since the proxy was armed."""

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random_exponential
 
-from dbferry.errors import BusyError, DbferryError
+from dbferry.errors import AtWorkError, DbferryError
 from dbferry.ledger.book import Book
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ class Claim:
         self.lost: Callable[[], None] = lambda: None
 
     def take(self, task: str, entry: Callable[[], Entry | None]) -> None:
-        """Raises a BusyError while another run is at work on the task."""
+        """Raises an AtWorkError while another run is at work on the task."""
         session = self._session = self._stack.enter_context(self._opens())
         if self._room.claim(session, self._endpoint, task):
             return
@@ -64,7 +64,7 @@ class Claim:
             raise _at_work(known)
         self._room.break_claim(session, task)
         again = Retrying(
-            retry=retry_if_exception(lambda e: isinstance(e, BusyError)),
+            retry=retry_if_exception(lambda e: isinstance(e, AtWorkError)),
             stop=stop_after_delay(5),
             wait=wait_random_exponential(0.1, 1),
             reraise=True,
@@ -108,10 +108,10 @@ class Claim:
         self._room.release()
 
 
-def _at_work(entry: Entry | None) -> BusyError:
+def _at_work(entry: Entry | None) -> AtWorkError:
     who = f": {entry.holder}" if entry is not None else ""
     left = f" of {entry.lease_left} seconds" if entry is not None and entry.lease_left > 0 else ""
-    return BusyError(
+    return AtWorkError(
         f"another run of this task is at work{who}",
         side="target",
         hint=f"let it finish, or end it; if it hangs, try again when its lease{left} is over",

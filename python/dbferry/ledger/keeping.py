@@ -75,7 +75,7 @@ class Keeping:
         return book
 
     def hold(self, stack: ExitStack, *, there: bool) -> None:
-        """Takes the task, for as long as the stack. Raises a BusyError while another run is at work on it."""
+        """Takes the task, for as long as the stack. Raises an AtWorkError while another run is at work on it."""
         stack.callback(self.claim.release)
         self.claim.take(self.book.id, self._look)
         self.entry = self._look() if there else None

@@ -76,6 +76,28 @@ def test_the_next_run_ends_well(
         check(dbferry, target, moved(dbferry(*args)).tables())
 
 
+@pytest.mark.parametrize("stage", [Stage.BEFORE, Stage.UNANSWERED])
+@pytest.mark.parametrize("engine", ["mariadb", "mysql"])
+def test_a_key_that_was_taken_away_is_made_again(
+    engine: str, stage: Stage, held: Database, database: Make, tmp_path: Path
+) -> None:
+    target, dbferry, victim = database(engine), Command(tmp_path), Victim()
+    with ExitStack() as stack:
+        end = served(target, stack)
+        args = ["migrate", held.url, end.url, "--on-bad-row", "quarantine", "--json"]
+        end.proxy.arm(
+            moment=Said(START + rb"ALTER TABLE \S*b. DROP FOREIGN", 1, stage, victim.kill)
+        )
+        process = dbferry.start(*args)
+        victim.is_(process)
+        process.communicate(timeout=60)
+        assert len(end.proxy.struck) == 1
+        check(dbferry, target, moved(dbferry(*args)).tables())
+    for orphan in ("INSERT INTO b VALUES (9, 7)", "INSERT INTO c VALUES (9, 7)"):
+        with pytest.raises(Exception, match=r"(?i)foreign key"):
+            target.sql(orphan)
+
+
 @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
 @pytest.mark.parametrize("point", POINTS)
 def test_a_connection_that_is_lost_over_it_is_healed(

@@ -290,9 +290,10 @@ class Finish:
         message = "; ".join(row[0] or "" for row in found)
         self._fail(Failure(item, step.what, step.sql, ConstraintError(message), step))
         if step.undo:
-            session.execute(step.undo)
+            # Noted first: one that stands and isn't noted is made anew, one that is noted and gone never would be.
             if self._steps is not None:
                 self._steps.forget(session, self._numbers[item.name], step.sql)
+            session.execute(step.undo)
 
     def _error(self) -> SchemaError:
         failures = self.failures

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import time
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field, replace
@@ -18,27 +17,25 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import dbferry
+from dbferry.counts import check_full, reached, recounted, rows_of
 from dbferry.engines import engine
 from dbferry.errors import (
     DbferryError,
-    FencedError,
     Interrupted,
     MismatchError,
     RequestError,
     SchemaError,
-    TargetNotEmptyError,
     from_fields,
 )
 from dbferry.finish import Finish
 from dbferry.guest import Guest
-from dbferry.items import Plan, TableItem
+from dbferry.items import Plan
 from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
 from dbferry.ledger.resume import task_id
 from dbferry.ledger.steps import Steps
 from dbferry.load import load
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import (
-    Ends,
     check_pair,
     check_quarantine,
     hidden,
@@ -50,6 +47,7 @@ from dbferry.patience import Contact, Patience
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback
+from dbferry.remains import Remains
 from dbferry.report import Report, TableReport
 from dbferry.rounds import Rounds
 from dbferry.selection import select
@@ -63,8 +61,6 @@ if TYPE_CHECKING:
     from dbferry.ledger.book import Entry, TableEntry
     from dbferry.task import Task
 
-COUNTED_ROWS = 20_000_000
-"""A few seconds' work on each side."""
 DATA_KINDS = ("data", "constraint")
 """Errors that the rows are to blame for."""
 
@@ -134,15 +130,10 @@ class _Misled(Exception):
 
 
 @dataclass
-class _Run(Ends):
-    plan: Plan
+class _Run(Remains):
     tables: Sequence[Table] = ()
     """What was selected of the source."""
-    keeping: Keeping | None = None
-    """The ledger; nothing where the target can't have one."""
     notes: list[str] = field(default_factory=list)
-    made: list[TableItem] = field(default_factory=list)
-    """Tables that this run has created."""
     resumed: bool = False
     """True when an earlier run is gone on with."""
     stage: Literal["opening", "preparing", "moving"] = "opening"
@@ -229,14 +220,16 @@ class _Run(Ends):
         for item in before.tables:
             if item.action in ("create", "drop"):
                 with suppress(DbferryError):
-                    if self._count(item) == 0 or keeping.begins_anew:
-                        self._drop(item)
-        self._put_back(before)
+                    if rows_of(self, item) == 0 or keeping.begins_anew:
+                        self.drop(item)
+        self.put_back(before)
         keeping.close()
         keeping.entry = None
 
     def run(self, progress: ProgressCallback | None, patience: Patience) -> Report:
-        self._check()
+        if self.task.only is None and not self.resumed:
+            check_full(self, self.plan, self.keeping)
+        self.plan.check()
         started = time.monotonic()
         rounds = Rounds(
             self.task, self.source, self.target, self.reading, self.session, self.plan, self.keeping,
@@ -268,10 +261,10 @@ class _Run(Ends):
         except (KeyboardInterrupt, DbferryError) as error:
             rounds.cancel()
             finish.close(cancel=True)
-            if isinstance(error, DbferryError) and self._is_misled(error) and self._undo(report):
+            if isinstance(error, DbferryError) and self._is_misled(error) and self.undo(report):
                 raise _Misled(str(error)) from None
             with suppress(DbferryError):
-                report = self._sifted(report)
+                report = self._sifted(self._as_far_as(report))
             raise self._failed(error, self._noted(report, finish, rounds, guest)) from None
         finally:
             rounds.close()
@@ -285,34 +278,6 @@ class _Run(Ends):
             mismatch.report = report
             raise mismatch
         return replace(report, seconds=time.monotonic() - started)
-
-    def _check(self) -> None:
-        """Raises what blocks the plan; where nothing but rows does, and all are there, that is said."""
-        faults = self.plan.faults
-        in_the_way = all(isinstance(fault, TargetNotEmptyError) for fault in faults)
-        if faults and in_the_way and self.task.only is None and self._is_full():
-            raise TargetNotEmptyError(
-                "the target has rows already, and every table as many as the source", side="target",
-                engine=self.target.engine,
-                hint="a run that has ended, or was killed after its end, has moved them: nothing is left to do unless "
-                "the source has changed since; to move them again choose --prepare truncate, drop or append",
-            )  # fmt: skip
-        self.plan.check()
-
-    def _is_full(self) -> bool:
-        """True when both sides count the same, with what is put aside; large ones aren't counted for a message."""
-        tables, keeping = self.plan.tables, self.keeping
-        if sum(item.source.estimated_rows for item in tables) > COUNTED_ROWS:
-            return False
-        aside: Counter[str] = Counter()
-        if keeping is not None and keeping.quarantine is not None:
-            mine = (row for row in keeping.quarantine.rows() if row.task == keeping.book.id)
-            aside = Counter(row.table for row in mine)
-        return all(
-            self._count(item) + aside[item.name]
-            == int(self.reading.query(f"SELECT count(*) FROM {item.relation}")[0][0] or 0)
-            for item in tables
-        )
 
     def _opened_guest(self, rounds: Rounds) -> Guest:
         """Opens the snapshot, and asks what a good guest is to mind."""
@@ -356,7 +321,7 @@ class _Run(Ends):
             failure = self.keeping.claim.failure
         failure.side = failure.side or "target"
         failure.range = self.plan.part(failure.table, failure.range)
-        left = self._left(failure, report)
+        left = self.left(failure, report)
         if left:
             failure.hint = f"{failure.hint}; {left}" if failure.hint else left
         failure.report = report
@@ -364,30 +329,6 @@ class _Run(Ends):
             # That code promises that nothing was touched.
             failure.exit_code = DbferryError.exit_code
         return failure
-
-    def _left(self, failure: DbferryError, report: Report) -> str:
-        """What stays in the target; where nothing but empty tables would, they go."""
-        if self.keeping is None:
-            return "" if isinstance(failure, SchemaError) else self._clean_up(report)
-        if isinstance(failure, FencedError):
-            return ""
-        if isinstance(failure, SchemaError):
-            if report.quarantined:
-                return (
-                    f"{report.quarantined} rows are put aside, and others may refer to them: mend them in the source, "
-                    "and run again with --prepare truncate"
-                )
-            return "the same command again makes only what is missing"
-        try:
-            begun = any(entry.has_moved for entry in self.keeping.tables)
-        except DbferryError:
-            return "run the same command again to go on"
-        if begun:
-            return "what was moved stays; run the same command again to go on"
-        left = self._clean_up(replace(report, tables=()))
-        with suppress(DbferryError):
-            self.keeping.close()
-        return left
 
     def _complete(
         self, finish: Finish, whole: set[int], watch: Watch, patience: Patience
@@ -414,29 +355,16 @@ class _Run(Ends):
             patience.persist(work)
         return current
 
+    def _as_far_as(self, report: Report) -> Report:
+        """With the rows that an interrupted copy has moved, which the ledger knows."""
+        entries = self.keeping.tables if self.keeping is not None and self.stage == "moving" else []
+        return reached(report, entries)
+
     def _sifted(self, report: Report) -> Report:
-        """With what was put aside when all rows were in: such tables are counted once more."""
+        """With what was put aside when all rows were in."""
         if self.keeping is None or self.task.on_bad_row != "quarantine":
             return report
-        aside = self.keeping.book.unfit()
-        tables = [
-            table
-            if table.state != "done" or aside[number] == table.quarantined
-            else self._recounted(item, table, aside[number])
-            for number, (item, table) in enumerate(
-                zip(self.plan.tables, report.tables, strict=True)
-            )
-        ]
-        return replace(report, tables=tuple(tables))
-
-    def _recounted(self, item: TableItem, table: TableReport, aside: int) -> TableReport:
-        # Nothing is put aside of tables that had rows before.
-        target = self._count(item)
-        equal = table.source_rows == target + aside
-        return replace(
-            table, state="done" if equal else "different", quarantined=aside, target_rows=target,
-            rows=table.rows + table.quarantined - aside,
-        )  # fmt: skip
+        return recounted(self, self.plan, report, self.keeping.book.unfit())
 
     def _noted(self, report: Report, finish: Finish, rounds: Rounds, guest: Guest) -> Report:
         healed = rounds.patience.healed
@@ -457,31 +385,6 @@ class _Run(Ends):
         world = isinstance(error, Interrupted | SchemaError)
         return self._sampled and not world and error.kind in DATA_KINDS
 
-    def _undo(self, report: Report) -> bool:
-        """Leaves the target as it was found: what was made is dropped, what was empty is emptied.
-
-        False when it can't, or when there are rows that this run hasn't written.
-        """
-        empty = [
-            (item, table.rows)
-            for item, table in zip(self.plan.tables, report.tables, strict=True)
-            if item.action in ("keep", "append")
-        ]
-        try:
-            if any(self._count(item) != written for item, written in empty):
-                return False
-            for item in self.made:
-                self._drop(item)
-            for item, written in empty:
-                if written:
-                    self.session.execute(f"DELETE FROM {item.target}")
-            if self.keeping is not None:
-                self.keeping.close()
-        except DbferryError:
-            return False
-        self._put_back(self.plan)
-        return True
-
     def _prepare(self) -> list[int]:
         """Makes or empties the target's tables; gives the rows that each has and keeps."""
         for statement in self.plan.objects:
@@ -497,11 +400,8 @@ class _Run(Ends):
                 self.made += made if error.fatal else []
                 raise
             self.made += made
-            before.append(self._count(item) if item.action == "append" else 0)
+            before.append(rows_of(self, item) if item.action == "append" else 0)
         return before
-
-    def _count(self, item: TableItem) -> int:
-        return int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
 
     def _copy(self, rounds: Rounds) -> list[dict[str, Any]]:
         moved = rounds.moved
@@ -563,46 +463,6 @@ class _Run(Ends):
             # How the source is read is a forecast in the plan and a fact in the report.
             notes=(*self.plan.lasting_notes, *_differences(self.plan), *self.notes),
         )
-
-    def _clean_up(self, report: Report) -> str:
-        """Drops what this run has made and not finished; tells what stays and how to go on."""
-        whole = {table.source for table in report.tables if table.state == "done"}
-        dropped, kept, stuck = [], [], []
-        for item in self.made:
-            if item.name in whole:
-                kept.append(item.name)
-                continue
-            try:
-                self._drop(item)
-                dropped.append(item.name)
-            except DbferryError:
-                stuck.append(item.name)
-        told = []
-        if dropped:
-            told.append("what this run had created and not finished was dropped")
-        if stuck:
-            told.append(f"incomplete and left in the target: {', '.join(stuck)}")
-        if kept:
-            told.append(f"complete in the target but for keys and indexes: {', '.join(kept)}")
-        rows = self.task.only != "schema"
-        old = [item.name for item in self.plan.tables if item.action not in ("create", "drop")]
-        if old and rows:
-            told.append(f"may hold some of the new rows: {', '.join(old)}")
-        self._put_back(self.plan)
-        again = "mend the cause and run the same command again"
-        if rows and (kept or stuck or (old and self.task.prepare == "create")):
-            again = "mend the cause and run again with --prepare truncate"
-        return "; ".join([*told, again])
-
-    def _drop(self, item: TableItem) -> None:
-        place = item.destination
-        self.session.execute(engine(self.target.engine).drop_table(place.schema, place.name))
-
-    def _put_back(self, plan: Plan) -> None:
-        """Foreign keys that were away for the load stand again, unproved; those that do already stay."""
-        for step in (step for item in plan.tables for step in item.put_back):
-            with suppress(DbferryError):
-                self.session.execute(step.sql)
 
 
 def _differences(plan: Plan) -> list[str]:

@@ -132,14 +132,16 @@ def test_ctrl_c_leaves_what_the_same_command_goes_on_with(
         "INSERT INTO long SELECT i, 'row ' || i FROM n"
     )
     copy = SqliteDatabase(tmp_path)
-    process = dbferry.start("migrate", sqlite_db.url, copy.url, "--json")
+    cut = ["--range-rows", "20000", "--json"]
+    process = dbferry.start("migrate", sqlite_db.url, copy.url, *cut)
     wait_until(lambda: process.poll() is not None or written(copy) > 1 << 20, "the first megabyte")
     start = time.monotonic()
     interrupt(process)
     result = refused(dbferry.finish(process), 130, "interrupted", "run the same command again")
     assert time.monotonic() - start < SOON
     assert {table["state"] for table in result.json["tables"]} == {"unfinished"}
-    moved(dbferry.migrate(sqlite_db, copy))
+    assert copy.rows("SELECT count(*) FROM long") == [(result.json["totals"]["rows"],)]
+    moved(dbferry.migrate(sqlite_db, copy, *cut))
     left = "SELECT name FROM sqlite_schema WHERE name NOT LIKE 'sqlite_%'"
     assert copy.rows(left) == [("long",)]
     assert copy.rows("SELECT count(*) FROM long") == [(1_500_000,)]

@@ -301,6 +301,35 @@ def test_a_masked_value_stays_masked_in_the_quarantine(
     assert "nobody" in str(target.rows("SELECT * FROM dbferry_quarantine"))
 
 
+@pytest.mark.parametrize("other", ENGINES)
+def test_no_value_of_a_row_is_in_what_is_said_of_it(
+    dbferry: Command, database: Make, other: str
+) -> None:
+    """The list tells keys, and values only where it is asked for as JSON."""
+    source, target = database("sqlite"), database(other)
+    source.sql(
+        "CREATE TABLE t (id integer PRIMARY KEY, mail text, p integer REFERENCES t (id)); CREATE UNIQUE INDEX one ON t (id, mail);"
+        "INSERT INTO t VALUES (1, 'secret', NULL), (2, 'secret', NULL), (3, 'secret', NULL), (4, 'other', 1234567)"
+    )
+    text = "varchar(40)" if other in ("mysql", "mariadb") else "text"
+    target.sql(f"CREATE TABLE t (id bigint PRIMARY KEY, mail {text} UNIQUE, p bigint REFERENCES t (id))")  # fmt: skip
+    results = [
+        refused(dbferry.migrate(source, target, *more), 1)
+        for more in ([], ["--on-bad-row", "quarantine", "--max-bad-rows", "1"])
+    ]
+    results += [
+        dbferry.migrate(source, target, "--on-bad-row", "quarantine", "--json"),
+        dbferry("quarantine", "list", target.url),
+        dbferry("quarantine", "retry", source.url, target.url, "--json"),
+    ]
+    for result in results:
+        assert "secret" not in result.out + result.err
+        assert "1234567" not in result.out + result.err
+    listed = dbferry("quarantine", "list", target.url, "--json").json
+    assert [row["values"]["mail"] for row in listed][:2] == ["secret", "secret"]
+    assert not any("secret" in row["reason"] for row in listed)
+
+
 def test_rows_of_an_adbc_driver_are_put_aside(
     dbferry: Command, filled: Make, database: Make
 ) -> None:

@@ -1,0 +1,91 @@
+"""Rows counted beside the copy, which counts its own: before a run that finds the target full, and after rows were put aside."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from dbferry.errors import TargetNotEmptyError
+from dbferry.report import Report, TableReport
+
+if TYPE_CHECKING:
+    from dbferry.items import Plan, TableItem
+    from dbferry.ledger.book import TableEntry
+    from dbferry.ledger.keeping import Keeping
+    from dbferry.opening import Ends
+
+COUNTED_ROWS = 20_000_000
+"""A few seconds' work on each side."""
+
+
+def rows_of(ends: Ends, item: TableItem) -> int:
+    """In the target."""
+    return int(ends.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
+
+
+def recounted(ends: Ends, plan: Plan, report: Report, aside: Mapping[int, int]) -> Report:
+    """The report with the rows that the ledger has as put aside, by the number of their table."""
+    pairs = enumerate(zip(plan.tables, report.tables, strict=True))
+    tables = [
+        table
+        if table.state != "done" or aside.get(number, 0) == table.quarantined
+        else _recounted(ends, item, table, aside.get(number, 0))
+        for number, (item, table) in pairs
+    ]
+    return replace(report, tables=tuple(tables))
+
+
+def _recounted(ends: Ends, item: TableItem, table: TableReport, aside: int) -> TableReport:
+    # Nothing is put aside of tables that had rows before.
+    target = rows_of(ends, item)
+    return replace(
+        table,
+        state="done" if table.source_rows == target + aside else "different",
+        quarantined=aside,
+        target_rows=target,
+        rows=table.rows + table.quarantined - aside,
+    )
+
+
+def reached(report: Report, entries: Sequence[TableEntry]) -> Report:
+    """The report with what the ledger has of tables of which the copy has told nothing."""
+    known = {entry.name: entry.done for entry in entries}
+    tables = [
+        replace(
+            table,
+            rows=sum(part.rows for part in known.get(table.source, ())),
+            bytes=sum(part.moved_bytes for part in known.get(table.source, ())),
+            quarantined=sum(part.unfit for part in known.get(table.source, ())),
+        )
+        if table.state == "unfinished" and not table.rows
+        else table
+        for table in report.tables
+    ]
+    return replace(report, tables=tuple(tables))
+
+
+def check_full(ends: Ends, plan: Plan, keeping: Keeping | None) -> None:
+    """Raises a TargetNotEmptyError where nothing but rows blocks a plan, and they are as many as the source's."""
+    faults = plan.faults
+    if not faults or not all(isinstance(fault, TargetNotEmptyError) for fault in faults):
+        return
+    # Large tables aren't counted for a message.
+    if sum(item.source.estimated_rows for item in plan.tables) > COUNTED_ROWS:
+        return
+    aside: Counter[str] = Counter()
+    if keeping is not None and keeping.quarantine is not None:
+        mine = (row for row in keeping.quarantine.rows() if row.task == keeping.book.id)
+        aside = Counter(row.table for row in mine)
+    if all(_source_rows(ends, i) == rows_of(ends, i) + aside[i.name] for i in plan.tables):
+        raise TargetNotEmptyError(
+            "the target has rows already, and every table as many as the source", side="target",
+            engine=ends.target.engine,
+            hint="a run that has ended, or was killed after its end, has moved them: nothing is left to do unless "
+            "the source has changed since; to move them again choose --prepare truncate, drop or append",
+        )  # fmt: skip
+
+
+def _source_rows(ends: Ends, item: TableItem) -> int:
+    return int(ends.reading.query(f"SELECT count(*) FROM {item.relation}")[0][0] or 0)

@@ -288,3 +288,15 @@ def test_values_of_every_sort_are_told_as_text(database: Make, target: str) -> N
     assert set(two.values.values()) == {"2", "8", None}
     assert three.values["w"] == {"bytes": 1_500_000}
     assert "bytes" in three.values["b"]
+
+
+def test_a_text_that_is_none_is_told_by_its_bytes(database: Make) -> None:
+    held, made = database("sqlite"), database("sqlite")
+    long = "ä" * 3000
+    held.sql(
+        "CREATE TABLE p (id integer PRIMARY KEY); CREATE TABLE t (id integer PRIMARY KEY, w text, p int REFERENCES p (id));"
+        f"INSERT INTO t VALUES (1, CAST(x'41ff' AS text), 7), (2, CAST(x'e282' AS text), 7), (3, '{long}€😀', 7)"
+    )
+    assert moved(held, made)["t"] == (3, 0, 3)
+    values = [row.values["w"] for row in told(made)]
+    assert values == [{"hex": "41ff"}, {"hex": "e282"}, f"{long}€😀"]

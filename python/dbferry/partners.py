@@ -71,6 +71,8 @@ class Partners:
 
     def _is_there(self, number: int, link: _Link, row: str) -> bool:
         told = self._told([*link.ours, *link.own], row)
+        if told is None:
+            return False
         values, own = told[: len(link.ours)], told[len(link.ours) :]
         if None in values or values == own:
             return True
@@ -78,8 +80,8 @@ class Partners:
             self._known[number, values] = self._ask(link, values)
         return self._known[number, values]
 
-    def _told(self, columns: Sequence[ColumnItem], row: str) -> Values:
-        """The source's values as texts; one that is too large to be told is no key."""
+    def _told(self, columns: Sequence[ColumnItem], row: str) -> Values | None:
+        """The source's values as texts; nothing where one is none, or too large to be told."""
         one = engine(self.ends.source.engine)
         by_name = {column.name: column for column in self.item.source.columns}
         asked = [self.source.as_json(by_name[c.name], one.quote(c.name)) for c in columns]
@@ -87,7 +89,7 @@ class Partners:
             f"SELECT {', '.join(asked)} FROM {self.item.relation} WHERE {row}"
         )
         values = [json.loads(value or "null") for value in rows[0]] if rows else []
-        return tuple(value if isinstance(value, str) else None for value in values)
+        return None if any(isinstance(value, dict) for value in values) else tuple(values)
 
     def _ask(self, link: _Link, values: Values) -> bool:
         other = engine(self.ends.target.engine)

@@ -326,7 +326,7 @@ def test_no_value_of_a_row_is_in_what_is_said_of_it(
         assert "secret" not in result.out + result.err
         assert "1234567" not in result.out + result.err
     listed = dbferry("quarantine", "list", target.url, "--json").json
-    assert [row["values"]["mail"] for row in listed][:2] == ["secret", "secret"]
+    assert sorted(row["values"]["mail"] for row in listed) == ["other", "secret", "secret"]
     assert not any("secret" in row["reason"] for row in listed)
 
 

@@ -17,6 +17,16 @@ if TYPE_CHECKING:
     from dbferry.urls import Endpoint
 
 
+# A text may hold any bytes: true where a character isn't what its own number makes. It is looked at in pieces, for a
+# character is found by counting.
+NO_TEXT = (
+    "{c} GLOB '*[^' || char(1) || '-' || char(127) || ']*' AND EXISTS (WITH RECURSIVE pieces(n) AS (SELECT 1 UNION ALL SELECT n + 1000 FROM pieces "
+    "WHERE n + 1000 <= length({c})), places(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM places WHERE n < 1000) "
+    "SELECT 1 FROM (SELECT substr({c}, n, 1000) AS text FROM pieces) JOIN places WHERE n <= length(text) "
+    "AND hex(substr(text, n, 1)) <> hex(char(unicode(substr(text, n, 1)))))"
+)
+
+
 class SqliteLedger(Untold):
     now = "CAST(strftime('%s', 'now') AS INTEGER)"
     long_text = "text"
@@ -46,10 +56,11 @@ class SqliteLedger(Untold):
         return f"CAST({digits} AS BLOB)", "blob"
 
     def as_json(self, column: Column, value: str) -> str:
-        size = f"length(CAST({value} AS BLOB))"
+        size, digits = f"length(CAST({value} AS BLOB))", f"json_quote(lower(hex({value})))"
         return (
             f"CASE WHEN {value} IS NULL THEN 'null' WHEN {size} > {LARGE} THEN '{{\"bytes\": ' || {size} || '}}' "
-            f"WHEN typeof({value}) = 'blob' THEN json_quote(lower(hex({value}))) "
+            f"WHEN typeof({value}) = 'blob' THEN {digits} "
+            f"WHEN {NO_TEXT.replace('{c}', value)} THEN '{{\"hex\": ' || {digits} || '}}' "
             f"ELSE json_quote(CAST({value} AS TEXT)) END"
         )
 

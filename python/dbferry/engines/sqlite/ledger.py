@@ -17,13 +17,15 @@ if TYPE_CHECKING:
     from dbferry.urls import Endpoint
 
 
-# A text may hold any bytes: true where a character isn't what its own number makes. It is looked at in pieces, for a
-# character is found by counting.
+# A text may hold any bytes: true where a character isn't what its own number makes. A character is found by counting:
+# a long text is looked at in pieces that are kept.
 NO_TEXT = (
-    "{c} GLOB '*[^' || char(1) || '-' || char(127) || ']*' AND EXISTS (WITH RECURSIVE pieces(n) AS (SELECT 1 UNION ALL SELECT n + 1000 FROM pieces "
-    "WHERE n + 1000 <= length({c})), places(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM places WHERE n < 1000) "
-    "SELECT 1 FROM (SELECT substr({c}, n, 1000) AS text FROM pieces) JOIN places WHERE n <= length(text) "
-    "AND hex(substr(text, n, 1)) <> hex(char(unicode(substr(text, n, 1)))))"
+    "{c} GLOB '*[^' || char(1) || '-' || char(127) || ']*' AND EXISTS (WITH RECURSIVE "
+    "starts(n) AS (SELECT 1 UNION ALL SELECT n + 1000 FROM starts WHERE n + 1000 <= length({c})), "
+    "pieces(piece) AS MATERIALIZED (SELECT substr({c}, n, 1000) FROM starts), "
+    "places(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM places WHERE n < 1000) "
+    "SELECT 1 FROM pieces CROSS JOIN places WHERE n <= length(piece) "
+    "AND hex(substr(piece, n, 1)) <> hex(char(unicode(substr(piece, n, 1)))))"
 )
 
 

@@ -60,6 +60,17 @@ def test_orphans_are_found(database: Make, source: str, target: str) -> None:
         made.sql("INSERT INTO p VALUES (1)")
 
 
+@pytest.mark.parametrize("target", SOURCES)
+def test_orphans_of_every_table_are_found(database: Make, target: str) -> None:
+    held, made = database("sqlite"), database(target)
+    held.sql(
+        "CREATE TABLE p (id int NOT NULL PRIMARY KEY); CREATE TABLE c (id int NOT NULL PRIMARY KEY, p int REFERENCES p (id));"
+        "CREATE TABLE d (id int NOT NULL PRIMARY KEY, p int REFERENCES p (id));"
+        "INSERT INTO c VALUES (1, 7); INSERT INTO d VALUES (1, 7)"
+    )
+    assert "2 objects were not made" in str(failed(held, made))
+
+
 def test_the_hint_mends_it(pg_db: Database, database: Make) -> None:
     made = database("postgresql")
     orphans(pg_db)

@@ -246,7 +246,7 @@ class Finish:
     def _end(self, session: OpenSession, item: TableItem) -> None:
         failed = {failure.statement for failure in self.failures}
         for step in item.references if self._refer else ():
-            if step.sql in failed:
+            if step.sql and step.sql in failed:
                 continue
             self._complete(session, item, step)
             if step.proof:

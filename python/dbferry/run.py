@@ -243,6 +243,7 @@ class _Run(Remains):
         try:
             self.stage = "preparing"
             self._begin(rounds)
+            finish = watch.finish = self._finish() if self.keeping is None else finish
             rounds.before = [] if self.resumed else self._prepare()
             self.stage = "moving"
             with guest:
@@ -301,6 +302,7 @@ class _Run(Remains):
                     f"no ledger can be kept in the target, and a run that is broken off can't be gone on with: {refused.message}"
                 )
                 if self.task.on_bad_row == "quarantine":
+                    refused.hint = f"{refused.hint}; or choose --on-bad-row stop"
                     raise refused
                 self.keeping = rounds.keeping = None
                 return

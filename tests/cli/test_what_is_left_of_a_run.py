@@ -11,6 +11,7 @@ from test_a_killed_run_goes_on import ROWS, done, killed_after, leftovers
 
 from command import Command, moved, refused
 from servers.database import Database
+from servers.postgres import PostgresServer
 from servers.server import wait_until
 
 CUT = 60
@@ -198,3 +199,27 @@ def test_a_target_that_has_all_rows_already_is_told(dbferry: Command, broken_off
     target.sql("DELETE FROM rows_ WHERE id = 7")
     result = refused(dbferry(*args), 2, "has rows")
     assert "as many" not in result.err
+
+
+def test_who_may_make_no_ledger_moves_rows_without_one(
+    dbferry: Command, postgres: PostgresServer, pg_db: Database, sqlite_db: Database
+) -> None:
+    """Foreign keys are away for the load, and put back, as ever."""
+    tables = (
+        "CREATE TABLE p (id bigint NOT NULL PRIMARY KEY);"
+        "CREATE TABLE c (id bigint NOT NULL PRIMARY KEY, p bigint REFERENCES p (id));"
+    )
+    sqlite_db.sql(f"{tables} INSERT INTO p VALUES (1); INSERT INTO c VALUES (1, 1)")
+    pg_db.sql(
+        f"{tables} CREATE ROLE owns LOGIN PASSWORD 'pw'; ALTER TABLE p OWNER TO owns; ALTER TABLE c OWNER TO owns; "
+        "REVOKE CREATE ON SCHEMA public FROM PUBLIC"
+    )
+    try:
+        url = postgres.url(pg_db.name, user="owns", password="pw")
+        aside = dbferry.migrate(sqlite_db, url, "--on-bad-row", "quarantine")
+        refused(aside, 1, "permission denied", "or choose --on-bad-row stop")
+        assert "no ledger can be kept" in moved(dbferry.migrate(sqlite_db, url)).out
+        keys = "SELECT convalidated FROM pg_constraint WHERE contype = 'f'"
+        assert pg_db.rows(keys) == [(True,)]
+    finally:
+        pg_db.sql("DROP OWNED BY owns; DROP ROLE owns")

@@ -28,6 +28,8 @@ FIRST_SECONDS = 0.2
 LONGEST_SECONDS = 20
 MOMENT_SECONDS = 5
 """How long a server that nobody has met yet may refuse: longer than a fail-over hides it, too short to be taken for a hang."""
+LOSSES = 5
+"""Times that a plan may be begun anew for a server that lets the run in and then goes: its own questions may be why."""
 
 
 class Patience:
@@ -66,8 +68,20 @@ class Contact:
     """By their sides."""
     met: set[str] = field(default_factory=set)
     """Sides whose server has let the run in."""
+    inside: set[str] = field(default_factory=set)
+    """Those of them that have in this attempt."""
     _began: float = field(default_factory=time.monotonic)
     _failed: bool = False
+    _losses: int = 0
+
+    def begin(self, source: Endpoint, target: Endpoint) -> None:
+        """Another attempt."""
+        self.ends = {"source": source, "target": target}
+        self.inside.clear()
+
+    def let_in(self, side: str) -> None:
+        self.met.add(side)
+        self.inside.add(side)
 
     def is_final(self, error: DbferryError) -> bool:
         """True when what went wrong would go wrong again, as far as one can tell."""
@@ -78,6 +92,9 @@ class Contact:
             return first
         if not error.retryable or end is None or end.path is not None:
             return True
+        if error.side in self.inside and error.kind != "busy":
+            self._losses += 1
+            return self._losses > LOSSES
         if error.side in self.met or error.kind == "busy":
             return False
         # A code is the word of a server, and says more than that none is there.

@@ -150,7 +150,7 @@ class _Run(Remains):
         sample: bool = False,
     ) -> _Run:
         source, target = parse(task.source), parse(task.target)
-        contact.ends = {"source": source, "target": target}
+        contact.begin(source, target)
         check_pair(source, target)
         if not make_files and target.path is not None and not Path(target.path).exists():
             target = replace(target, path=":memory:")
@@ -162,9 +162,9 @@ class _Run(Remains):
             known = task_id(source, target, task.name)
             source, target = labelled(known, run, source), labelled(known, run, target)
         reading = stack.enter_context(open_steady(source, side="source"))
-        contact.met.add("source")
+        contact.let_in("source")
         writing = stack.enter_context(open_steady(target, side="target"))
-        contact.met.add("target")
+        contact.let_in("target")
         one, theirs = read_source(task, source, reading)
         reached = reached_schemas(task, theirs)
         opened = cls(

@@ -300,3 +300,18 @@ def test_a_text_that_is_none_is_told_by_its_bytes(database: Make) -> None:
     assert moved(held, made)["t"] == (3, 0, 3)
     values = [row.values["w"] for row in told(made)]
     assert values == [{"hex": "41ff"}, {"hex": "e282"}, f"{long}€😀"]
+
+
+def test_a_row_whose_key_the_target_writes_otherwise_is_not_forgotten(database: Make) -> None:
+    """It can't be told from one that is gone: it stays, to be moved by hand."""
+    held, made = database("sqlite"), database("postgresql")
+    held.sql(
+        "CREATE TABLE p (id integer PRIMARY KEY);"
+        "CREATE TABLE t (at datetime NOT NULL PRIMARY KEY, p int REFERENCES p (id));"
+        "INSERT INTO t VALUES ('2024-01-01 10:00:00.500', 7), ('2024-01-02 10:00:00', 7)"
+    )
+    assert moved(held, made)["t"] == (2, 0, 2)
+    held.sql("UPDATE t SET p = NULL")
+    mended = retry(held, made)["t"]
+    assert (mended.moved, mended.gone, mended.keyless) == (1, 0, 1)
+    assert aside(made) == [("t", {"at": "2024-01-01 10:00:00.5"})]

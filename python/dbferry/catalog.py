@@ -94,6 +94,16 @@ class Identity:
 
 
 @dataclass(frozen=True, kw_only=True)
+class NotNull:
+    """A NOT NULL as a constraint, where something about it isn't as by itself; PostgreSQL 18 only."""
+
+    name: str
+    inherited: bool = True
+    """False when tables that inherit from this one are free of it."""
+    comment: str | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class Column:
     name: str
     position: int
@@ -112,6 +122,7 @@ class Column:
     """The sequence that its default draws from; PostgreSQL only."""
     hidden: bool = False
     """True when `SELECT *` leaves it out."""
+    not_null: NotNull | None = None
     comment: str | None = None
 
 
@@ -147,6 +158,8 @@ class Index:
     """True when it was declared as a constraint of the table."""
     exclusion: bool = False
     """True for a constraint by operators and not by equality; only its own definition tells it."""
+    period: bool = False
+    """WITHOUT OVERLAPS: its last column is a period, and no two of one key overlap; PostgreSQL 18 only."""
     deferrable: bool = False
     deferred: bool = False
     """Checked at the end of a transaction unless it asks otherwise."""
@@ -204,6 +217,9 @@ class ForeignKey:
     deferred: bool = False
     valid: bool = True
     """False when the rows that were there before it may break it."""
+    enforced: bool = True
+    period: bool = False
+    """True when the last column is a PERIOD, which rows of the other table cover; PostgreSQL 18 only."""
     comment: str | None = None
 
 
@@ -227,6 +243,8 @@ class Check:
     """Without the parentheses around it."""
     column: str | None = None
     """The column that it belongs to; MariaDB and SQLite only."""
+    forbids_null: str | None = None
+    """The column that it is a NOT NULL of, which old rows may break; PostgreSQL 18 only."""
     valid: bool = True
     """False when rows that were there before it may break it; PostgreSQL only."""
     enforced: bool = True
@@ -276,6 +294,8 @@ class Table:
     """Of columns that declare none; MySQL and MariaDB only."""
     settings: tuple[tuple[str | None, str], ...] = ()
     """How it is kept, or the column that is named is, where that isn't as by itself; PostgreSQL only."""
+    comments: tuple[tuple[str, str], ...] = ()
+    """Of a partition, those of its columns."""
     declaration: str | None = None
     """The statement that made it; SQLite only."""
     left_out: tuple[str, ...] = ()
@@ -303,6 +323,10 @@ class Table:
 
     def column(self, name: str) -> Column | None:
         return next((column for column in self.columns if column.name == name), None)
+
+    def takes_null(self, column: Column) -> bool:
+        """True when a new row may have NULL there."""
+        return column.nullable and all(c.forbids_null != column.name for c in self.checks)
 
 
 @dataclass(frozen=True)
@@ -392,6 +416,8 @@ class Extra:
     """Schema and name of the tables and views that it is made of."""
     role: str | None = None
     """Whom it gives rights to."""
+    of: tuple[str, str | None, str] | None = None
+    """Kind, schema and name of the one that it gives rights to."""
     fires: bool = False
     """True for what is run for every row that is put into its table."""
 
@@ -425,6 +451,8 @@ class Catalog:
     """In an order in which they can be made."""
     roles: frozenset[str] | None = None
     """Whom rights may be given to; absent where nobody was asked."""
+    user: str | None = None
+    """Who owns what this session makes; absent where nobody was asked, or nobody owns anything."""
     extensions: frozenset[str] = frozenset()
     collations: frozenset[str] = frozenset()
     """The names it knows, as types tell them."""

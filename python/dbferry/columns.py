@@ -12,9 +12,9 @@ from typing import Any
 from dbferry.catalog import Column, NativeType, Table, UserType
 from dbferry.differences import same_type
 from dbferry.items import ColumnItem
-from dbferry.keys import Roles
 from dbferry.mapping.kinds import castable, checks
 from dbferry.pair import Pair
+from dbferry.roles import Roles
 from dbferry.schema.usertypes import UserTypes
 from dbferry.selection import Destination
 from dbferry.types import (

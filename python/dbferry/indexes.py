@@ -54,6 +54,8 @@ def fit(
     elif one.family != other.family:
         if index.unique and not all(part.exact for part in index.parts):
             return FittedIndex(None, ("its collation takes different values for the same",))
+        if index.period:
+            return FittedIndex(None, (f"WITHOUT OVERLAPS, on {', '.join(index.columns)}",))
         if index.unique and not index.nulls_distinct:
             return FittedIndex(None, ("NULLs are not distinct",))
         made, notes = _plainer(made)

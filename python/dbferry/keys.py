@@ -13,8 +13,10 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from itertools import chain, count
 
+from dbferry.abilities import index_fault, reference_fault
 from dbferry.catalog import ForeignKey, Index, NativeType, Session, Statistics, Table
 from dbferry.engines import NewColumn, NewTable
+from dbferry.flattened import lost_with
 from dbferry.indexes import doubtful, fit, translation
 from dbferry.items import ColumnItem
 from dbferry.pair import Pair
@@ -67,47 +69,6 @@ class Carried:
     notes: list[str] = field(default_factory=list)
 
 
-class Roles:
-    """What keys ask of the types of columns: those that refer to each other must be alike."""
-
-    def __init__(self, tables: Sequence[Table]) -> None:
-        self._keys: dict[tuple[str, str, str], tuple[int, bool]] = {}
-        by_place = {(table.schema, table.name): table for table in tables}
-        for table in tables:
-            for key in (table.primary_key, *(i.columns for i in table.indexes if i.unique)):
-                for name in key:
-                    self._raise(table, name, len(key), identity=False)
-            for column in table.columns:
-                if column.identity is not None:
-                    self._raise(table, column.name, 0, identity=True)
-        # A chain of references is as long as there are tables at most; mostly one turn is enough.
-        for _ in tables:
-            changed = [self._follow(table, by_place) for table in tables]
-            if not any(changed):
-                break
-
-    def of(self, table: Table, column: str) -> tuple[int, bool]:
-        """How many columns its widest key has, and whether it or what it refers to is an identity."""
-        return self._keys.get((table.schema, table.name, column), (0, False))
-
-    def _raise(self, table: Table, column: str, size: int, *, identity: bool) -> bool:
-        old = self.of(table, column)
-        new = (max(old[0], size), old[1] or identity)
-        self._keys[table.schema, table.name, column] = new
-        return new != old
-
-    def _follow(self, table: Table, by_place: Mapping[Place, Table]) -> bool:
-        changed = False
-        for key in table.foreign_keys:
-            other = by_place.get((key.schema, key.table))
-            if other is None:
-                continue
-            for ours, theirs in zip(key.columns, key.references or other.primary_key, strict=False):
-                size, identity = self.of(other, theirs)
-                changed |= self._raise(table, ours, size, identity=identity)
-        return changed
-
-
 class Keys:
     """Decides for all tables at once: names and references reach over them."""
 
@@ -122,6 +83,8 @@ class Keys:
         self.carried: dict[str, Carried] = {d.table.label: Carried() for d in drafts}
         self._made: dict[Place, Place] = {}
         """Indexes of the source and what they became, by schema and name."""
+        self._keyless: set[Place] = set()
+        """Schema and name of the tables that lack a key which the source has."""
         self.drops: list[str] = []
         self._met = {(d.existing.schema, d.existing.name) for d in drafts if d.existing}
         self._names: dict[tuple[str, ...], set[str]] = defaultdict(set)
@@ -217,8 +180,10 @@ class Keys:
         for index in table.indexes:
             called = f"index {index.name or _listed(index.columns)} of {table.label}"
             fitted = fit(self.pair, columns, index, words)
-            if fitted.index is None:
-                self.left_out.append(f"{called} ({'; '.join(fitted.notes)})")
+            why = index_fault(self.pair, index, whole=_is_whole(draft))
+            if fitted.index is None or why is not None:
+                self.left_out.append(f"{called} ({why or '; '.join(fitted.notes)})")
+                self._keyless |= {(table.schema, table.name)} if index.is_key else set()
                 continue
             if standing is not None and _has(standing, fitted.index, self._fold):
                 continue
@@ -261,12 +226,29 @@ class Keys:
         one, other = self.pair.ends
         if one.family == other.family:
             made = fit(self.pair, columns, index, words).index
-            carried.primary_index = self._of_parent(made) if made else None
+            why = index_fault(self.pair, index, whole=_is_whole(draft))
+            if why:
+                self._overlapping(draft, why)
+            elif made:
+                made = replace(made, name=carried.primary_key_name)
+                carried.primary_index = self._of_parent(made)
             return
+        if index.period:
+            carried.notes.append("primary key: periods that overlap are not refused")
         if index.include:
             carried.notes.append(f"primary key: without its columns {_listed(index.include)}")
         if index.deferrable:
             carried.notes.append("primary key: checked at once")
+
+    def _overlapping(self, draft: Draft, why: str) -> None:
+        """A primary key becomes a plain one."""
+        parts = [f"{name} WITH =" for name in draft.table.primary_key[:-1]]
+        parts.append(f"{draft.table.primary_key[-1]} WITH &&")
+        self._keyless.add((draft.table.schema, draft.table.name))
+        self.left_out.append(
+            f"WITHOUT OVERLAPS of primary key {draft.table.primary_key_name} of {draft.table.label} ({why}; only equal "
+            f"keys are refused); hint: EXCLUDE USING gist ({', '.join(parts)}), with the extension btree_gist"
+        )
 
     def _statistics(self, draft: Draft) -> list[Statistics]:
         pair, table = self.pair, draft.table
@@ -290,7 +272,7 @@ class Keys:
         tried = [
             (draft, made)
             for draft in drafts
-            if (made := [index for index in self.of(draft).indexes if doubtful(index)])
+            if (made := [index for index in self._indexes(draft) if doubtful(index)])
         ]
         if not tried or self.pair.faults:
             return
@@ -300,6 +282,10 @@ class Keys:
             for draft, made in tried:
                 for index, why in self._refused(session, draft, made):
                     self._leave_out(draft, index, why)
+
+    def _indexes(self, draft: Draft) -> list[Index]:
+        primary = self.of(draft).primary_index
+        return [*([primary] if primary else []), *self.of(draft).indexes]
 
     def _refused(
         self, session: Session, draft: Draft, made: Sequence[Index]
@@ -320,8 +306,13 @@ class Keys:
 
     def _leave_out(self, draft: Draft, index: Index, why: str) -> None:
         """Indexes of partitions that belong to it stand alone."""
-        self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
         carried = self.of(draft)
+        if index is carried.primary_index:
+            carried.primary_index = None
+            self._overlapping(draft, why)
+            return
+        self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
+        self._keyless |= {(draft.table.schema, draft.table.name)} if index.is_key else set()
         carried.indexes = [made for made in carried.indexes if made.name != index.name]
         place = (draft.place.schema or "", index.name or "")
         for part in draft.partitions:
@@ -392,11 +383,14 @@ class Keys:
         if key.on_update not in other.actions:
             notes.append(f"refuses updates, where the source does {key.on_update}")
             key = replace(key, on_update="NO ACTION")
-        if key.on_delete not in other.actions or (key.set_columns and one.name != other.name):
-            some = f" of some columns ({', '.join(key.set_columns)})" if key.set_columns else ""
-            notes.append(f"refuses deletes, where the source does {key.on_delete}{some}")
+        some = one.name != other.name or self.pair.lacks("SET NULL of some columns")
+        if key.on_delete not in other.actions or (key.set_columns and some):
+            of = f" of some columns ({', '.join(key.set_columns)})" if key.set_columns else ""
+            notes.append(f"refuses deletes, where the source does {key.on_delete}{of}")
             key = replace(key, on_delete="NO ACTION", set_columns=())
-        if not key.valid:
+        if not key.enforced:
+            notes.append("is not enforced, as it isn't in the source")
+        elif not key.valid:
             notes.append("is not proved by the rows, as it isn't in the source")
         return key, notes
 
@@ -409,26 +403,31 @@ class Keys:
             missing = next((name for name in names if name not in moved), None)
             if missing is not None:
                 return f"column {missing} of {end.table.label} is not moved"
-        if one.family != other.family:
-            if key.full and len(key.columns) > 1:
-                return "MATCH FULL"
-            if not self._is_key(parent, key.references):
-                return f"it refers to columns of {parent.table.label} that are no key"
+        why = reference_fault(self.pair, key, whole=_is_whole(draft))
+        if why:
+            return why
+        if one.family != other.family and key.full and len(key.columns) > 1:
+            return "MATCH FULL"
+        lost = (parent.table.schema, parent.table.name) in self._keyless
+        if (lost or one.family != other.family) and not self._is_key(parent, key):
+            return f"it refers to columns of {parent.table.label} that are no key"
         return other.reference_fault(
             key, _types(draft, key.columns), _types(parent, key.references)
         )
 
-    def _is_key(self, parent: Draft, columns: Sequence[str]) -> bool:
-        """True when the target's table has a key of these columns."""
+    def _is_key(self, parent: Draft, key: ForeignKey) -> bool:
+        """True when the target's table has a key of the columns that another refers to."""
         targets = {column.name: column.target for column in parent.columns}
-        wanted = {self._fold(targets[name]) for name in columns}
-        standing = parent.standing
-        keys = [i.columns for i in self.of(parent).indexes if i.is_key]
+        wanted = {self._fold(targets[name]) for name in key.references}
+        standing, carried = parent.standing, self.of(parent)
+        met = [i for i in (carried.primary_index, *carried.indexes) if i and i.is_key]
         if standing is not None:
-            keys += [standing.primary_key, *(i.columns for i in standing.indexes if i.is_key)]
-        else:
-            keys.append(tuple(targets[name] for name in parent.table.primary_key))
-        return any({self._fold(name) for name in key} == wanted for key in keys)
+            met += [i for i in (standing.primary_index, *standing.indexes) if i and i.is_key]
+        keys = [i.columns for i in met if i.period >= key.period]
+        if not key.period:
+            whole = standing.primary_key if standing else parent.table.primary_key
+            keys.append(whole if standing else tuple(targets[name] for name in whole))
+        return any({self._fold(name) for name in columns} == wanted for columns in keys)
 
     def _pointed(self, draft: Draft, parent: Draft, key: ForeignKey) -> ForeignKey:
         """The key in the target's names."""
@@ -444,26 +443,14 @@ class Keys:
         )
 
 
-FLATTENED = "partitions become one plain table"
-
-
 def _of_lost_partitions(draft: Draft) -> list[str]:
-    """What only single partitions have, where they become one plain table."""
-    if draft.parted or draft.standing is not None:
-        return []
-    parts = draft.table.partitions
-    told = [f"comment of partition {part.label} ({FLATTENED})" for part in parts if part.comment]
-    return told + [
-        f"{what} {thing.name} of partition {part.label} ({FLATTENED})"
-        for part in parts
-        for what, things in (
-            ("index", [i for i in part.indexes if i.parent is None]),
-            ("primary key", [i for i in (part.primary_index,) if i and i.parent is None]),
-            ("foreign key", part.foreign_keys),
-            ("statistics", part.statistics),
-        )
-        for thing in things
-    ]
+    kept = draft.parted or draft.standing is not None
+    return [] if kept else lost_with(draft.table.partitions)
+
+
+def _is_whole(draft: Draft) -> bool:
+    """True for a table whose partitions are kept."""
+    return draft.parted and draft.table.partitioning is not None
 
 
 def _names(indexes: Sequence[Index]) -> list[str]:

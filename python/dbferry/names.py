@@ -70,7 +70,10 @@ def check_columns(pair: Pair, table: Table, standing: Table | None) -> None:
     moved = {folded for _, folded in named}
     for column in standing.columns:
         if other.fold_column(column.name) not in moved and not (
-            column.nullable or column.default is not None or column.identity or column.generated
+            standing.takes_null(column)
+            or column.default is not None
+            or column.identity
+            or column.generated
         ):
             pair.fault(
                 "the target column must have a value, and the source has no such column",

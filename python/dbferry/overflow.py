@@ -83,7 +83,7 @@ def _demands(
     if there is None or measures is None or table.column(item.name) is None:
         return
     name = one.quote(item.name)
-    if not there.nullable and free.nullable:
+    if not standing.takes_null(there) and free.nullable:
         asked = f"sum(CASE WHEN {name} IS NULL THEN 1 ELSE 0 END)"
         yield Demand(item, "K-NULL", asked, _nulls)
     for check in item.checks:

@@ -9,7 +9,7 @@ from functools import cached_property
 from typing import Any
 
 from dbferry.catalog import Catalog, Index, Session, Table
-from dbferry.engines import Engine, NewTable, engine
+from dbferry.engines import Ability, Engine, NewTable, engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.mapping.work import Shape
 from dbferry.schema.qualified import requalified
@@ -104,6 +104,13 @@ class Pair:
         finally:
             session.query(trial.end)
         return None
+
+    def lacks(self, what: Ability) -> str | None:
+        """Why the target can't be given what only newer servers of its engine have; nothing when it can."""
+        target = self.target
+        if what not in self.ends[1].lacks(target.numbers):
+            return None
+        return f"{target.engine} {target.numbers[0] if target.numbers else ''} has no {what}"
 
     def schema(self, schema: str) -> str:
         """The target's schema for a source's."""

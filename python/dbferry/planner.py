@@ -16,12 +16,13 @@ from dbferry.errors import DbferryError
 from dbferry.identities import past_rows
 from dbferry.indexes import renamed
 from dbferry.items import ColumnItem, Ddl, Plan, TableItem
-from dbferry.keys import Carried, Draft, Keys, Roles
+from dbferry.keys import Carried, Draft, Keys
 from dbferry.mapping.shape import rename_schemas, shape
 from dbferry.names import check_columns, check_tables
 from dbferry.overflow import check_values
 from dbferry.pair import Pair
 from dbferry.prepare import Preparation, action, filled
+from dbferry.roles import Roles
 from dbferry.schema.clauses import Clauses, ClauseWriter, settle
 from dbferry.schema.extras import ExtraWriter
 from dbferry.schema.sequences import SequenceWriter, with_schema
@@ -105,23 +106,25 @@ class _Planner:
         sequences = SequenceWriter(pair, drafts, clauses)
         views = ViewWriter(pair, drafts)
         extras.place(drafts, views, self.columns.types)
-        made = [d for draft in drafts for d in (draft, *draft.partitions)]
-        schemas = [*(draft.place.schema for draft in made), *sequences.schemas, *views.schemas]
+        places_made = [d.place for draft in drafts for d in (draft, *draft.partitions)]
+        schemas = [*(place.schema for place in places_made), *sequences.schemas, *views.schemas]
         # Rows alone need nothing to be made.
         makes = pair.options.only is not Only.DATA
         objects = [*self._objects(schemas), *sequences.objects] if makes else []
         objects = extras.ordered(objects)
-        try_clauses(pair, list(zip(drafts, clauses, strict=True)), objects)
+        told = list(zip(drafts, clauses, strict=True))
+        told += [(p, c.partitions[p.table.label]) for d, c in told for p in d.partitions]
+        try_clauses(pair, told, objects)
         drafts = [settle(pair, d, made) for d, made in zip(drafts, clauses, strict=True)]
-        for draft, told in zip(drafts, clauses, strict=True):
-            extras.update(draft, told)
+        for draft, made in zip(drafts, clauses, strict=True):
+            extras.update(draft, made)
         keys = Keys(pair, drafts, objects)
         items = [self._item(d, keys.of(d), made) for d, made in zip(drafts, clauses, strict=True)]
         items = [
             replace(item, next_values=(*item.next_values, *sequences.next_values[item.name]))
             for item in items
         ]
-        left_out = [*sequences.left_out, *(what for made in clauses for what in made.left_out)]
+        left_out = [*sequences.left_out, *(what for _, made in told for what in made.left_out)]
         left_out += [*keys.left_out, *views.left_out, *extras.left_out]
         return Plan(
             source_engine=pair.source.engine,

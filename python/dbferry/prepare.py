@@ -158,7 +158,7 @@ def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Pr
         statistics=tuple(carried.statistics),
         replica_identity=draft.table.replica_identity if one.name == other.name else None,
         partitioning=draft.table.partitioning if draft.parted else None,
-        partitions=_partitions(draft, carried),
+        partitions=_partitions(draft, carried, clauses),
     )
     new, notes = other.fit_rows(new)
     columns = [
@@ -179,7 +179,7 @@ def _created(pair: Pair, draft: Draft, carried: Carried, clauses: Clauses) -> Pr
     )
 
 
-def _partitions(root: Draft, carried: Carried) -> tuple[NewTable, ...]:
+def _partitions(root: Draft, carried: Carried, clauses: Clauses) -> tuple[NewTable, ...]:
     drafts = (root, *(part for part, _ in carried.partitions))
     places = {(d.table.schema, d.table.name): (d.place.schema, d.name) for d in drafts}
     targets = {column.name: column.target for column in root.columns}
@@ -195,8 +195,13 @@ def _partitions(root: Draft, carried: Carried) -> tuple[NewTable, ...]:
             foreign_keys=tuple(its.foreign_keys),
             statistics=tuple(its.statistics),
             replica_identity=part.table.replica_identity,
-            settings=part.table.settings,
+            settings=tuple(
+                (targets[name] if name else None, text)
+                for name, text in clauses.partitions[part.table.label].settings
+            ),
+            checks=tuple(clauses.partitions[part.table.label].checks),
             comment=part.table.comment,
+            comments=tuple((targets[name], text) for name, text in part.table.comments),
             partitioning=part.table.partitioning,
             parent=places.get(part.table.parent or ("", "")),
             bound=part.table.bound,

@@ -88,6 +88,14 @@ class PostgresServer(Server):
         root = copy if copy is not None and copy.exists() else self._installation
         return root / "bin"
 
+    def tool(self, name: str) -> str:
+        """`pg_dump` or `psql`, as new as the server or newer."""
+        own = self.binary_folder / name
+        root = self.binary_folder.parent if own.exists() else cached("postgres-client-")
+        if root is None:
+            raise missing(f"{name} of PostgreSQL")
+        return str(next(path for path in root.glob(f"**/bin/{name}")))
+
     def _initialize(self) -> None:
         if self.version is not None and self._account() is not None:
             # The cache lies in root's home, where the server's user cannot look.

@@ -14,6 +14,7 @@ from dbferry.catalog import (
     Identity,
     Index,
     NativeType,
+    NotNull,
     NumberSequence,
     Session,
     Statistics,
@@ -47,6 +48,7 @@ class NewColumn:
     stored: bool = False
     on_update: str | None = None
     hidden: bool = False
+    not_null: NotNull | None = None
     comment: str | None = None
 
 
@@ -79,6 +81,8 @@ class NewTable:
     statistics: tuple[Statistics, ...] = ()
     settings: tuple[tuple[str | None, str], ...] = ()
     """As `Table.settings`, between two of one engine."""
+    comments: tuple[tuple[str, str], ...] = ()
+    """As `Table.comments`."""
     replica_identity: str | None = None
     partitioning: str | None = None
     """What its rows are parted by, where partitions are kept."""
@@ -142,6 +146,18 @@ class Measures:
 
 Scope = Literal["database", "schema", "table"]
 """Within what a name is given once."""
+
+Ability = Literal[
+    "NULLS NOT DISTINCT",
+    "SET NULL of some columns",
+    "exclusion constraints of partitioned tables",
+    "WITHOUT OVERLAPS",
+    "PERIOD",
+    "NOT ENFORCED",
+    "NOT NULL that is a constraint",
+    "NOT VALID for foreign keys of partitioned tables",
+]
+"""What only some versions of an engine can be given, in the words of its messages."""
 
 
 class Assessor(Protocol):
@@ -314,6 +330,9 @@ class Engine(Protocol):
     def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial: ...
     def generates(self, version: tuple[int, ...]) -> Collection[str]:
         """The sorts of generated columns that it has: `stored`, `virtual`."""
+
+    def lacks(self, version: tuple[int, ...]) -> Collection[Ability]:
+        """What other versions of the engine have and this one doesn't."""
 
     @property
     def trial_frame(self) -> tuple[str, str]:

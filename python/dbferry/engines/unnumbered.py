@@ -1,4 +1,6 @@
-"""What engines answer about sequences that have none which stand for themselves, and give nothing to include."""
+"""What engines answer about sequences that have none which stand for themselves, and give nothing to include.
+
+Nor does any of their versions lack something that the planner asks for."""
 
 from __future__ import annotations
 
@@ -9,13 +11,16 @@ from dbferry.catalog import NumberSequence
 from dbferry.errors import InternalError
 
 if TYPE_CHECKING:
-    from dbferry.engines import NewTable
+    from dbferry.engines import Ability, NewTable
 
 
 class Unnumbered:
     has_sequences = False
     includes: Collection[str] = ()
     on_update: Literal["declaration", "trigger"] | None = None
+
+    def lacks(self, version: tuple[int, ...]) -> Collection[Ability]:
+        return ()
 
     def create_on_update(self, table: NewTable, values: Mapping[str, str]) -> Sequence[str]:
         return ()

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from dbferry import indexes
-from dbferry.catalog import Check, Column
+from dbferry.catalog import Check, Column, NotNull
 from dbferry.engines import NewColumn
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
@@ -32,6 +32,7 @@ class Clause:
     stored: bool = False
     on_update: str | None = None
     hidden: bool = False
+    not_null: NotNull | None = None
     comment: str | None = None
     updated: str | None = None
     """What a trigger puts into it by every update."""
@@ -53,6 +54,8 @@ class Clauses:
     settings: list[tuple[str | None, str]] = field(default_factory=list)
     """As `Table.settings`."""
     comment: str | None = None
+    partitions: dict[str, Clauses] = field(default_factory=dict)
+    """What those that are kept have of their own, by their labels."""
     left_out: list[str] = field(default_factory=list)
     before: list[str] = field(default_factory=list)
     """Statements right before the table is made, and right after it."""
@@ -89,6 +92,10 @@ class ClauseWriter:
         if self.pair.ends[0].name == self.pair.ends[1].name:
             moved = {None, *(item.name for item in draft.columns)}
             made.settings += [(name, text) for name, text in draft.table.settings if name in moved]
+        for part in draft.partitions:
+            own = made.partitions[part.table.label] = Clauses()
+            self._checks(part, translation, own)
+            own.settings += [(n, self.pair.requalified(text)) for n, text in part.table.settings]
         return made
 
     def _clause(
@@ -104,6 +111,7 @@ class ClauseWriter:
         clause = Clause(
             comment=self._comment(column.comment, 1),
             hidden=column.hidden and same,
+            not_null=self._not_null(called, column, made),
         )
         if column.hidden and not same:
             made.left_out.append(
@@ -123,6 +131,17 @@ class ClauseWriter:
             made.left_out.append(said(f"default of {called}", column.default, why))
             return clause
         return replace(clause, default=text)
+
+    def _not_null(self, called: str, column: Column, made: Clauses) -> NotNull | None:
+        one, other = self.pair.ends
+        if column.not_null is None or one.name != other.name:
+            return None
+        why = self.pair.lacks("NOT NULL that is a constraint")
+        if why is None:
+            return column.not_null
+        if column.not_null.comment or not column.not_null.inherited:
+            made.left_out.append(f"constraint {column.not_null.name} of {called} ({why})")
+        return None
 
     def _updated(
         self, called: str, column: Column, translation: Translation, clause: Clause, made: Clauses
@@ -175,10 +194,12 @@ class ClauseWriter:
 
     def _checks(self, draft: Draft, translation: Translation, made: Clauses) -> None:
         one, other = self.pair.ends
+        targets = {item.name: item.target for item in draft.columns}
+        bare = one.name == other.name and not self.pair.lacks("NOT NULL that is a constraint")
         for check in draft.table.checks:
             called = f"check {check.name} of" if check.name else "check of"
             try:
-                text = self._uncounted(draft, _condition(check, translation))
+                text = self._uncounted(draft, _condition(self.pair, check, translation))
             except Untranslatable as why:
                 made.left_out.append(said(f"{called} {draft.table.label}", check.expression, why))
                 continue
@@ -188,6 +209,8 @@ class ClauseWriter:
                 expression=text,
                 name=check.name if keeps and check.name is None else self._named(draft, check),
                 column=check.column if keeps else None,
+                # An older server guards new rows by a plain check.
+                forbids_null=targets.get(check.forbids_null or "") if bare else None,
             )
             made.checks.append(ours)
             made.told[ours] = check
@@ -242,9 +265,9 @@ class ClauseWriter:
         ]
 
 
-def _condition(check: Check, translation: Translation) -> str:
-    one, other = translation.source, translation.target
-    if one.name != other.name and not check.enforced:
+def _condition(pair: Pair, check: Check, translation: Translation) -> str:
+    one, other = pair.ends
+    if not check.enforced and (one.name != other.name or pair.lacks("NOT ENFORCED")):
         raise Untranslatable("it is not enforced")
     if one.name != other.name and not check.valid:
         raise Untranslatable(
@@ -266,7 +289,7 @@ def settle(pair: Pair, draft: Draft, made: Clauses) -> Draft:
     for item in draft.columns:
         column = draft.table.column(item.name)
         if fold(item.target) in computed:
-            columns.append(replace(item, generated=True))
+            columns.append(_computed(item, column, made))
         elif column is not None and column.generated is not None:
             columns.append(_plain(item))
         else:
@@ -274,12 +297,24 @@ def settle(pair: Pair, draft: Draft, made: Clauses) -> Draft:
     return replace(draft, columns=columns)
 
 
+def _computed(item: ColumnItem, column: Column | None, made: Clauses) -> ColumnItem:
+    clause, item = made.column(item.name), replace(item, generated=True)
+    if column is None or clause.generated is None or clause.stored == column.stored:
+        return item
+    kinds = ("virtual", "stored") if clause.stored else ("stored", "virtual")
+    return _noted(item, "a {} generated column becomes a {} one".format(*kinds))
+
+
 def _plain(item: ColumnItem) -> ColumnItem:
+    return _noted(item, "a generated column becomes a plain one")
+
+
+def _noted(item: ColumnItem, note: str) -> ColumnItem:
     return replace(
         item,
         verdict=max(item.verdict, Verdict.NOTE, key=lambda verdict: verdict.weight),
         codes=(*item.codes, "X-GEN"),
-        notes=(*item.notes, "a generated column becomes a plain one"),
+        notes=(*item.notes, note),
     )
 
 

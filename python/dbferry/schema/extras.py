@@ -27,13 +27,24 @@ from dbferry.selection import Only, Prepare
 Place = tuple[str, str]
 POINT = "dbferry_extra"
 EVERYBODY = "PUBLIC"
+NOBODY = "the target has no such role"
 BY_ITSELF = "itself"
 CANNOT = "can't"
 TAKEN = "another of its name is in the target"
 FIRST = ("extension", "collation")
 """Kinds that columns may need: which of them there will be is known before their types are chosen."""
-EARLY = ("schema", "function", "procedure")
-"""Kinds that tables may be made of."""
+LATE = (
+    "trigger",
+    "rule",
+    "event trigger",
+    "policy",
+    "row security",
+    "grants",
+    "ownership",
+    "type",
+    "comment",
+)
+"""Kinds that no table is made of."""
 
 
 @dataclass(frozen=True)
@@ -62,8 +73,10 @@ class ExtraWriter:
         self.after_views: list[Step] = []
         self._first: list[_Early] = []
         self._early: list[_Early] = []
-        self._nobody: Counter[str] = Counter()
-        """Rights to roles that the target doesn't have."""
+        self._hindered: Counter[tuple[str, str, str]] = Counter()
+        """Rights that can't be given, by their kind, whom they were for, and why."""
+        self._taken: set[tuple[str, str | None, str]] = set()
+        """Kind, schema and name in the source of those that come along."""
         self._there = {(e.kind, e.schema, e.name, e.table, e.role): e for e in pair.target.extras}
         one, other = pair.ends
         self._same = one.name == other.name and bool(other.includes)
@@ -158,11 +171,10 @@ class ExtraWriter:
             elif not self._standing(extra):
                 named.append(extra)
         self._name(named)
-        for role, many in self._nobody.items():
-            create = f"CREATE ROLE {self.pair.ends[1].quote(role)}"
-            self.left_out.append(
-                f"{_rights(role, many).label} (the target has no such role); hint: {create} there first"
-            )
+        for (kind, role, why), many in self._hindered.items():
+            create = f"; hint: CREATE ROLE {self.pair.ends[1].quote(role)} there first"
+            hint = create if why == NOBODY else ""
+            self.left_out.append(f"{_rights(kind, role, many).label} ({why}){hint}")
 
     def update(self, draft: Draft, clauses: Clauses) -> None:
         """The trigger that does what a declaration of the source does, before views as those of tables are."""
@@ -254,6 +266,9 @@ class ExtraWriter:
 
     def _concerns(self, extra: Extra, seen: set[Place]) -> bool:
         """False for what belongs to something that isn't moved itself."""
+        user = self.pair.target.user
+        if extra.kind == "ownership" and (user is None or extra.role == user):
+            return False
         if extra.table is not None:
             return extra.table in seen
         named = bool(self.pair.options.tables)
@@ -276,15 +291,22 @@ class ExtraWriter:
                 self.left_out.append(f"{extra.label} ({TAKEN})")
                 return
         roles = self.pair.target.roles
-        if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:
-            self._nobody[extra.role or ""] += 1
+        if extra.of is not None and not self._is_known(extra.of):
+            return
+        if extra.kind == "ownership" and standing and not gone:
             return
         why = self._hindrance(extra, known, views)
+        if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:
+            why = NOBODY
+        if why and extra.role:
+            self._hindered[extra.kind, extra.role, why] += 1
+            return
         if why:
             self.left_out.append(f"{extra.label} ({why})")
             return
         self._warn(extra)
-        if extra.kind in EARLY and not extra.needs:
+        self._taken.add((extra.kind, extra.schema, extra.name))
+        if extra.kind not in LATE and not extra.needs:
             self._early.append(_Early(extra.label, self._moved(extra)))
             return
         # The body of a function may hold what no report should.
@@ -324,6 +346,11 @@ class ExtraWriter:
         table = (self._schema(extra.table[0]) or "", extra.table[1]) if extra.table else None
         return self._there.get((extra.kind, schema, extra.name, table, extra.role))
 
+    def _is_known(self, of: tuple[str, str | None, str]) -> bool:
+        """True for what comes along or is there."""
+        kind, schema, name = of
+        return of in self._taken or (kind, self._schema(schema), name, None, None) in self._there
+
     def _schema(self, schema: str | None) -> str | None:
         return self._changed.get(schema, schema) if schema is not None else None
 
@@ -341,7 +368,8 @@ class ExtraWriter:
 
     def _warn(self, extra: Extra) -> None:
         """Nobody reads the body of a function in another language before it is run."""
-        body = extra.sql[1].partition("\n")[2] if extra.group == "functions" else ""
+        has_body = extra.kind in ("function", "procedure")
+        body = extra.sql[1].partition("\n")[2] if has_body else ""
         met = [old for old in self._changed if re.search(rf"\b{re.escape(old)}\b", body)]
         if met:
             self.pair.notes.append(
@@ -351,9 +379,9 @@ class ExtraWriter:
 
     def _name(self, extras: Sequence[Extra]) -> None:
         """Those that aren't taken; rights by whom they are given to."""
-        rights = Counter(extra.role for extra in extras if extra.role)
+        rights = Counter((extra.kind, extra.role) for extra in extras if extra.role)
         self.left_out += [self._why_not(extra) for extra in extras if not extra.role]
-        self.left_out += [self._why_not(_rights(role, many)) for role, many in rights.items()]
+        self.left_out += [self._why_not(_rights(*whose, many)) for whose, many in rights.items()]
 
     def _why_not(self, extra: Extra) -> str:
         if extra.group is None and (self._same or not extra.sql):
@@ -385,10 +413,11 @@ def _joined(statements: Sequence[str]) -> str:
     return ";\n".join(statements)
 
 
-def _rights(role: str, many: int) -> Extra:
+def _rights(kind: str, role: str, many: int) -> Extra:
     """All of one role, where they are only named."""
-    name = f"on {many} objects" if many > 1 else "on one object"
-    return Extra(kind="grants", name=name, group="grants", role=role)
+    on = "on" if kind == "grants" else "of"
+    name = f"{on} {many} objects" if many > 1 else f"{on} one object"
+    return Extra(kind=kind, name=name, group="grants", role=role)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
-from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Ability, Assessor, Engine, Measures, NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
@@ -25,6 +26,19 @@ FINISHING = (
     "SELECT set_config('maintenance_work_mem', '512MB', false) FROM pg_catalog.pg_settings "
     "WHERE name = 'maintenance_work_mem' AND setting::bigint < 524288",
 )
+SINCE: Mapping[int, frozenset[Ability]] = {
+    15: frozenset({"NULLS NOT DISTINCT", "SET NULL of some columns"}),
+    17: frozenset({"exclusion constraints of partitioned tables"}),
+    18: frozenset(
+        {
+            "WITHOUT OVERLAPS",
+            "PERIOD",
+            "NOT ENFORCED",
+            "NOT NULL that is a constraint",
+            "NOT VALID for foreign keys of partitioned tables",
+        }
+    ),
+}
 NUMBERS = ("int2", "int4", "int8", "numeric")
 TEXTS = frozenset({"text", "varchar", "bpchar"})
 
@@ -129,6 +143,15 @@ class Postgresql:
         )
 
     def _own(self, native: NativeType, target: Catalog) -> Declared:
+        scaled = native.scale is not None and not 0 <= native.scale <= (native.precision or 0)
+        if scaled and "numeric" in (native.name, native.element) and target.numbers < (15,):
+            plain = re.sub(r"\([^)]*\)", "", native.text)
+            return Declared(
+                native=replace(native, text=plain, precision=None, scale=None),
+                verdict=Verdict.NOTE,
+                code="N-SCALE",
+                note=f"{native.text} is {plain}: before PostgreSQL 15 no scale lies beyond the precision",
+            )
         if native.collation is not None and native.collation not in target.collations:
             return Declared(
                 native=replace(native, collation=None),
@@ -221,6 +244,9 @@ class Postgresql:
 
     def generates(self, version: tuple[int, ...]) -> Collection[str]:
         return ("stored", "virtual") if version >= (18,) else ("stored",)
+
+    def lacks(self, version: tuple[int, ...]) -> Collection[Ability]:
+        return frozenset().union(*(SINCE[since] for since in SINCE if version < (since,)))
 
     def reference_fault(
         self, key: ForeignKey, columns: Sequence[NativeType], others: Sequence[NativeType]

@@ -9,7 +9,6 @@ from dataclasses import replace
 
 from dbferry.catalog import (
     Catalog,
-    Check,
     Column,
     Identity,
     IdentityKind,
@@ -19,7 +18,7 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines.postgresql import ddl, extras, objects, partitions, settings
+from dbferry.engines.postgresql import checks, ddl, extras, objects, partitions, settings
 from dbferry.engines.postgresql import keys as keys_of_tables
 from dbferry.engines.postgresql.keys import Keys
 
@@ -37,7 +36,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind,
        greatest(c.reltuples, 0)::bigint, pg_catalog.pg_total_relation_size(c.oid),
        pg_catalog.obj_description(c.oid, 'pg_class')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relkind IN ('r', 'p', 'f') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
+WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
   AND NOT {of_extension}
 ORDER BY n.nspname, c.relname"""
 
@@ -107,12 +106,6 @@ FROM pg_catalog.pg_collation o JOIN pg_catalog.pg_namespace n ON n.oid = o.colln
 WHERE o.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database
                               WHERE datname = pg_catalog.current_database()))"""
 
-CHECKS = """
-SELECT k.conrelid, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.convalidated, k.connoinherit,
-       pg_catalog.to_jsonb(k) ->> 'conenforced', pg_catalog.obj_description(k.oid, 'pg_constraint')
-FROM pg_catalog.pg_constraint k WHERE k.contype = 'c' AND k.conrelid <> 0 ORDER BY k.conrelid, k.conname"""
-
-SKIPPED = {"f": "foreign table"}
 FIRST_USER_OID = 16384
 
 
@@ -137,11 +130,11 @@ def _read(session: Session) -> Catalog:
     sequences = objects.sequences(
         session, {row[0] or "": (row[1] or "", row[2] or "") for row in listed}
     )
-    columns = _columns(session, where, types, sequences)
+    checked = checks.read(session)
+    columns = _columns(session, where, types, sequences, checked)
     others = keys_of_tables.read(session, where)
     kept = settings.read(session, where)
     behind = _behind_identities(columns)
-    skipped = [f"{SKIPPED[row[3]]} {row[1]}.{row[2]}" for row in listed if row[3] in SKIPPED]
     namespaces = session.query(
         f"SELECT n.nspname FROM pg_catalog.pg_namespace n WHERE {where} ORDER BY 1"
     )
@@ -150,15 +143,16 @@ def _read(session: Session) -> Catalog:
         version=session.version,
         default_schema="public",
         schemas=tuple(row[0] or "" for row in namespaces),
-        tables=tuple(_tables(session, listed, columns, others, kept)),
+        tables=tuple(_tables(session, listed, columns, others, kept, checked)),
         types=types,
         views=objects.views(session, where, of_extension, others, kept),
         sequences=tuple(sequence for sequence in sequences.all if sequence not in behind),
-        skipped=(*skipped, *extras.large_objects(session)),
+        skipped=tuple(extras.large_objects(session)),
         extras=extras.read(session, where),
         roles=frozenset(
             row[0] or "" for row in session.query("SELECT rolname FROM pg_catalog.pg_roles")
         ),
+        user=session.query("SELECT current_user")[0][0],
         collations=frozenset(row[0] or "" for row in session.query(COLLATIONS)),
         settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
         extensions=frozenset(
@@ -173,6 +167,7 @@ def _tables(
     columns: Mapping[str, Sequence[Column]],
     others: Keys,
     kept: settings.Settings,
+    checked: checks.Checks,
 ) -> list[Table]:
     keys: dict[str, list[tuple[str, str]]] = defaultdict(list)
     for relid, constraint, name in session.query(KEYS):
@@ -182,14 +177,12 @@ def _tables(
     for oid, schema, name, relkind, rows, size in session.query(LEAVES):
         foreign |= {oid or ""} if relkind == "f" else set()
         leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
-    checks, parted = _checks(session), partitions.read(session, others, kept)
+    parted = partitions.read(session, others, kept, checked)
     hidden = session.query(FILTERED.format(where=USER_SCHEMAS))
     filtered = {(schema, name) for schema, name in hidden}
     tables: list[Table] = []
     for row in listed:
         oid, schema, name, relkind, has_children, rows, size, comment = row
-        if relkind in SKIPPED:
-            continue
         key = keys[oid or ""]
         parts = leaves[oid or ""]
         kind = "partitioned" if relkind == "p" else "parent" if has_children == "t" else "table"
@@ -214,30 +207,13 @@ def _tables(
                 replica_identity=others.replica_identities.get(oid or ""),
                 left_out=tuple(others.left_out[oid or ""]),
                 settings=tuple(kept[oid or ""]),
-                checks=tuple(checks[oid or ""]),
+                checks=tuple(checked.of[oid or ""]),
                 # A foreign leaf would have to be made of another server.
                 partitioning=parted.keys.get(oid or "") if oid not in foreign else None,
                 partitions=tuple(parted.partitions[oid or ""]),
             )
         )
     return tables
-
-
-def _checks(session: Session) -> dict[str, list[Check]]:
-    """By the oid of their table."""
-    found: dict[str, list[Check]] = defaultdict(list)
-    for oid, name, expression, valid, alone, enforced, comment in session.query(CHECKS):
-        found[oid or ""].append(
-            Check(
-                name=name,
-                expression=expression or "",
-                valid=valid == "t",
-                inherited=alone != "t",
-                enforced=enforced != "false",
-                comment=comment,
-            )
-        )
-    return found
 
 
 def _behind_identities(columns: dict[str, list[Column]]) -> set[NumberSequence]:
@@ -273,7 +249,11 @@ def _default(text: str | None, drawn: NumberSequence | None) -> str | None:
 
 
 def _columns(
-    session: Session, where: str, types: tuple[UserType, ...], sequences: objects.Sequences
+    session: Session,
+    where: str,
+    types: tuple[UserType, ...],
+    sequences: objects.Sequences,
+    checked: checks.Checks,
 ) -> dict[str, list[Column]]:
     labels = {(t.schema, t.name): t.labels for t in types}
     columns: dict[str, list[Column]] = defaultdict(list)
@@ -286,7 +266,8 @@ def _columns(
             Column(
                 name=name or "",
                 position=int(position or 0),
-                nullable=nullable == "t",
+                nullable=nullable == "t" or checked.may_be_null(*place),
+                not_null=checked.not_null.get(place),
                 native=replace(native(row, labels), collation=row[20]),
                 identity=identity,
                 default=None if generated else _default(default, drawn),

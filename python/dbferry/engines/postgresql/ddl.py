@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import (
+    Check,
     ForeignKey,
     Identity,
     IdentityKind,
@@ -174,7 +175,9 @@ def _column(column: NewColumn, table: str) -> str:
     elif column.default is not None:
         parts.append(f"DEFAULT {column.default}")
     if not column.nullable:
-        parts.append("NOT NULL")
+        own = column.not_null
+        parts += [f"CONSTRAINT {quote(own.name)}"] if own else []
+        parts += ["NOT NULL", *(["NO INHERIT"] if own and not own.inherited else [])]
     return " ".join(parts)
 
 
@@ -210,9 +213,15 @@ def describe_table(table: NewTable) -> Sequence[str]:
     place = relation(table.schema, table.name)
     told = _comment(f"TABLE {place}", table.comment)
     for part in table.partitions:
-        told += _comment(f"TABLE {relation(part.schema, part.name)}", part.comment)
+        own = relation(part.schema, part.name)
+        told += _comment(f"TABLE {own}", part.comment)
+        for name, text in part.comments:
+            told += _comment(f"COLUMN {own}.{quote(name)}", text)
     for column in table.columns:
         told += _comment(f"COLUMN {place}.{quote(column.name)}", column.comment)
+        if column.not_null:
+            what = f"CONSTRAINT {quote(column.not_null.name)} ON {place}"
+            told += _comment(what, column.not_null.comment)
         identity = column.identity
         if identity and identity.sequence and identity.kind is not IdentityKind.SERIAL:
             name = relation(identity.sequence.schema, identity.sequence.name)
@@ -279,25 +288,27 @@ def try_table(table: NewTable) -> Trial:
 
 
 def try_index(table: NewTable, index: Index) -> str:
-    return _index(replace(table, schema=None, name=TRIAL), index, "", "").sql
+    return _index(replace(table, schema=None, name=TRIAL), index, "UNIQUE", "").sql
 
 
 def finish_checks(table: NewTable) -> Sequence[Step]:
     """As foreign keys: added without a look at the rows, and then proved."""
     place = relation(table.schema, table.name)
-    return [
-        Step(
-            what=f"check `{check.name}`",
-            sql=f"ALTER TABLE {place} ADD CONSTRAINT {quote(check.name or '')} "
-            f"CHECK ({check.expression}){'' if check.inherited else ' NO INHERIT'} NOT VALID",
-            then=(
-                *[f"ALTER TABLE {place} VALIDATE CONSTRAINT {quote(check.name or '')}"]
-                * check.valid,
-                *_comment(f"CONSTRAINT {quote(check.name or '')} ON {place}", check.comment),
-            ),
-        )
-        for check in table.checks
-    ]
+    steps = [_check(check, place) for check in table.checks]
+    return [*steps, *(step for part in table.partitions for step in finish_checks(part))]
+
+
+def _check(check: Check, place: str) -> Step:
+    name, column = quote(check.name or ""), check.forbids_null
+    words = [f"NOT NULL {quote(column)}" if column else f"CHECK ({check.expression})"]
+    words += [] if check.inherited else ["NO INHERIT"]
+    words.append("NOT VALID" if check.enforced else "NOT ENFORCED")
+    then = [f"ALTER TABLE {place} VALIDATE CONSTRAINT {name}"] if check.valid else []
+    return Step(
+        what=f"check `{check.name}`",
+        sql=f"ALTER TABLE {place} ADD CONSTRAINT {name} {' '.join(words)}",
+        then=(*then, *_comment(f"CONSTRAINT {name} ON {place}", check.comment)),
+    )
 
 
 def _part(part: Part) -> str:
@@ -337,8 +348,13 @@ def finish_table(table: NewTable) -> Sequence[Step]:
             constraint=True,
         )
         key = replace(key, name=table.primary_key_name)
-        steps.append(_index(table, key, "PRIMARY KEY", "primary key"))
-    steps += [_index(table, index, "UNIQUE", f"index `{index.name}`") for index in table.indexes]
+        if key.parent is None or not _is_whole(key):
+            steps.append(_index(table, key, "PRIMARY KEY", "primary key"))
+    steps += [
+        _index(table, index, "UNIQUE", f"index `{index.name}`")
+        for index in table.indexes
+        if index.parent is None or not _is_whole(index)
+    ]
     steps += [_statistics(table, wanted) for wanted in table.statistics]
     if table.replica_identity:
         place = relation(table.schema, table.name)
@@ -347,14 +363,21 @@ def finish_table(table: NewTable) -> Sequence[Step]:
     return [*steps, *(step for part in table.partitions for step in finish_table(part))]
 
 
+def _is_whole(index: Index) -> bool:
+    """True for one that no server attaches: with the whole table's those of its partitions are made."""
+    return index.exclusion or index.period
+
+
 def _index(table: NewTable, index: Index, kind: str, what: str) -> Step:
     place, name = relation(table.schema, table.name), quote(index.name or "")
     # An index of a whole partitioned table is made of those of its partitions, which are built side by side.
-    only = "ONLY " if table.partitioning and (table.partitions or table.parent) else ""
+    apart = table.partitioning and (table.partitions or table.parent) and not _is_whole(index)
+    only = "ONLY " if apart else ""
     add = f"ALTER TABLE {only}{place} ADD CONSTRAINT {name}"
     # A key can only stand on an index in the order that is the default.
     plain = all(p.column and not p.descending and p.nulls_first is None for p in index.parts)
-    declared = index.exclusion or (index.constraint and table.partitioning is not None)
+    whole = index.constraint and table.partitioning is not None
+    declared = index.exclusion or index.period or whole
     attached = index.constraint and plain and not declared
     then = [f"{add} {kind} USING INDEX {name}{_waiting(index)}"] if attached else []
     if index.constraint_comment and (attached or declared):
@@ -397,7 +420,8 @@ def _twice(table: NewTable, index: Index, kind: str) -> tuple[Misfits, ...]:
 
 def _constraint(index: Index, kind: str) -> str:
     words = [kind, *([] if index.nulls_distinct else ["NULLS NOT DISTINCT"])]
-    words.append(f"({', '.join(map(quote, index.columns))})")
+    overlaps = " WITHOUT OVERLAPS" if index.period else ""
+    words.append(f"({', '.join(map(quote, index.columns))}{overlaps})")
     words += [f"INCLUDE ({', '.join(map(quote, index.include))})"] if index.include else []
     return " ".join(words) + _waiting(index)
 
@@ -425,7 +449,7 @@ def finish_references(table: NewTable) -> Sequence[Step]:
     for key in table.foreign_keys:
         name = quote(key.name or "")
         # One of a partitioned table looks at the rows at once.
-        late = table.partitioning is None
+        late = key.enforced and (table.partitioning is None or not key.valid)
         then = [f"ALTER TABLE {place} VALIDATE CONSTRAINT {name}"] if key.valid and late else []
         if key.comment:
             then.append(f"COMMENT ON CONSTRAINT {name} ON {place} IS {literal(key.comment)}")
@@ -451,13 +475,20 @@ def _alone(table: NewTable, key: ForeignKey) -> tuple[Misfits, ...]:
 
 
 def _reference(key: ForeignKey) -> str:
-    columns, others = (", ".join(map(quote, names)) for names in (key.columns, key.references))
+    columns, others = (_listed(names, key.period) for names in (key.columns, key.references))
     parts = [f"FOREIGN KEY ({columns}) REFERENCES {relation(key.schema, key.table)} ({others})"]
     parts += ["MATCH FULL"] if key.full else []
     parts += [f"ON UPDATE {key.on_update}"] if key.on_update != "NO ACTION" else []
     parts += [f"ON DELETE {key.on_delete}"] if key.on_delete != "NO ACTION" else []
     parts += [f"({', '.join(map(quote, key.set_columns))})"] if key.set_columns else []
-    return " ".join(parts) + _waiting(key)
+    return " ".join(parts) + _waiting(key) + ("" if key.enforced else " NOT ENFORCED")
+
+
+def _listed(names: Sequence[str], period: bool) -> str:
+    quoted = [quote(name) for name in names]
+    if period:
+        quoted[-1] = f"PERIOD {quoted[-1]}"
+    return ", ".join(quoted)
 
 
 def drop_foreign_key(schema: str | None, table: str, name: str) -> str | None:

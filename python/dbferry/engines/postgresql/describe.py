@@ -27,7 +27,9 @@ ORDER BY n.nspname"""
 
 NEVER_NULL = """
 SELECT a.attname FROM pg_catalog.pg_attribute a
-WHERE a.attrelid = {oid} AND a.attnum > 0 AND a.attnotnull"""
+WHERE a.attrelid = {oid} AND a.attnum > 0 AND a.attnotnull AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_constraint k
+    WHERE k.conrelid = a.attrelid AND k.contype = 'n' AND k.conkey[1] = a.attnum AND NOT k.convalidated)"""
 
 # The columns that `catalog.native` reads, for types given by number and modifier.
 TYPES = """

@@ -12,14 +12,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dbferry.catalog import Extra, Session
-from dbferry.engines.postgresql import ddl, grants
+from dbferry.engines.postgresql import beyond, ddl, grants, operators, search
+from dbferry.engines.postgresql.free import commented, is_free
 
 Place = tuple[str, str]
-
-NOT_OF_EXTENSION = (
-    "NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.deptype IN ('e', 'i') AND x.objid = {alias}.oid"
-    " AND x.classid = 'pg_catalog.{catalog}'::pg_catalog.regclass)"
-)
 
 # This one is there already, with a comment that nobody has made.
 PUBLIC = """
@@ -43,10 +39,10 @@ JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname <> 'plp
 # In the order of their making: one may be made of another.
 FUNCTIONS = """
 SELECT p.oid, n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid), p.prokind,
-       CASE WHEN p.prokind <> 'a' THEN pg_catalog.pg_get_functiondef(p.oid) END,
+       pg_catalog.pg_get_functiondef(p.oid),
        pg_catalog.obj_description(p.oid, 'pg_proc')
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-WHERE {where} AND {free} ORDER BY p.oid"""
+WHERE p.prokind <> 'a' AND {where} AND {free} ORDER BY p.oid"""
 
 # A function is made of a table when its arguments or its result are rows of it, or its body is no text.
 NEEDS = """
@@ -118,37 +114,6 @@ SELECT t.evtname, t.evtevent, n.nspname, p.proname, t.evtenabled,
 FROM pg_catalog.pg_event_trigger t JOIN pg_catalog.pg_proc p ON p.oid = t.evtfoid
 JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {free} ORDER BY t.evtname"""
 
-# Of each its kind, its schema if it has one, and its name.
-NAMED = """
-SELECT 'operator', n.nspname, o.oprname || ' (' || concat_ws(', ',
-       CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END,
-       CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) END) || ')'
-FROM pg_catalog.pg_operator o JOIN pg_catalog.pg_namespace n ON n.oid = o.oprnamespace WHERE {where} AND {operator}
-UNION ALL
-SELECT 'operator class', n.nspname, o.opcname FROM pg_catalog.pg_opclass o
-JOIN pg_catalog.pg_namespace n ON n.oid = o.opcnamespace WHERE {where} AND {opclass}
-UNION ALL
-SELECT 'cast', NULL, pg_catalog.format_type(k.castsource, NULL) || ' to ' || pg_catalog.format_type(k.casttarget, NULL)
-FROM pg_catalog.pg_cast k WHERE k.oid >= 16384 AND {cast}
-UNION ALL
-SELECT 'text search configuration', n.nspname, f.cfgname FROM pg_catalog.pg_ts_config f
-JOIN pg_catalog.pg_namespace n ON n.oid = f.cfgnamespace WHERE {where} AND {ts_config}
-UNION ALL
-SELECT 'text search dictionary', n.nspname, f.dictname FROM pg_catalog.pg_ts_dict f
-JOIN pg_catalog.pg_namespace n ON n.oid = f.dictnamespace WHERE {where} AND {ts_dict}
-UNION ALL
-SELECT 'conversion', n.nspname, f.conname FROM pg_catalog.pg_conversion f
-JOIN pg_catalog.pg_namespace n ON n.oid = f.connamespace WHERE {where} AND {conversion}
-UNION ALL
-SELECT 'foreign server', NULL, s.srvname FROM pg_catalog.pg_foreign_server s WHERE {foreign_server}
-UNION ALL
-SELECT 'publication', NULL, p.pubname FROM pg_catalog.pg_publication p WHERE {publication}
-ORDER BY 1, 2, 3"""
-CATALOGS = {
-    "operator": "o", "opclass": "o", "cast": "k", "ts_config": "f", "ts_dict": "f", "conversion": "f",
-    "foreign_server": "s", "publication": "p",
-}  # fmt: skip
-
 LARGE_OBJECTS = "SELECT count(*) FROM pg_catalog.pg_largeobject_metadata"
 
 PROVIDERS = {"b": "builtin", "c": "libc", "d": "default", "i": "icu"}
@@ -166,12 +131,15 @@ def read(session: Session, where: str) -> tuple[Extra, ...]:
         *_collations(session, where),
         *_extensions(session),
         *_functions(session, where),
+        *operators.read(session, where),
+        *search.read(session, where),
         *_triggers(session, where),
         *_policies(session, where),
         *grants.read(session, where),
         *_event_triggers(session),
         *_relations(session, where),
-        *_named(session, where),
+        *beyond.places(session, where),
+        *beyond.read(session, where),
     )
 
 
@@ -187,17 +155,9 @@ def large_objects(session: Session) -> list[str]:
     ]
 
 
-def _free(alias: str, catalog: str) -> str:
-    return NOT_OF_EXTENSION.format(alias=alias, catalog=catalog)
-
-
-def _comment(what: str, text: str | None) -> list[str]:
-    return [f"COMMENT ON {what} IS {ddl.literal(text)}"] if text else []
-
-
 def _schemas(session: Session, where: str) -> Iterator[Extra]:
     for (comment,) in session.query(PUBLIC):
-        told = _comment('SCHEMA "public"', comment)
+        told = commented('SCHEMA "public"', comment)
         yield Extra(
             kind="comment",
             name="of the schema public",
@@ -206,22 +166,22 @@ def _schemas(session: Session, where: str) -> Iterator[Extra]:
             sql=tuple(told),
         )
     for name, comment in session.query(
-        SCHEMAS.format(where=where, free=_free("n", "pg_namespace"))
+        SCHEMAS.format(where=where, free=is_free("n", "pg_namespace"))
     ):
         made = [
             ddl.create_schema(name or ""),
-            *_comment(f"SCHEMA {ddl.quote(name or '')}", comment),
+            *commented(f"SCHEMA {ddl.quote(name or '')}", comment),
         ]
         yield Extra(kind="schema", name=name or "", group="itself", home=name, sql=tuple(made))
 
 
 def _collations(session: Session, where: str) -> Iterator[Extra]:
     for schema, name, told, comment in session.query(
-        COLLATIONS.format(where=where, free=_free("o", "pg_collation"))
+        COLLATIONS.format(where=where, free=is_free("o", "pg_collation"))
     ):
         place = ddl.relation(schema, name or "")
         options = ", ".join(_collation(json.loads(told or "{}")))
-        made = [f"CREATE COLLATION {place} ({options})", *_comment(f"COLLATION {place}", comment)]
+        made = [f"CREATE COLLATION {place} ({options})", *commented(f"COLLATION {place}", comment)]
         yield Extra(
             kind="collation", name=name or "", schema=schema, group="itself", sql=tuple(made)
         )
@@ -255,19 +215,18 @@ def _functions(session: Session, where: str) -> Iterator[Extra]:
     needs: dict[str, list[Place]] = defaultdict(list)
     for oid, schema, table in session.query(NEEDS):
         needs[oid or ""].append((schema or "", table or ""))
-    kinds = {"p": "procedure", "a": "aggregate"}
     for oid, schema, name, arguments, kind, text, comment in session.query(
-        FUNCTIONS.format(where=where, free=_free("p", "pg_proc"))
+        FUNCTIONS.format(where=where, free=is_free("p", "pg_proc"))
     ):
-        called = kinds.get(kind or "", "function")
+        called = "procedure" if kind == "p" else "function"
         place = f"{ddl.relation(schema, name or '')}({arguments})"
-        made = [UNCHECKED, (text or "").rstrip(), *_comment(f"{called.upper()} {place}", comment)]
+        made = [UNCHECKED, (text or "").rstrip(), *commented(f"{called.upper()} {place}", comment)]
         yield Extra(
             kind=called,
             name=f"{name}({arguments})",
-            group="functions" if text else None,
+            group="functions",
             schema=schema,
-            sql=tuple(made) if text else (),
+            sql=tuple(made),
             drop=f"DROP {called.upper()} IF EXISTS {place}",
             needs=tuple(needs[oid or ""]),
         )
@@ -278,14 +237,14 @@ def _triggers(session: Session, where: str) -> Iterator[Extra]:
         ("trigger", TRIGGERS, "pg_trigger", "t"),
         ("rule", RULES, "pg_rewrite", "r"),
     ):
-        free = _free(alias, catalog)
+        free = is_free(alias, catalog)
         for row in session.query(asked.format(where=where, free=free)):
             schema, table, name, text, fires, comment, on_insert = row
             relation, quoted = ddl.relation(schema, table or ""), ddl.quote(name or "")
             made = [(text or "").rstrip().removesuffix(";")]
             if fires in FIRES:
                 made.append(f"ALTER TABLE {relation} {FIRES[fires]} {kind.upper()} {quoted}")
-            made += _comment(f"{kind.upper()} {quoted} ON {relation}", comment)
+            made += commented(f"{kind.upper()} {quoted} ON {relation}", comment)
             yield Extra(
                 kind=kind,
                 name=name or "",
@@ -297,7 +256,7 @@ def _triggers(session: Session, where: str) -> Iterator[Extra]:
 
 
 def _policies(session: Session, where: str) -> Iterator[Extra]:
-    free = _free("p", "pg_policy")
+    free = is_free("p", "pg_policy")
     for row in session.query(POLICIES.format(where=where, free=free)):
         schema, table, name, command, permissive, using, check, roles, comment = row
         relation, quoted = ddl.relation(schema, table or ""), ddl.quote(name or "")
@@ -311,7 +270,7 @@ def _policies(session: Session, where: str) -> Iterator[Extra]:
             name=name or "",
             group="policies",
             table=(schema or "", table or ""),
-            sql=(" ".join(words), *_comment(f"POLICY {quoted} ON {relation}", comment)),
+            sql=(" ".join(words), *commented(f"POLICY {quoted} ON {relation}", comment)),
         )
     for schema, table, enabled, forced in session.query(ROW_SECURITY.format(where=where)):
         words = ["ENABLE"] * (enabled == "t") + ["FORCE"] * (forced == "t")
@@ -352,7 +311,7 @@ def _relations(session: Session, where: str) -> Iterator[Extra]:
 
 def _event_triggers(session: Session) -> Iterator[Extra]:
     """Made last: they look at every statement that makes something."""
-    free = _free("t", "pg_event_trigger")
+    free = is_free("t", "pg_event_trigger")
     for name, event, schema, function, fires, tags, comment in session.query(
         EVENT_TRIGGERS.format(free=free)
     ):
@@ -362,11 +321,5 @@ def _event_triggers(session: Session) -> Iterator[Extra]:
         made = [f"CREATE EVENT TRIGGER {quoted} ON {event}{when} {runs}"]
         if fires in FIRES:
             made.append(f"ALTER EVENT TRIGGER {quoted} {FIRES[fires]}")
-        made += _comment(f"EVENT TRIGGER {quoted}", comment)
+        made += commented(f"EVENT TRIGGER {quoted}", comment)
         yield Extra(kind="event trigger", name=name or "", group="triggers", sql=tuple(made))
-
-
-def _named(session: Session, where: str) -> Iterator[Extra]:
-    free = {name: _free(alias, f"pg_{name}") for name, alias in CATALOGS.items()}
-    for kind, schema, name in session.query(NAMED.format(where=where, **free)):
-        yield Extra(kind=kind or "", name=name or "", schema=schema)

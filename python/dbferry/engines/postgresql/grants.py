@@ -1,7 +1,7 @@
 """Reads who may do what in PostgreSQL, as far as it isn't so by itself.
 
 Every list of rights is compared with what a new object of its kind would have. The owner's own rights are nobody's
-grant: in the target whoever makes an object owns it.
+grant. Owners come last: whoever has made an object may need to own it until then.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, cat
            || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',
            NULL, NULL, NULL, p.proowner, p.proacl, pg_catalog.acldefault('f', p.proowner), p.oid, 'pg_proc'
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE p.prokind <> 'a' AND {where}
+    WHERE {where}
   UNION ALL
     SELECT 'TYPE', n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname),
            NULL, NULL, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner), t.oid, 'pg_type'
@@ -96,6 +96,44 @@ CROSS JOIN LATERAL (
 WHERE x.grantee <> d.defaclrole AND (x.grantee = 0 OR r.rolname IS NOT NULL)
 ORDER BY 1, 2 NULLS FIRST, 3, 4 NULLS FIRST, 5"""
 
+# Those of whole databases stay; what goes with a table or a column is owned with it.
+OWNERS = """
+WITH object (kind, schema, name, tname, owner, oid, catalog, of, of_name) AS (
+    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
+                ELSE 'TABLE' END, n.nspname,
+           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
+           CASE WHEN c.relkind <> 'S' THEN c.relname END, c.relowner, c.oid, 'pg_class', NULL, NULL
+    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't' AND {where}
+      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
+                      AND c.relkind = 'S' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+  UNION ALL
+    SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, n.nspname,
+           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '('
+           || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*'
+                   ELSE pg_catalog.pg_get_function_identity_arguments(p.oid) END || ')',
+           NULL, p.proowner, p.oid, 'pg_proc',
+           CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
+           p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
+    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {where}
+  UNION ALL
+    SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname,
+           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname),
+           NULL, t.typowner, t.oid, 'pg_type', NULL, NULL
+    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
+    WHERE {where} AND (t.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')
+  UNION ALL
+    SELECT 'SCHEMA', n.nspname, pg_catalog.quote_ident(n.nspname), NULL, n.nspowner, n.oid, 'pg_namespace', NULL, NULL
+    FROM pg_catalog.pg_namespace n WHERE {where} AND n.nspname <> 'public'
+)
+SELECT o.kind, o.schema, o.name, o.tname, r.rolname, o.of, o.of_name
+FROM object o JOIN pg_catalog.pg_roles r ON r.oid = o.owner
+WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+                  WHERE x.objid = o.oid AND (x.deptype = 'e' OR x.deptype = 'i' AND o.catalog = 'pg_proc')
+                  AND x.classid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass)
+ORDER BY o.kind, o.schema, o.name"""
+
 KINDS = {"r": "TABLES", "S": "SEQUENCES", "f": "FUNCTIONS", "T": "TYPES", "n": "SCHEMAS"}
 EVERYBODY = "PUBLIC"
 
@@ -139,6 +177,22 @@ def read(session: Session, where: str) -> Iterator[Extra]:
             sql=tuple(found.statements(f"{kind} {name}", _quoted(role))),
         )
     yield from _defaults(session.query(DEFAULTS))
+    for row in session.query(OWNERS.format(where=where)):
+        yield _ownership(row)
+
+
+def _ownership(row: tuple[str | None, ...]) -> Extra:
+    kind, schema, name, table, role, of, of_name = row
+    return Extra(
+        kind="ownership",
+        name=f"of {(kind or '').lower()} {name}",
+        group="grants",
+        home=schema if kind == "SCHEMA" else None,
+        table=(schema or "", table) if table else None,
+        role=role,
+        of=(of, schema, of_name or "") if of else None,
+        sql=(f"ALTER {kind} {name} OWNER TO {_quoted(role)}",),
+    )
 
 
 def _defaults(rows: Sequence[tuple[str | None, ...]]) -> Iterator[Extra]:

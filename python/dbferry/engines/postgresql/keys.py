@@ -15,7 +15,7 @@ INDEXES = """
 SELECT x.indexrelid, x.indrelid, n.nspname, i.relname, x.indisprimary, x.indisunique, x.indisexclusion,
        x.indisvalid, m.amname, k.contype, k.condeferrable, k.condeferred,
        pg_catalog.to_jsonb(x) ->> 'indnullsnotdistinct', pg_catalog.pg_get_expr(x.indpred, x.indrelid),
-       CASE WHEN x.indisexclusion THEN pg_catalog.pg_get_constraintdef(k.oid)
+       CASE WHEN {period} THEN NULL WHEN x.indisexclusion THEN pg_catalog.pg_get_constraintdef(k.oid)
             WHEN starts_with(t.text, t.head) THEN substr(t.text, length(t.head) + 1) END,
        pg_catalog.obj_description(x.indexrelid, 'pg_class'),
        pg_catalog.obj_description(k.oid, 'pg_constraint'), x.indisclustered, x.indisreplident, s.spcname,
@@ -28,7 +28,8 @@ SELECT x.indexrelid, x.indrelid, n.nspname, i.relname, x.indisprimary, x.indisun
             THEN pg_catalog.quote_ident(ln.nspname) || '.' || pg_catalog.quote_ident(l.collname) END,
        pg_catalog.to_jsonb(l) ->> 'collisdeterministic',
        CASE WHEN NOT o.opcdefault
-            THEN pg_catalog.quote_ident(onn.nspname) || '.' || pg_catalog.quote_ident(o.opcname) END
+            THEN pg_catalog.quote_ident(onn.nspname) || '.' || pg_catalog.quote_ident(o.opcname) END,
+       {period}, CASE WHEN {period} THEN pg_catalog.array_to_string(i.reloptions, ', ') END
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_class c ON c.oid = x.indrelid
@@ -55,6 +56,7 @@ LEFT JOIN pg_catalog.pg_collation l ON l.oid = x.indcollation[p.place - 1]
 LEFT JOIN pg_catalog.pg_namespace ln ON ln.oid = l.collnamespace
 WHERE c.relkind IN ('r', 'p', 'm') AND c.relpersistence <> 't' AND {where}
 ORDER BY x.indrelid, i.relname, x.indexrelid, p.place"""
+PERIOD = "coalesce(pg_catalog.to_jsonb(k) ->> 'conperiod', 'false') = 'true'"
 
 FOREIGN_KEYS = """
 SELECT k.oid, k.conrelid, n.nspname, k.conname, fn.nspname, fc.relname, k.confupdtype, k.confdeltype,
@@ -119,18 +121,15 @@ class Keys:
 def read(session: Session, where: str) -> Keys:
     """By the oid of their table; definitions are read with nothing on the search path."""
     keys = Keys()
-    for _, parts in groupby(session.query(INDEXES.format(where=where)), lambda row: row[0]):
+    for _, parts in groupby(
+        session.query(INDEXES.format(where=where, period=PERIOD)), lambda row: row[0]
+    ):
         _add_index(keys, list(parts))
     for row in session.query(STATISTICS.format(where=where)):
         _add_statistics(keys, row)
     for _, pairs in groupby(session.query(FOREIGN_KEYS.format(where=where)), lambda row: row[0]):
         rows = list(pairs)
-        _, table, schema, name = rows[0][:4]
-        why = _unusual(rows[0])
-        if why:
-            keys.left_out[table or ""].append(f"foreign key {schema}.{name} ({why})")
-        else:
-            keys.foreign_keys[table or ""].append(_foreign_key(rows))
+        keys.foreign_keys[rows[0][1] or ""].append(_foreign_key(rows))
     for table, kind in session.query(IDENTITIES.format(where=where)):
         keys.replica_identities[table or ""] = REPLICA_IDENTITIES[kind or ""]
     return keys
@@ -140,6 +139,7 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
     _, table, schema, name, primary, unique, exclusion, valid, method, kind = rows[0][:10]
     deferrable, deferred, nulls_equal, predicate, own, comment, other_comment = rows[0][10:17]
     clustered, identifies, tablespace, targets, parent_schema, parent = rows[0][17:23]
+    period, options = rows[0][30:]
     called = f"index {schema}.{name}"
     if valid != "t":
         keys.left_out[table or ""].append(f"{called} (not valid)")
@@ -152,7 +152,8 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
         include=tuple(row[24] or "" for row in rows if row[23] == "t"),
         unique=unique == "t",
         constraint=kind is not None,
-        exclusion=exclusion == "t",
+        exclusion=exclusion == "t" and period != "t",
+        period=period == "t",
         deferrable=deferrable == "t",
         deferred=deferred == "t",
         method=method or "",
@@ -161,9 +162,12 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
         comment=comment,
         constraint_comment=other_comment,
         own=own,
-        alterations=tuple(
-            f"ALTER COLUMN {place} SET STATISTICS {target}"
-            for place, target in json.loads(targets or "[]")
+        alterations=(
+            *(f"SET ({told})" for told in (options,) if told),
+            *(
+                f"ALTER COLUMN {place} SET STATISTICS {target}"
+                for place, target in json.loads(targets or "[]")
+            ),
         ),
         clustered=clustered == "t",
         identifies=identifies == "t",
@@ -176,7 +180,7 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
 
 
 def _part(row: Row) -> Part:
-    column, expression, options, collation, deterministic, operators = row[24:]
+    column, expression, options, collation, deterministic, operators = row[24:30]
     descending, first = bool(int(options or 0) & 1), bool(int(options or 0) & 2)
     return Part(
         column=column,
@@ -207,16 +211,9 @@ def _add_statistics(keys: Keys, row: Row) -> None:
     )
 
 
-def _unusual(row: Row) -> str | None:
-    enforced, period = row[14:16]
-    if enforced == "false":
-        return "not enforced"
-    return "of periods" if period == "true" else None
-
-
 def _foreign_key(rows: list[Row]) -> ForeignKey:
     _, _, _, name, schema, table, on_update, on_delete, match, deferrable, deferred = rows[0][:11]
-    valid, comment, set_columns = rows[0][11:14]
+    valid, comment, set_columns, enforced, period = rows[0][11:16]
     return ForeignKey(
         name=name,
         columns=tuple(row[16] or "" for row in rows),
@@ -230,5 +227,7 @@ def _foreign_key(rows: list[Row]) -> ForeignKey:
         deferrable=deferrable == "t",
         deferred=deferred == "t",
         valid=valid == "t",
+        enforced=enforced != "false",
+        period=period == "true",
         comment=comment,
     )

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from dbferry.catalog import Session, Table
+from dbferry.engines.postgresql.checks import Checks
 from dbferry.engines.postgresql.keys import Keys
 from dbferry.engines.postgresql.settings import Settings
 
@@ -14,9 +15,8 @@ PARTITIONS = """
 SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
        pg_catalog.pg_get_expr(c.relpartbound, c.oid), pg_catalog.pg_get_partkeydef(c.oid),
        pg_catalog.obj_description(c.oid, 'pg_class'),
-       (SELECT string_agg(k.conname, ', ' ORDER BY k.conname) FROM pg_catalog.pg_constraint k
-        WHERE k.conrelid = c.oid AND k.contype = 'c' AND k.coninhcount = 0),
-       (SELECT string_agg(a.attname, ', ' ORDER BY a.attnum)
+       (SELECT json_agg(json_build_array(a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+                                         a.attgenerated <> '') ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
@@ -27,7 +27,8 @@ SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
        (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull AND NOT ra.attnotnull),
-       (SELECT string_agg(a.attname, ', ' ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
+       (SELECT json_agg(json_build_array(a.attname, pg_catalog.col_description(c.oid, a.attnum)) ORDER BY a.attnum)
+        FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0
           AND pg_catalog.col_description(c.oid, a.attnum) IS NOT NULL)
 FROM pg_catalog.pg_class r
@@ -54,7 +55,7 @@ class Parted:
     partitions: dict[str, list[Table]] = field(default_factory=lambda: defaultdict(list))
 
 
-def read(session: Session, keys: Keys, settings: Settings) -> Parted:
+def read(session: Session, keys: Keys, settings: Settings, checks: Checks) -> Parted:
     parted = Parted()
     primary: dict[str, list[str]] = defaultdict(list)
     for oid, column in session.query(PRIMARY_KEYS):
@@ -63,29 +64,27 @@ def read(session: Session, keys: Keys, settings: Settings) -> Parted:
         root, oid, key = row[0] or "", row[1] or "", row[7]
         if root == oid:
             parted.keys[root] = key or ""
-        else:
-            parted.partitions[root].append(
-                _partition(row, keys, tuple(primary[oid]), tuple(settings[oid]))
-            )
+            continue
+        part = _partition(row, keys, checks)
+        part = replace(
+            part,
+            primary_key=tuple(primary[oid]),
+            settings=(*settings[oid], *part.settings),
+        )
+        parted.partitions[root].append(part)
     return parted
 
 
-def _partition(
-    row: tuple[str | None, ...],
-    keys: Keys,
-    primary_key: tuple[str, ...],
-    settings: tuple[tuple[str | None, str], ...],
-) -> Table:
-    _, found, schema, name, parent_schema, parent, bound, key, comment, checks, defaults = row[:11]
-    never_null, comments = row[11:]
+def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table:
+    _, found, schema, name, parent_schema, parent, bound, key, comment = row[:9]
+    defaults, never_null, comments = (json.loads(told or "[]") for told in row[9:])
     oid, label = found or "", f"{schema}.{name}"
-    own = {"comments of": comments, "checks": checks, "defaults of": defaults}
     index = keys.primary.get(oid)
+    own = [(column, text) for column, text, generated in defaults if not generated]
     return Table(
         schema=schema or "",
         name=name or "",
         columns=(),
-        primary_key=primary_key,
         primary_key_name=index.name if index else None,
         primary_index=index,
         kind="partitioned" if key else "table",
@@ -96,13 +95,19 @@ def _partition(
         foreign_keys=tuple(keys.foreign_keys[oid]),
         statistics=tuple(keys.statistics[oid]),
         replica_identity=keys.replica_identities.get(oid),
+        checks=tuple(checks.of[oid]),
         comment=comment,
+        comments=tuple((column, text) for column, text in comments),
         settings=(
-            *settings,
-            *((name, "SET NOT NULL") for name in json.loads(never_null or "[]")),
+            *((c, f"SET DEFAULT {text}" if text else "DROP DEFAULT") for c, text in own),
+            *((c, "SET NOT NULL") for c in never_null if not checks.may_be_null(oid, c)),
         ),
         left_out=(
             *keys.left_out[oid],
-            *(f"{what} {told}, of partition {label} alone" for what, told in own.items() if told),
+            *(
+                f"expression of {column}, of partition {label} alone: {text}"
+                for column, text, generated in defaults
+                if generated
+            ),
         ),
     )

@@ -148,6 +148,10 @@ def test_what_a_partition_alone_has_is_kept(database: Make, postgres: PostgresSe
         notes = dbferry.migrate(held.url, made.url, prepare=prepare).notes
         assert not [note for note in notes if note.startswith("not moved")]
         assert dump(made, postgres) == dump(held, postgres)
+    dbferry.migrate(held.url, made.url, prepare="drop", schemas={"old": "new one"})
+    assert made.rows(
+        "SELECT pg_get_expr(adbin, adrelid) FROM pg_attrdef WHERE adrelid = 'a'::regclass ORDER BY adnum"
+    ) == [("2",), ("nextval('\"new one\".numbers'::regclass)",)]
 
 
 def test_what_a_partition_alone_has_and_the_target_refuses_is_named(database: Make) -> None:

@@ -28,6 +28,51 @@ CREATE FUNCTION twice(n amount DEFAULT 1) RETURNS int LANGUAGE plpgsql IMMUTABLE
     AS $body$ BEGIN -- it's
     RETURN n * 2; END $body$;
 COMMENT ON FUNCTION twice(amount) IS 'it''s two';
+CREATE FUNCTION add_up(state int, n amount) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT state + n';
+CREATE AGGREGATE total (n amount) (SFUNC = add_up, STYPE = int, INITCOND = '0', COMBINEFUNC = int4pl, PARALLEL = SAFE,
+    MSFUNC = add_up, MINVFUNC = add_up, MSTYPE = int, MINITCOND = '5', MFINALFUNC = int4abs, MFINALFUNC_MODIFY = SHAREABLE);
+CREATE AGGREGATE other.rows (*) (SFUNC = int8inc, STYPE = bigint, SSPACE = 8, INITCOND = '0');
+CREATE AGGREGATE middle (float8 ORDER BY anyelement) (SFUNC = ordered_set_transition, STYPE = internal,
+    FINALFUNC = percentile_disc_final, FINALFUNC_EXTRA);
+CREATE AGGREGATE place (VARIADIC "any" ORDER BY VARIADIC "any") (SFUNC = ordered_set_transition_multi, STYPE = internal,
+    FINALFUNC = rank_final, FINALFUNC_EXTRA, HYPOTHETICAL);
+CREATE AGGREGATE least_of (int) (SFUNC = int4smaller, STYPE = int, SORTOP = OPERATOR(pg_catalog.<));
+COMMENT ON AGGREGATE total (amount) IS 'all of it';
+COMMENT ON AGGREGATE other.rows (*) IS 'as many';
+CREATE FUNCTION same(a unused, b unused) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a::text = b::text';
+CREATE FUNCTION differ(a unused, b unused) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT a::text <> b::text';
+CREATE FUNCTION hash_of(a unused) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT hashtext(a::text)';
+CREATE FUNCTION order_of(a unused, b unused) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT bttextcmp(a::text, b::text)';
+CREATE OPERATOR === (FUNCTION = same, LEFTARG = unused, RIGHTARG = unused, COMMUTATOR = ===, NEGATOR = OPERATOR(other.!==),
+    RESTRICT = eqsel, JOIN = eqjoinsel, HASHES, MERGES);
+CREATE OPERATOR other.!== (FUNCTION = differ, LEFTARG = unused, RIGHTARG = unused, NEGATOR = OPERATOR(public.===));
+CREATE OPERATOR other.!! (FUNCTION = hash_of, RIGHTARG = unused);
+COMMENT ON OPERATOR === (unused, unused) IS 'the same';
+COMMENT ON OPERATOR other.!! (NONE, unused) IS 'in short';
+CREATE OPERATOR FAMILY other.of_text USING btree;
+COMMENT ON OPERATOR FAMILY other.of_text USING btree IS 'by letters';
+CREATE OPERATOR CLASS "by Hash" DEFAULT FOR TYPE unused USING hash AS OPERATOR 1 ===, FUNCTION 1 hash_of(unused);
+CREATE OPERATOR CLASS by_text FOR TYPE unused USING btree FAMILY other.of_text AS OPERATOR 3 ===, FUNCTION 1 order_of(unused, unused);
+ALTER OPERATOR FAMILY other.of_text USING btree ADD OPERATOR 1 < (int, int), FUNCTION 1 btint4cmp(int, int);
+COMMENT ON OPERATOR CLASS by_text USING btree IS 'slowly';
+CREATE FUNCTION to_int(unused) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT 1';
+CREATE CAST (unused AS int) WITH FUNCTION to_int(unused) AS ASSIGNMENT;
+CREATE CAST (int AS unused) WITH INOUT;
+COMMENT ON CAST (unused AS int) IS 'by its place';
+CREATE CONVERSION other.mine FOR 'LATIN1' TO 'UTF8' FROM iso8859_1_to_utf8;
+COMMENT ON CONVERSION other.mine IS 'as the server does';
+CREATE TEXT SEARCH TEMPLATE other.plain (INIT = dsimple_init, LEXIZE = dsimple_lexize);
+CREATE TEXT SEARCH PARSER words (START = prsd_start, GETTOKEN = prsd_nexttoken, END = prsd_end, LEXTYPES = prsd_lextype,
+    HEADLINE = prsd_headline);
+CREATE TEXT SEARCH DICTIONARY stems (TEMPLATE = snowball, LANGUAGE = 'english', STOPWORDS = 'english');
+CREATE TEXT SEARCH DICTIONARY "Plain" (TEMPLATE = other.plain);
+CREATE TEXT SEARCH CONFIGURATION other.searched (PARSER = words);
+ALTER TEXT SEARCH CONFIGURATION other.searched ADD MAPPING FOR asciiword, word WITH stems, "Plain";
+ALTER TEXT SEARCH CONFIGURATION other.searched ADD MAPPING FOR int WITH simple;
+COMMENT ON TEXT SEARCH CONFIGURATION other.searched IS 'ours';
+COMMENT ON TEXT SEARCH DICTIONARY stems IS 'of words';
+COMMENT ON TEXT SEARCH PARSER words IS 'cut';
+COMMENT ON TEXT SEARCH TEMPLATE other.plain IS 'as it is';
 CREATE FUNCTION later() RETURNS bigint LANGUAGE sql AS 'SELECT count(*) FROM public.t';
 CREATE TABLE t (
     id int GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
@@ -36,7 +81,10 @@ CREATE TABLE t (
     doubled int GENERATED ALWAYS AS (twice(n)) STORED,
     name citext,
     words tools.hstore,
-    seen int DEFAULT 0);
+    seen int DEFAULT 0,
+    kind unused DEFAULT 'a' CHECK (kind OPERATOR(public.===) kind),
+    text_of tsvector GENERATED ALWAYS AS (to_tsvector('other.searched', owner)) STORED);
+CREATE INDEX by_kind ON t (kind by_text);
 CREATE INDEX by_twice ON t (twice(n));
 CREATE TABLE parted (id int, part int) PARTITION BY LIST (part);
 CREATE TABLE parted_1 PARTITION OF parted FOR VALUES IN (1);
@@ -48,6 +96,7 @@ CREATE FUNCTION of_row(r t) RETURNS text LANGUAGE sql STABLE AS 'SELECT r.owner'
 CREATE FUNCTION rows() RETURNS SETOF t LANGUAGE sql BEGIN ATOMIC SELECT * FROM t; END;
 CREATE PROCEDURE other.clean() LANGUAGE sql AS 'DELETE FROM public.log';
 CREATE VIEW v AS SELECT id, of_row(t) AS of_row FROM t;
+CREATE VIEW sums AS SELECT total(n) AS total, other.rows(*) AS many FROM t;
 CREATE FUNCTION of_view(r v) RETURNS int LANGUAGE sql STABLE AS 'SELECT r.id';
 CREATE FUNCTION note() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER SET search_path TO 'public' AS $$
     BEGIN INSERT INTO log VALUES (TG_OP); NEW.seen := 1; RETURN NEW; END $$;
@@ -79,6 +128,17 @@ GRANT SELECT ON parted_1 TO PUBLIC;
 REVOKE ALL ON FUNCTION twice(amount) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION twice(amount) TO {reader};
 GRANT EXECUTE ON PROCEDURE other.clean() TO {reader};
+GRANT EXECUTE ON FUNCTION total(amount) TO {reader};
+ALTER SCHEMA empty OWNER TO {reader};
+ALTER TABLE log OWNER TO {reader};
+ALTER TABLE spans OWNER TO {writer};
+ALTER VIEW sums OWNER TO {writer};
+ALTER TYPE unused OWNER TO {writer};
+ALTER DOMAIN amount OWNER TO {writer};
+ALTER FUNCTION later() OWNER TO {reader};
+ALTER AGGREGATE other.rows (*) OWNER TO {reader};
+CREATE SEQUENCE other.numbers;
+ALTER SEQUENCE other.numbers OWNER TO {writer};
 REVOKE USAGE ON TYPE unused FROM PUBLIC;
 GRANT USAGE ON TYPE unused TO {reader};
 ALTER DEFAULT PRIVILEGES IN SCHEMA other GRANT SELECT ON TABLES TO {reader};
@@ -88,12 +148,12 @@ CREATE EVENT TRIGGER watched_{name} ON ddl_command_end WHEN TAG IN ('CREATE TABL
 
 
 def dump(db: Database) -> list[str]:
-    """`pg_dump -s` with rights, without what names the run of pg_dump itself."""
+    """`pg_dump -s` with rights and owners, without what names the run of pg_dump itself."""
     assert isinstance(db, ServerDatabase)
     assert isinstance(db.server, PostgresServer)
     tool = db.server.tool("pg_dump")
     done = subprocess.run(
-        [tool, "-s", "--no-owner", db.url], check=True, capture_output=True, text=True
+        [tool, "-s", db.url], check=True, capture_output=True, text=True
     )
     lines = done.stdout.splitlines()
     return [line for line in lines if line and not line.startswith(("--", "\\"))]

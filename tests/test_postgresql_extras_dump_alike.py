@@ -152,9 +152,7 @@ def dump(db: Database) -> list[str]:
     assert isinstance(db, ServerDatabase)
     assert isinstance(db.server, PostgresServer)
     tool = db.server.tool("pg_dump")
-    done = subprocess.run(
-        [tool, "-s", db.url], check=True, capture_output=True, text=True
-    )
+    done = subprocess.run([tool, "-s", db.url], check=True, capture_output=True, text=True)
     lines = done.stdout.splitlines()
     return [line for line in lines if line and not line.startswith(("--", "\\"))]
 

@@ -66,7 +66,7 @@ def test_the_dumps_are_equal(
     database: Make, postgres: PostgresServer, range_rows: int | None
 ) -> None:
     held, made = database("postgresql"), database("postgresql")
-    held.sql(SCHEMA)
+    held.sql(postgres.known(SCHEMA))
     for prepare in ("create", "truncate", "drop"):
         report = dbferry.migrate(held.url, made.url, prepare=prepare, range_rows=range_rows)
         assert not [note for note in report.notes if note.startswith("not moved")]
@@ -85,9 +85,9 @@ def test_the_dumps_are_equal(
             made.sql(statement)
 
 
-def test_partitions_are_flattened_when_asked(database: Make) -> None:
+def test_partitions_are_flattened_when_asked(database: Make, postgres: PostgresServer) -> None:
     held, made = database("postgresql"), database("postgresql")
-    held.sql(SCHEMA)
+    held.sql(postgres.known(SCHEMA))
     report = dbferry.migrate(held.url, made.url, partitions="flatten")
     assert made.rows("SELECT count(*), sum(n) FROM sales") == held.rows(
         "SELECT count(*), sum(n) FROM sales"
@@ -108,9 +108,11 @@ def test_partitions_are_flattened_when_asked(database: Make) -> None:
 
 
 @pytest.mark.parametrize("target", ["mysql", "sqlite"])
-def test_another_engine_gets_one_plain_table(database: Make, target: str) -> None:
+def test_another_engine_gets_one_plain_table(
+    database: Make, postgres: PostgresServer, target: str
+) -> None:
     held, made = database("postgresql"), database(target)
-    held.sql(SCHEMA)
+    held.sql(postgres.known(SCHEMA))
     report = dbferry.migrate(held.url, made.url, tables=["events"])
     assert [(t.source_rows, t.target_rows) for t in report.tables] == [(3, 3)]
     with pytest.raises(RequestError, match="partitions can't be kept in") as caught:
@@ -119,9 +121,11 @@ def test_another_engine_gets_one_plain_table(database: Make, target: str) -> Non
     assert made.rows("SELECT count(*) FROM events") == [(3,)]
 
 
-def test_a_partition_whose_name_is_taken_is_told_before_anything_is_made(database: Make) -> None:
+def test_a_partition_whose_name_is_taken_is_told_before_anything_is_made(
+    database: Make, postgres: PostgresServer
+) -> None:
     held, made = database("postgresql"), database("postgresql")
-    held.sql(SCHEMA)
+    held.sql(postgres.known(SCHEMA))
     made.sql("CREATE TABLE events_rest (id int)")
     with pytest.raises(RequestError, match=r"the name of the partition public\.events_rest"):
         dbferry.migrate(held.url, made.url)

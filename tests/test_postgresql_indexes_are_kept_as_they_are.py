@@ -99,10 +99,10 @@ def dump(db: Database, server: PostgresServer) -> list[str]:
 
 
 @pytest.fixture
-def pair(database: Make) -> tuple[Database, Database]:
+def pair(database: Make, postgres: PostgresServer) -> tuple[Database, Database]:
     """A source with one of everything, and an empty target with the extensions."""
     held, made = database("postgresql"), database("postgresql")
-    held.sql(THERE + SCHEMA)
+    held.sql(postgres.known(THERE + SCHEMA))
     made.sql(THERE)
     return held, made
 
@@ -135,10 +135,13 @@ BREAKS = {
 }
 
 
-def test_constraints_bite(pair: tuple[Database, Database]) -> None:
+def test_constraints_bite(pair: tuple[Database, Database], postgres: PostgresServer) -> None:
     held, made = pair
     dbferry.migrate(held.url, made.url)
+    equal = postgres.known(" NULLS NOT DISTINCT") != ""
     for name, statement in BREAKS.items():
+        if name == "nulls_equal" and not equal:
+            continue
         with pytest.raises(psycopg.errors.IntegrityError, match=f'"{name}"'):
             made.sql(statement)
     # What is checked at the end of a transaction waits for it.

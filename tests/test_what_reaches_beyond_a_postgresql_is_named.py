@@ -31,7 +31,7 @@ OPTIONS = (
     "CREATE FOREIGN TABLE public.away (id integer OPTIONS (column_name 'key') NOT NULL, \"B\" numeric(3,1)) "
     "SERVER elsewhere OPTIONS (table_name 'x')",
     "CREATE PUBLICATION of_all FOR ALL TABLES WITH (publish = 'insert, update, delete, truncate')",
-    "CREATE PUBLICATION of_one FOR TABLE other.u, TABLE public.t WITH (publish = 'insert, update', "
+    "CREATE PUBLICATION of_one FOR TABLE other.u, public.t WITH (publish = 'insert, update', "
     "publish_via_partition_root = true)",
 )
 

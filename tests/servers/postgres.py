@@ -2,6 +2,7 @@
 
 import os
 import pwd
+import re
 import shutil
 import signal
 from collections.abc import Sequence
@@ -87,6 +88,15 @@ class PostgresServer(Server):
         copy = self._folder / "postgres" if self._folder is not None else None
         root = copy if copy is not None and copy.exists() else self._installation
         return root / "bin"
+
+    def known(self, text: str) -> str:
+        """Statements without what only PostgreSQL 15 and newer ones know."""
+        [(number,)] = self.sql(self.admin_database, "SHOW server_version_num")
+        if int(number) >= 150000:
+            return text
+        return re.sub(
+            r" NULLS NOT DISTINCT|(?<=SET NULL) \(\w+\)|(?<=SET DEFAULT) \(\w+\)", "", text
+        )
 
     def tool(self, name: str) -> str:
         """`pg_dump` or `psql`, as new as the server or newer."""

@@ -54,7 +54,7 @@ WHERE NOT c.relispartition AND {where} AND {free} ORDER BY 2, 3"""
 PUBLICATIONS = """
 SELECT 'publication', NULL, p.pubname, concat_ws(' ', 'CREATE PUBLICATION', pg_catalog.quote_ident(p.pubname),
        CASE WHEN p.puballtables THEN 'FOR ALL TABLES' ELSE 'FOR ' || nullif(concat_ws(', ',
-           (SELECT string_agg('TABLE ' || t.text, ', ' ORDER BY t.text) FROM (
+           (SELECT 'TABLE ' || string_agg(t.text, ', ' ORDER BY t.text) FROM (
                 SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) || {part}
                 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE r.prpubid = p.oid) t (text)),

@@ -58,11 +58,11 @@ def test_each_is_named_with_the_statement_that_makes_it(held: Database, database
         "foreign data wrapper My Own": OPTIONS[0],
         "foreign server elsewhere": OPTIONS[1],
         "user mapping of public for elsewhere": "CREATE USER MAPPING FOR PUBLIC SERVER elsewhere "
-        "OPTIONS (\"user\" '…', password '…')",
+        "OPTIONS (\"user\" '...', password '...')",
         "foreign table public.away": OPTIONS[2],
         "publication of_all": OPTIONS[3],
         "publication of_one": OPTIONS[4],
-        "subscription from_afar": "CREATE SUBSCRIPTION from_afar CONNECTION '…' PUBLICATION a, \"B c\"",
+        "subscription from_afar": "CREATE SUBSCRIPTION from_afar CONNECTION '...' PUBLICATION a, \"B c\"",
         "setting app.token of the database": by_hand,
         "language mine": by_hand,
         "access method heap_too": by_hand,

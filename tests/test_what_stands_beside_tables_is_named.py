@@ -286,6 +286,39 @@ def test_roles_that_the_target_does_not_have_are_named(pg_db: Database) -> None:
         pg_db.sql(f'DROP OWNED BY "{role}"; DROP ROLE "{role}"')
 
 
+def test_owners_are_named_who_cannot_be_given_anything(pg_db: Database, database: Make) -> None:
+    made, role = database("postgresql"), f"poor_{pg_db.name}"
+    assert isinstance(made, ServerDatabase)
+    pg_db.sql(
+        f"CREATE TABLE t (id int PRIMARY KEY); CREATE VIEW v AS SELECT 1 AS n; CREATE ROLE {role} LOGIN PASSWORD 'p';"
+        f"CREATE FUNCTION f() RETURNS int LANGUAGE sql AS 'SELECT 1'; GRANT EXECUTE ON FUNCTION f() TO {role}"
+    )
+    made.sql(
+        f"GRANT ALL ON SCHEMA public TO {role}; GRANT CREATE ON DATABASE {made.name} TO {role}"
+    )
+    try:
+        poor = made.server.url(made.name, user=role, password="p")
+        plan = dbferry.plan(pg_db.url, poor)
+        assert left_out(plan) == [
+            "function public.f() (not asked for); hint: --include functions",
+            f"grants on one object to {role} (not asked for); hint: --include grants",
+            "ownership of 3 objects to ferry (not asked for); hint: --include grants",
+        ]
+        # The rights and the owner of what doesn't come along are nobody's loss.
+        for told in (
+            dbferry.plan(pg_db.url, poor, include=["grants"]),
+            dbferry.migrate(pg_db.url, poor, include=["grants"]),
+        ):
+            assert left_out(told) == [
+                "function public.f() (not asked for); hint: --include functions",
+                f"ownership of 2 objects to ferry ({role} is no member of that role)",
+            ]
+    finally:
+        for db in (made, pg_db):
+            db.sql(f"DROP OWNED BY {role}")
+        pg_db.sql(f"DROP ROLE {role}")
+
+
 def test_large_objects_are_named_and_the_hint_moves_them(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     assert isinstance(held, ServerDatabase)

@@ -354,6 +354,7 @@ class UserType:
     multirange: str | None = None
     """The name of the type that holds several of a range, in the same schema."""
     nullable: bool = True
+    not_null: NotNull | None = None
     default: str | None = None
     collation: str | None = None
     checks: tuple[Check, ...] = ()
@@ -453,6 +454,8 @@ class Catalog:
     """Whom rights may be given to; absent where nobody was asked."""
     user: str | None = None
     """Who owns what this session makes; absent where nobody was asked, or nobody owns anything."""
+    heirs: frozenset[str] = frozenset()
+    """Those of the roles whom this user may give what it owns."""
     extensions: frozenset[str] = frozenset()
     collations: frozenset[str] = frozenset()
     """The names it knows, as types tell them."""

@@ -298,6 +298,8 @@ class ExtraWriter:
         why = self._hindrance(extra, known, views)
         if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:
             why = NOBODY
+        elif extra.kind == "ownership" and extra.role not in self.pair.target.heirs:
+            why = f"{self.pair.target.user} is no member of that role"
         if why and extra.role:
             self._hindered[extra.kind, extra.role, why] += 1
             return

@@ -71,6 +71,7 @@ class UserTypes:
             schema=pair.schema(wanted.schema),
             base=said(wanted.base) if wanted.base else None,
             options=tuple(map(said, wanted.options)),
+            not_null=wanted.not_null if not pair.lacks("NOT NULL that is a constraint") else None,
             default=said(wanted.default) if wanted.default else None,
             collation=said(wanted.collation) if wanted.collation else None,
             checks=tuple(replace(c, expression=said(c.expression)) for c in wanted.checks),

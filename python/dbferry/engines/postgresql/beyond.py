@@ -15,7 +15,7 @@ OPTIONS = (
     "(SELECT 'OPTIONS (' || string_agg(pg_catalog.quote_ident(o.option_name) || ' ' || {value}, ', ') || ')'"
     " FROM pg_catalog.pg_options_to_table({options}) o)"
 )
-SHOWN, HIDDEN = "pg_catalog.quote_literal(o.option_value)", "'''…'''"
+SHOWN, HIDDEN = "pg_catalog.quote_literal(o.option_value)", "'''...'''"
 
 # Of each its kind, its schema if it has one, its name and the statement that makes it, if that can be told.
 WRAPPERS = """
@@ -74,7 +74,7 @@ SCHEMAS = """(SELECT string_agg('TABLES IN SCHEMA ' || pg_catalog.quote_ident(n.
 
 SUBSCRIPTIONS = """
 SELECT 'subscription', NULL, s.subname, 'CREATE SUBSCRIPTION ' || pg_catalog.quote_ident(s.subname)
-       || ' CONNECTION ''…'' PUBLICATION '
+       || ' CONNECTION ''...'' PUBLICATION '
        || (SELECT string_agg(pg_catalog.quote_ident(name), ', ') FROM unnest(s.subpublications) AS u (name))
 FROM pg_catalog.pg_subscription s
 WHERE s.subdbid = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database()) ORDER BY 3"""

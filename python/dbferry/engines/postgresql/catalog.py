@@ -106,6 +106,7 @@ FROM pg_catalog.pg_collation o JOIN pg_catalog.pg_namespace n ON n.oid = o.colln
 WHERE o.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database
                               WHERE datname = pg_catalog.current_database()))"""
 
+HEIRS = "SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, 'MEMBER')"
 FIRST_USER_OID = 16384
 
 
@@ -153,6 +154,7 @@ def _read(session: Session) -> Catalog:
             row[0] or "" for row in session.query("SELECT rolname FROM pg_catalog.pg_roles")
         ),
         user=session.query("SELECT current_user")[0][0],
+        heirs=frozenset(row[0] or "" for row in session.query(HEIRS)),
         collations=frozenset(row[0] or "" for row in session.query(COLLATIONS)),
         settings={"lc_monetary": session.query("SHOW lc_monetary")[0][0] or ""},
         extensions=frozenset(

@@ -59,6 +59,9 @@ def create_type(wanted: UserType) -> str:
     told = _comment(f"{'DOMAIN' if wanted.kind == 'domain' else 'TYPE'} {name}", wanted.comment)
     for attribute in wanted.attributes:
         told += _comment(f"COLUMN {name}.{quote(attribute.name)}", attribute.comment)
+    if wanted.not_null:
+        own = f"CONSTRAINT {quote(wanted.not_null.name)} ON DOMAIN {name}"
+        told += _comment(own, wanted.not_null.comment)
     for check in wanted.checks:
         told += _comment(f"CONSTRAINT {quote(check.name or '')} ON DOMAIN {name}", check.comment)
     # Statements that are sent as one are one transaction.
@@ -71,6 +74,8 @@ def _type(wanted: UserType, name: str) -> str:
             parts = [f"CREATE DOMAIN {name} AS {wanted.base}"]
             parts += [f"COLLATE {wanted.collation}"] if wanted.collation else []
             parts += [f"DEFAULT {wanted.default}"] if wanted.default is not None else []
+            own = wanted.not_null
+            parts += [f"CONSTRAINT {quote(own.name)}"] if own else []
             parts += [] if wanted.nullable else ["NOT NULL"]
             parts += [
                 f"CONSTRAINT {quote(c.name or '')} {c.expression}" for c in wanted.checks if c.valid

@@ -16,12 +16,13 @@ from dbferry.engines.postgresql import ddl
 # Of each object: what GRANT calls its kind, schema, name, column, its table, its owner, its rights and those by itself.
 # What belongs to an extension has its rights from there.
 GRANTS = """
-WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, catalog) AS (
+WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, catalog, of, of_name) AS (
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname,
            pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), NULL,
            coalesce(onn.nspname, n.nspname), coalesce(o.relname, CASE WHEN c.relkind <> 'S' THEN c.relname END),
            c.relowner, c.relacl,
-           pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner), c.oid, 'pg_class'
+           pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner), c.oid,
+           'pg_class', NULL, NULL
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_depend d ON c.relkind = 'S' AND d.objid = c.oid AND d.deptype IN ('a', 'i')
          AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
@@ -32,7 +33,8 @@ WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, cat
   UNION ALL
     SELECT 'TABLE', n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
            pg_catalog.quote_ident(a.attname), n.nspname, c.relname, c.relowner, a.attacl,
-           pg_catalog.acldefault('c', c.relowner), c.oid, 'pg_class'
+           pg_catalog.acldefault('c', c.relowner), c.oid,
+           'pg_class', NULL, NULL
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
     WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm') AND {where}
@@ -40,17 +42,20 @@ WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, cat
     SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname,
            pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '('
            || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',
-           NULL, NULL, NULL, p.proowner, p.proacl, pg_catalog.acldefault('f', p.proowner), p.oid, 'pg_proc'
+           NULL, NULL, NULL, p.proowner, p.proacl, pg_catalog.acldefault('f', p.proowner), p.oid, 'pg_proc',
+           CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
+           p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
     FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
     WHERE {where}
   UNION ALL
     SELECT 'TYPE', n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname),
-           NULL, NULL, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner), t.oid, 'pg_type'
+           NULL, NULL, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner), t.oid,
+           'pg_type', NULL, NULL
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
     WHERE t.typacl IS NOT NULL AND {where}
   UNION ALL
     SELECT 'SCHEMA', n.nspname, '"' || replace(n.nspname, '"', '""') || '"', NULL, NULL, NULL, n.nspowner, n.nspacl,
-           pg_catalog.acldefault('n', n.nspowner), n.oid, 'pg_namespace'
+           pg_catalog.acldefault('n', n.nspowner), n.oid, 'pg_namespace', NULL, NULL
     FROM pg_catalog.pg_namespace n WHERE {where}
 ), known AS (
     SELECT o.*, i.initprivs FROM object o
@@ -60,7 +65,8 @@ WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, cat
         SELECT FROM pg_catalog.pg_depend x WHERE x.objid = o.oid AND x.deptype = 'e'
           AND x.classid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass)
 )
-SELECT k.kind, k.schema, k.name, k.col, k.tschema, k.tname, r.rolname, x.privilege_type, x.is_grantable, x.gone
+SELECT k.kind, k.schema, k.name, k.of, k.of_name, k.tschema, k.tname, r.rolname, k.col, x.privilege_type,
+       x.is_grantable, x.gone
 FROM known k CROSS JOIN LATERAL (
     (SELECT grantee, privilege_type, is_grantable, false AS gone FROM pg_catalog.aclexplode(k.acl)
      EXCEPT
@@ -102,7 +108,8 @@ WITH object (kind, schema, name, tname, owner, oid, catalog, of, of_name) AS (
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
                 ELSE 'TABLE' END, n.nspname,
            pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-           CASE WHEN c.relkind <> 'S' THEN c.relname END, c.relowner, c.oid, 'pg_class', NULL, NULL
+           CASE WHEN c.relkind <> 'S' THEN c.relname END, c.relowner, c.oid,
+           'pg_class', NULL, NULL
     FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
     WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't' AND {where}
       AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
@@ -119,7 +126,8 @@ WITH object (kind, schema, name, tname, owner, oid, catalog, of, of_name) AS (
   UNION ALL
     SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname,
            pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname),
-           NULL, t.typowner, t.oid, 'pg_type', NULL, NULL
+           NULL, t.typowner, t.oid,
+           'pg_type', NULL, NULL
     FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
     LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
     WHERE {where} AND (t.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')
@@ -163,10 +171,10 @@ def read(session: Session, where: str) -> Iterator[Extra]:
     """One for each object and each role."""
     rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
     for row in session.query(GRANTS.format(where=where)):
-        column, right = row[3], row[7] or ""
-        said = f"{right} ({column})" if column else right
-        rights[*row[:3], *row[4:7]].add(said, grantable=row[8] == "t", gone=row[9] == "t")
-    for (kind, schema, name, table_schema, table, role), found in rights.items():
+        column, right, grantable, gone = row[8:]
+        said = f"{right} ({column})" if column else right or ""
+        rights[row[:8]].add(said, grantable=grantable == "t", gone=gone == "t")
+    for (kind, schema, name, of, of_name, table_schema, table, role), found in rights.items():
         yield Extra(
             kind="grants",
             name=f"on {(kind or '').lower()} {name}",
@@ -174,6 +182,7 @@ def read(session: Session, where: str) -> Iterator[Extra]:
             home=schema if kind == "SCHEMA" else None,
             table=(table_schema or "", table) if table else None,
             role=role or EVERYBODY,
+            of=(of, schema, of_name or "") if of else None,
             sql=tuple(found.statements(f"{kind} {name}", _quoted(role))),
         )
     yield from _defaults(session.query(DEFAULTS))

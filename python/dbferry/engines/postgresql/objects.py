@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass, field, replace
 
-from dbferry.catalog import Attribute, Check, NumberSequence, Session, UserType, View
+from dbferry.catalog import Attribute, Check, NotNull, NumberSequence, Session, UserType, View
 from dbferry.engines.postgresql.keys import Keys
 from dbferry.engines.postgresql.settings import Settings
 
@@ -47,8 +47,11 @@ ORDER BY c.reltype, a.attnum"""
 
 CHECKS = """
 SELECT k.contypid, k.conname, pg_catalog.pg_get_constraintdef(k.oid), k.convalidated,
-       pg_catalog.obj_description(k.oid, 'pg_constraint')
-FROM pg_catalog.pg_constraint k WHERE k.contypid <> 0 AND k.contype = 'c' ORDER BY k.contypid, k.conname"""
+       pg_catalog.obj_description(k.oid, 'pg_constraint'), k.contype
+FROM pg_catalog.pg_constraint k JOIN pg_catalog.pg_type t ON t.oid = k.contypid
+WHERE k.contype = 'c' OR k.contype = 'n' AND (k.conname <> t.typname || '_not_null'
+      OR pg_catalog.obj_description(k.oid, 'pg_constraint') IS NOT NULL)
+ORDER BY k.contypid, k.conname"""
 
 # A range with a canonical function is made in a round with it; such a one is left alone.
 RANGES = """
@@ -190,7 +193,11 @@ def user_types(session: Session) -> tuple[UserType, ...]:
     for oid, name, text, collation, comment in session.query(ATTRIBUTES):
         attributes[oid or ""].append(Attribute(name or "", text or "", collation, comment))
     checks: dict[str, list[Check]] = defaultdict(list)
-    for oid, name, text, valid, comment in session.query(CHECKS):
+    not_null: dict[str, NotNull] = {}
+    for oid, name, text, valid, comment, kind in session.query(CHECKS):
+        if kind == "n":
+            not_null[oid or ""] = NotNull(name=name or "", comment=comment)
+            continue
         check = Check(name=name, expression=text or "", valid=valid == "t", comment=comment)
         checks[oid or ""].append(check)
     needs: dict[str, list[tuple[str, str, str]]] = defaultdict(list)
@@ -214,6 +221,7 @@ def user_types(session: Session) -> tuple[UserType, ...]:
                 options=_range(told[2:]) if told else (),
                 multirange=told[1] if told else None,
                 nullable=never_null != "t",
+                not_null=not_null.get(oid or ""),
                 default=default,
                 collation=collation,
                 extension=extension,

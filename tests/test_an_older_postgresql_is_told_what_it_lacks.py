@@ -17,6 +17,7 @@ CREATE TABLE c (id int PRIMARY KEY, x int, y int, z int, w int,
     CONSTRAINT sets_one FOREIGN KEY (x, y) REFERENCES p (x, y) ON DELETE SET NULL (y));
 CREATE UNIQUE INDEX equal_too ON c (w) NULLS NOT DISTINCT WHERE z > 1;
 CREATE TABLE money (wide numeric(3, 5), coarse numeric(4, -2), many numeric(3, -1)[]);
+CREATE VIEW guarded WITH (security_invoker = true, security_barrier = true) AS SELECT x FROM p;
 INSERT INTO p VALUES (1, 2); INSERT INTO c VALUES (1, 1, 2, 3, 4); INSERT INTO money VALUES (0.00123, 12300, '{10,20}');
 """
 
@@ -33,6 +34,7 @@ def test_what_14_lacks_is_told_before_and_left_out(postgres_of: Make, source: st
         "index equal_nulls of public.c (postgresql 14 has no NULLS NOT DISTINCT: USING btree (z, w) NULLS NOT DISTINCT)",
         "index equal_too of public.c (postgresql 14 has no NULLS NOT DISTINCT: USING btree (w) NULLS NOT DISTINCT WHERE (z > 1))",
         "foreign key to_equal of public.c (it refers to columns of public.c that are no key)",
+        "view public.guarded: SELECT x FROM public.p; (postgresql 14 has no security_invoker)",
     ]
     plan = dbferry.plan(held.url, made.url)
     assert left_out(plan) == told
@@ -53,7 +55,7 @@ def test_what_14_lacks_is_told_before_and_left_out(postgres_of: Make, source: st
     with pytest.raises(Exception, match="sets_one"):
         made.sql("DELETE FROM p")
     assert [f.object for f in dbferry.assess(held.url, "postgresql:14").objects if f.level == "manual"] == [
-        "equal_nulls of public.c", "equal_too of public.c", "to_equal of public.c",
+        "equal_nulls of public.c", "equal_too of public.c", "to_equal of public.c", "public.guarded",
     ]  # fmt: skip
 
 

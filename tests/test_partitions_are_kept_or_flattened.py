@@ -29,7 +29,7 @@ CREATE INDEX by_town_2019 ON old.sales_2019 (lower(town)) WITH (fillfactor = 50)
 CREATE INDEX by_n ON old.sales_2019 (n);
 CREATE UNIQUE INDEX by_n_north ON sales_north (n);
 CREATE INDEX by_town ON sales (lower(town));
-ALTER TABLE sales ADD CONSTRAINT one_n UNIQUE NULLS NOT DISTINCT (n, day, id, town) DEFERRABLE;
+ALTER TABLE sales ADD CONSTRAINT one_n UNIQUE NULLS NOT DISTINCT (n, day, id, town) WITH (fillfactor = 90) DEFERRABLE;
 ALTER TABLE sales ADD CONSTRAINT of_item FOREIGN KEY (item) REFERENCES items (id) ON DELETE CASCADE;
 ALTER TABLE sales_rest ADD CONSTRAINT again_of_item FOREIGN KEY (n) REFERENCES items (id);
 COMMENT ON INDEX by_town IS 'of the whole'; COMMENT ON CONSTRAINT one_n ON sales IS 'all of it';

@@ -179,6 +179,8 @@ class Index:
     own: str | None = None
     """Its definition as its own server prints it, for another of that kind; without its name and its table
     where that can be said without them."""
+    options: str | None = None
+    """How it is kept, which `own` tells as well; PostgreSQL only."""
     alterations: tuple[str, ...] = ()
     """What is altered about it once it is there, in its own server's words."""
     clustered: bool = False

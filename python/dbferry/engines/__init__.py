@@ -150,6 +150,7 @@ Scope = Literal["database", "schema", "table"]
 Ability = Literal[
     "NULLS NOT DISTINCT",
     "SET NULL of some columns",
+    "security_invoker",
     "exclusion constraints of partitioned tables",
     "WITHOUT OVERLAPS",
     "PERIOD",

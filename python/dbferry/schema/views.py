@@ -59,6 +59,10 @@ class ViewWriter:
         """The view as the target is told of it."""
         one, other = self.pair.ends
         away = [f"{schema}.{name}" for schema, name in view.needs if (schema, name) not in known]
+        # Without it everybody would see what its owner may.
+        why = self.pair.lacks("security_invoker")
+        if why and any("security_invoker" in told for told in view.options):
+            raise Untranslatable(why)
         if away and one.name == other.name:
             raise Untranslatable(f"it reads {', '.join(away)}, which is not moved")
         translation = self._translation

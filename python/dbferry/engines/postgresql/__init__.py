@@ -27,7 +27,7 @@ FINISHING = (
     "WHERE name = 'maintenance_work_mem' AND setting::bigint < 524288",
 )
 SINCE: Mapping[int, frozenset[Ability]] = {
-    15: frozenset({"NULLS NOT DISTINCT", "SET NULL of some columns"}),
+    15: frozenset({"NULLS NOT DISTINCT", "SET NULL of some columns", "security_invoker"}),
     17: frozenset({"exclusion constraints of partitioned tables"}),
     18: frozenset(
         {

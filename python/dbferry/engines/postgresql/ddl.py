@@ -428,6 +428,7 @@ def _constraint(index: Index, kind: str) -> str:
     overlaps = " WITHOUT OVERLAPS" if index.period else ""
     words.append(f"({', '.join(map(quote, index.columns))}{overlaps})")
     words += [f"INCLUDE ({', '.join(map(quote, index.include))})"] if index.include else []
+    words += [f"WITH ({index.options})"] if index.options else []
     return " ".join(words) + _waiting(index)
 
 

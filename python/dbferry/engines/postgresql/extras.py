@@ -65,6 +65,14 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE NOT t.tgisinternal AND coalesce(pg_catalog.to_jsonb(t) ->> 'tgparentid', '0') = '0'
   AND {where} AND {free} ORDER BY n.nspname, c.relname, t.tgname"""
 
+# They fire, or don't, in another way than the one of the whole table.
+CLONES = """
+SELECT n.nspname, c.relname, t.tgname, t.tgenabled
+FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
+JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+JOIN pg_catalog.pg_trigger p ON p.oid = (pg_catalog.to_jsonb(t) ->> 'tgparentid')::oid AND p.tgenabled <> t.tgenabled
+WHERE {where} ORDER BY n.nspname, c.relname, t.tgname"""
+
 RULES = """
 SELECT n.nspname, c.relname, r.rulename, pg_catalog.pg_get_ruledef(r.oid), r.ev_enabled,
        pg_catalog.obj_description(r.oid, 'pg_rewrite'), false
@@ -120,6 +128,7 @@ PROVIDERS = {"b": "builtin", "c": "libc", "d": "default", "i": "icu"}
 COMMANDS = {"r": "SELECT", "a": "INSERT", "w": "UPDATE", "d": "DELETE", "*": "ALL"}
 FIRES = {"D": "DISABLE", "R": "ENABLE REPLICA", "A": "ENABLE ALWAYS"}
 """Where it isn't as it is by itself."""
+FIRING = {**FIRES, "O": "ENABLE"}
 UNCHECKED = "SET check_function_bodies = off"
 """A body may name what is made after it."""
 
@@ -134,6 +143,7 @@ def read(session: Session, where: str) -> tuple[Extra, ...]:
         *operators.read(session, where),
         *search.read(session, where),
         *_triggers(session, where),
+        *_clones(session, where),
         *_policies(session, where),
         *grants.read(session, where),
         *_event_triggers(session),
@@ -253,6 +263,18 @@ def _triggers(session: Session, where: str) -> Iterator[Extra]:
                 table=(schema or "", table or ""),
                 sql=tuple(made),
             )
+
+
+def _clones(session: Session, where: str) -> Iterator[Extra]:
+    for schema, table, name, fires in session.query(CLONES.format(where=where)):
+        relation, how = ddl.relation(schema, table or ""), FIRING[fires or "O"]
+        yield Extra(
+            kind="trigger",
+            name=f"state of {name}",
+            group="triggers",
+            table=(schema or "", table or ""),
+            sql=(f"ALTER TABLE {relation} {how} TRIGGER {ddl.quote(name or '')}",),
+        )
 
 
 def _policies(session: Session, where: str) -> Iterator[Extra]:

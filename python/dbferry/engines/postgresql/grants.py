@@ -14,7 +14,7 @@ from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql import ddl
 
 # Of each object: what GRANT calls its kind, schema, name, column, its table, its owner, its rights and those by itself.
-# What belongs to an extension has its rights from there.
+# What an extension has made has its first rights from there.
 GRANTS = """
 WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, catalog, of, of_name) AS (
     SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname,
@@ -58,14 +58,15 @@ WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, cat
            pg_catalog.acldefault('n', n.nspowner), n.oid, 'pg_namespace', NULL, NULL
     FROM pg_catalog.pg_namespace n WHERE {where}
 ), known AS (
-    SELECT o.*, i.initprivs FROM object o
+    SELECT o.*, i.initprivs, EXISTS (
+        SELECT FROM pg_catalog.pg_depend x WHERE x.objid = o.oid AND x.deptype = 'e'
+          AND x.classid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass) AS extends
+    FROM object o
     LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = o.oid AND i.objsubid = 0
          AND i.classoid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass
-    WHERE o.acl IS NOT NULL AND NOT EXISTS (
-        SELECT FROM pg_catalog.pg_depend x WHERE x.objid = o.oid AND x.deptype = 'e'
-          AND x.classid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass)
+    WHERE o.acl IS NOT NULL
 )
-SELECT k.kind, k.schema, k.name, k.of, k.of_name, k.tschema, k.tname, r.rolname, k.col, x.privilege_type,
+SELECT k.kind, k.schema, k.name, CASE WHEN NOT k.extends THEN k.of END, k.of_name, k.tschema, k.tname, r.rolname, k.col, x.privilege_type,
        x.is_grantable, x.gone
 FROM known k CROSS JOIN LATERAL (
     (SELECT grantee, privilege_type, is_grantable, false AS gone FROM pg_catalog.aclexplode(k.acl)

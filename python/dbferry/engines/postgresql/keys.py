@@ -29,7 +29,7 @@ SELECT x.indexrelid, x.indrelid, n.nspname, i.relname, x.indisprimary, x.indisun
        pg_catalog.to_jsonb(l) ->> 'collisdeterministic',
        CASE WHEN NOT o.opcdefault
             THEN pg_catalog.quote_ident(onn.nspname) || '.' || pg_catalog.quote_ident(o.opcname) END,
-       {period}, CASE WHEN {period} THEN pg_catalog.array_to_string(i.reloptions, ', ') END
+       {period}, pg_catalog.array_to_string(i.reloptions, ', ')
 FROM pg_catalog.pg_index x
 JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid
 JOIN pg_catalog.pg_class c ON c.oid = x.indrelid
@@ -162,12 +162,10 @@ def _add_index(keys: Keys, rows: list[Row]) -> None:
         comment=comment,
         constraint_comment=other_comment,
         own=own,
-        alterations=(
-            *(f"SET ({told})" for told in (options,) if told),
-            *(
-                f"ALTER COLUMN {place} SET STATISTICS {target}"
-                for place, target in json.loads(targets or "[]")
-            ),
+        options=options,
+        alterations=tuple(
+            f"ALTER COLUMN {place} SET STATISTICS {target}"
+            for place, target in json.loads(targets or "[]")
         ),
         clustered=clustered == "t",
         identifies=identifies == "t",

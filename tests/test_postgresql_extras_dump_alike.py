@@ -21,12 +21,14 @@ CREATE SCHEMA empty;
 CREATE SCHEMA tools;
 CREATE EXTENSION hstore WITH SCHEMA tools;
 CREATE EXTENSION citext;
+COMMENT ON EXTENSION citext IS 'in our words';
 CREATE TYPE unused AS ENUM ('a', 'b');
 CREATE FUNCTION other.positive(n int) RETURNS bool LANGUAGE sql IMMUTABLE AS 'SELECT n > 0';
 CREATE DOMAIN amount AS int CHECK (other.positive(VALUE));
 CREATE FUNCTION twice(n amount DEFAULT 1) RETURNS int LANGUAGE plpgsql IMMUTABLE
     AS $body$ BEGIN -- it's
     RETURN n * 2; END $body$;
+ALTER FUNCTION twice(amount) DEPENDS ON EXTENSION citext;
 COMMENT ON FUNCTION twice(amount) IS 'it''s two';
 CREATE FUNCTION add_up(state int, n amount) RETURNS int LANGUAGE sql IMMUTABLE AS 'SELECT state + n';
 CREATE AGGREGATE total (n amount) (SFUNC = add_up, STYPE = int, INITCOND = '0', COMBINEFUNC = int4pl, PARALLEL = SAFE,
@@ -132,6 +134,8 @@ GRANT EXECUTE ON PROCEDURE other.clean() TO {reader};
 GRANT EXECUTE ON FUNCTION tools.akeys(tools.hstore) TO {reader};
 REVOKE EXECUTE ON FUNCTION tools.avals(tools.hstore) FROM PUBLIC;
 GRANT EXECUTE ON FUNCTION total(amount) TO {reader};
+REVOKE DELETE, TRUNCATE ON parted FROM CURRENT_USER;
+REVOKE INSERT ON log FROM CURRENT_USER;
 ALTER SCHEMA empty OWNER TO {reader};
 ALTER TABLE log OWNER TO {reader};
 ALTER TABLE spans OWNER TO {writer};

@@ -78,6 +78,28 @@ def test_what_belongs_to_no_named_table_is_not_asked_for(database: Make) -> None
     ]  # fmt: skip
 
 
+def test_what_an_exclusion_does_not_name_comes_along(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY); CREATE TABLE away (id int); CREATE SEQUENCE s; CREATE SEQUENCE away_too"
+    )
+    report = dbferry.migrate(held.url, made.url, exclude=["away*"])
+    assert left_out(report) == []
+    assert made.rows("SELECT sequencename FROM pg_sequences") == [("s",)]
+
+
+def test_the_order_of_columns_of_a_partition_is_named(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (a int, b int) PARTITION BY LIST (a); CREATE TABLE p (gone int, b int, a int);"
+        "ALTER TABLE p DROP gone; ALTER TABLE t ATTACH PARTITION p DEFAULT; CREATE TABLE q (gone int, a int, b int);"
+        "ALTER TABLE q DROP gone; ALTER TABLE t ATTACH PARTITION q FOR VALUES IN (1); INSERT INTO t VALUES (1, 2), (3, 4)"
+    )
+    report = dbferry.migrate(held.url, made.url)
+    assert left_out(report) == ["order of columns of partition public.p alone: b, a"]
+    assert made.rows("SELECT a, b FROM t ORDER BY a") == [(1, 2), (3, 4)]
+
+
 def test_inheritance_and_unlogged_tables_are_named_with_what_makes_them(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     held.sql(
@@ -301,8 +323,8 @@ def test_owners_are_named_who_cannot_be_given_anything(pg_db: Database, database
         plan = dbferry.plan(pg_db.url, poor)
         assert left_out(plan) == [
             "function public.f() (not asked for); hint: --include functions",
-            f"grants on one object to {role} (not asked for); hint: --include grants",
             "ownership of 3 objects to ferry (not asked for); hint: --include grants",
+            f"grants on one object to {role} (not asked for); hint: --include grants",
         ]
         # The rights and the owner of what doesn't come along are nobody's loss.
         for told in (

@@ -89,6 +89,8 @@ LEFT: Mapping[str, tuple[str, float]] = {
     "setting": ("X-OBJECT", 2),
     "WITHOUT OVERLAPS": ("K-PERIOD", 15),
     "constraint": ("X-CHECK", 2),
+    "dependency": ("X-OBJECT", 2),
+    "order of columns": ("X-PART", 2),
     "ownership": ("X-GRANT", 2),
     "extension": ("X-EXT", 5),
     "grants": ("X-GRANT", 2),

@@ -34,6 +34,7 @@ TAKEN = "another of its name is in the target"
 FIRST = ("extension", "collation")
 """Kinds that columns may need: which of them there will be is known before their types are chosen."""
 LATE = (
+    "dependency",
     "trigger",
     "rule",
     "event trigger",

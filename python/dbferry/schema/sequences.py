@@ -7,6 +7,7 @@ set at the end, past the source's and past every row of the columns that draw fr
 from __future__ import annotations
 
 from collections import defaultdict
+from collections.abc import Sequence
 from dataclasses import replace
 
 from dbferry.catalog import IdentityKind, NumberSequence
@@ -14,7 +15,7 @@ from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.schema.clauses import Clauses
-from dbferry.selection import map_schema
+from dbferry.selection import map_schema, pattern
 
 Place = tuple[str, str]
 
@@ -43,11 +44,40 @@ class SequenceWriter:
         self._made: dict[Place, NumberSequence] = {}
         for draft, made in zip(drafts, clauses, strict=True):
             self._table(draft, made)
-        if not (pair.options.tables or pair.options.exclude):
-            for sequence in pair.source.sequences:
-                if sequence.owner is None:
-                    self._make(sequence)
+        owned: dict[Place, list[NumberSequence]] = defaultdict(list)
+        for sequence in pair.source.sequences:
+            owned[(sequence.owner or ("", "", ""))[:2]].append(sequence)
+        for draft, made in zip(drafts, clauses, strict=True):
+            self._beside(draft, made, owned[draft.table.schema, draft.table.name])
+        for sequence in pair.source.sequences:
+            if sequence.owner is None and self._is_asked(sequence):
+                self._make(sequence)
         self._end()
+
+    def _is_asked(self, sequence: NumberSequence) -> bool:
+        """Tables that are named come alone; a sequence may be excluded as a table is."""
+        options = self.pair.options
+        names = (sequence.name, f"{sequence.schema}.{sequence.name}")
+        return not options.tables and not any(
+            pattern(text).fullmatch(name) for text in options.exclude for name in names
+        )
+
+    def _beside(self, draft: Draft, made: Clauses, owned: Sequence[NumberSequence]) -> None:
+        """Those that only go with a column, whose default doesn't draw from them."""
+        other, columns = self.pair.ends[1], {item.name: item.target for item in draft.columns}
+        for told in owned if draft.standing is None else ():
+            sequence, column = self._mapped(told), columns.get((told.owner or ("", "", ""))[2])
+            create = other.create_sequence(sequence)
+            known = create in made.before or (sequence.schema, sequence.name) in self._made
+            if column is None or known:
+                continue
+            place = (draft.place.schema, draft.name, column)
+            self.schemas.append(sequence.schema)
+            made.before.append(create)
+            made.after += [
+                other.own_sequence(sequence, *place),
+                *other.set_sequence(sequence, ()),
+            ]
 
     def _mapped(self, sequence: NumberSequence) -> NumberSequence:
         pair = self.pair

@@ -33,7 +33,10 @@ FROM pg_catalog.pg_collation o JOIN pg_catalog.pg_namespace n ON n.oid = o.colln
 WHERE {where} AND {free} ORDER BY o.oid"""
 
 EXTENSIONS = """
-SELECT e.extname, n.nspname FROM pg_catalog.pg_extension e
+SELECT e.extname, n.nspname, (
+    SELECT m.text FROM (SELECT pg_catalog.obj_description(e.oid, 'pg_extension')) AS m (text)
+    WHERE m.text IS DISTINCT FROM (SELECT a.comment FROM pg_catalog.pg_available_extensions a WHERE a.name = e.extname))
+FROM pg_catalog.pg_extension e
 JOIN pg_catalog.pg_namespace n ON n.oid = e.extnamespace WHERE e.extname <> 'plpgsql' ORDER BY e.oid"""
 
 # In the order of their making: one may be made of another.
@@ -55,6 +58,12 @@ JOIN pg_catalog.pg_class c ON c.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_cl
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
   AND n.nspname <> 'pg_catalog' ORDER BY 1, 2, 3"""
+
+DEPENDENCIES = """
+SELECT o.type, o.identity, pg_catalog.quote_ident(e.extname)
+FROM pg_catalog.pg_depend d JOIN pg_catalog.pg_extension e ON e.oid = d.refobjid
+CROSS JOIN LATERAL pg_catalog.pg_identify_object(d.classid, d.objid, d.objsubid) o
+WHERE d.refclassid = 'pg_catalog.pg_extension'::pg_catalog.regclass AND d.deptype = 'x' ORDER BY 1, 2, 3"""
 
 # One of a whole partitioned table is on every partition as well.
 TRIGGERS = """
@@ -101,6 +110,14 @@ SELECT n.nspname, c.relname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relpersistence = 'u' AND c.relkind IN ('r', 'p') AND {where} ORDER BY n.nspname, c.relname"""
 
+UNLOGGED_SEQUENCES = """
+SELECT n.nspname, c.relname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+WHERE c.relpersistence = 'u' AND c.relkind = 'S' AND {where} AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
+      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
+ORDER BY n.nspname, c.relname"""
+
 TYPED = """
 SELECT n.nspname, c.relname, tn.nspname, t.typname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -145,6 +162,7 @@ def read(session: Session, where: str) -> tuple[Extra, ...]:
         *_triggers(session, where),
         *_clones(session, where),
         *_policies(session, where),
+        *_dependencies(session),
         *grants.read(session, where),
         *_event_triggers(session),
         *_relations(session, where),
@@ -210,14 +228,17 @@ def _collation(told: Mapping[str, Any]) -> list[str]:
 
 
 def _extensions(session: Session) -> Iterator[Extra]:
-    for name, schema in session.query(EXTENSIONS):
+    for name, schema, comment in session.query(EXTENSIONS):
         quoted, own = ddl.quote(schema or ""), (schema or "").startswith("pg_")
         yield Extra(
             kind="extension",
             name=name or "",
             group="extensions",
             home=None if own else schema,
-            sql=(f"CREATE EXTENSION IF NOT EXISTS {ddl.quote(name or '')} WITH SCHEMA {quoted}",),
+            sql=(
+                f"CREATE EXTENSION IF NOT EXISTS {ddl.quote(name or '')} WITH SCHEMA {quoted}",
+                *commented(f"EXTENSION {ddl.quote(name or '')}", comment),
+            ),
         )
 
 
@@ -239,6 +260,18 @@ def _functions(session: Session, where: str) -> Iterator[Extra]:
             sql=tuple(made),
             drop=f"DROP {called.upper()} IF EXISTS {place}",
             needs=tuple(needs[oid or ""]),
+        )
+
+
+def _dependencies(session: Session) -> Iterator[Extra]:
+    """What goes when an extension goes, and isn't of it."""
+    for kind, name, extension in session.query(DEPENDENCIES):
+        alter = f"ALTER {(kind or '').upper()} {name} DEPENDS ON EXTENSION {extension}"
+        yield Extra(
+            kind="dependency",
+            name=f"of {kind} {name} on {extension}",
+            group="extensions",
+            sql=(alter,),
         )
 
 
@@ -312,6 +345,9 @@ def _relations(session: Session, where: str) -> Iterator[Extra]:
         yield Extra(
             kind="UNLOGGED", table=(schema or "", name or ""), sql=(f"{alter} SET UNLOGGED",)
         )
+    for schema, name in session.query(UNLOGGED_SEQUENCES.format(where=where)):
+        alter = f"ALTER SEQUENCE {ddl.relation(schema, name or '')} SET UNLOGGED"
+        yield Extra(kind="UNLOGGED", name=f"of sequence {schema}.{name}", sql=(alter,))
     for schema, name, type_schema, of in session.query(TYPED.format(where=where)):
         alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"
         yield Extra(

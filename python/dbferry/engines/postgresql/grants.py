@@ -1,7 +1,7 @@
 """Reads who may do what in PostgreSQL, as far as it isn't so by itself.
 
-Every list of rights is compared with what a new object of its kind would have. The owner's own rights are nobody's
-grant. Owners come last: whoever has made an object may need to own it until then.
+Every list of rights is compared with what a new object of its kind would have. Of the owner's own only those count that
+are taken away.
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ FROM known k CROSS JOIN LATERAL (
      EXCEPT
      SELECT grantee, privilege_type, is_grantable, true FROM pg_catalog.aclexplode(k.acl))
 ) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
-WHERE x.grantee <> k.owner AND (x.grantee = 0 OR r.rolname IS NOT NULL)
+WHERE (x.grantee <> k.owner OR x.gone) AND (x.grantee = 0 OR r.rolname IS NOT NULL)
 ORDER BY k.kind, k.schema, k.name, k.col NULLS FIRST, r.rolname NULLS FIRST, x.privilege_type"""
 
 # Those of objects that don't exist yet; in a schema they are added to those by themselves.
@@ -169,7 +169,9 @@ class _Rights:
 
 
 def read(session: Session, where: str) -> Iterator[Extra]:
-    """One for each object and each role."""
+    """One for each object and each role; owners first, who may have fewer rights than by themselves."""
+    for row in session.query(OWNERS.format(where=where)):
+        yield _ownership(row)
     rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
     for row in session.query(GRANTS.format(where=where)):
         column, right, grantable, gone = row[8:]
@@ -187,8 +189,6 @@ def read(session: Session, where: str) -> Iterator[Extra]:
             sql=tuple(found.statements(f"{kind} {name}", _quoted(role))),
         )
     yield from _defaults(session.query(DEFAULTS))
-    for row in session.query(OWNERS.format(where=where)):
-        yield _ownership(row)
 
 
 def _ownership(row: tuple[str | None, ...]) -> Extra:

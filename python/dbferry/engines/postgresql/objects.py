@@ -30,7 +30,7 @@ LEFT JOIN pg_catalog.pg_enum e ON e.enumtypid = t.oid
 LEFT JOIN pg_catalog.pg_type b ON b.oid = t.typbasetype
 LEFT JOIN pg_catalog.pg_collation co ON co.oid = t.typcollation
 LEFT JOIN pg_catalog.pg_namespace cn ON cn.oid = co.collnamespace
-WHERE t.oid >= 16384 AND t.typcategory <> 'A'
+WHERE t.oid >= 16384 AND (t.typcategory <> 'A' OR t.typtype = 'd')
 ORDER BY n.nspname, t.typname, e.enumsortorder"""
 
 ATTRIBUTES = """

@@ -30,7 +30,11 @@ SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
        (SELECT json_agg(json_build_array(a.attname, pg_catalog.col_description(c.oid, a.attnum)) ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0
-          AND pg_catalog.col_description(c.oid, a.attnum) IS NOT NULL)
+          AND pg_catalog.col_description(c.oid, a.attnum) IS NOT NULL),
+       (SELECT pg_catalog.to_json(nullif(array_agg(a.attname ORDER BY a.attnum), array_agg(a.attname ORDER BY ra.attnum)))
+        FROM pg_catalog.pg_attribute a
+        JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
 FROM pg_catalog.pg_class r
 CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.oid) t
 JOIN pg_catalog.pg_class c ON c.oid = t.relid
@@ -77,7 +81,7 @@ def read(session: Session, keys: Keys, settings: Settings, checks: Checks) -> Pa
 
 def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table:
     _, found, schema, name, parent_schema, parent, bound, key, comment = row[:9]
-    defaults, never_null, comments = (json.loads(told or "[]") for told in row[9:])
+    defaults, never_null, comments, order = (json.loads(told or "[]") for told in row[9:])
     oid, label = found or "", f"{schema}.{name}"
     index = keys.primary.get(oid)
     own = [(column, text) for column, text, generated in defaults if not generated]
@@ -104,6 +108,11 @@ def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table
         ),
         left_out=(
             *keys.left_out[oid],
+            *(
+                [f"order of columns of partition {label} alone: {', '.join(order)}"]
+                if order
+                else []
+            ),
             *(
                 f"expression of {column}, of partition {label} alone: {text}"
                 for column, text, generated in defaults

@@ -18,6 +18,8 @@ CREATE TABLE c (id int PRIMARY KEY, x int, y int, z int, w int,
 CREATE UNIQUE INDEX equal_too ON c (w) NULLS NOT DISTINCT WHERE z > 1;
 CREATE TABLE money (wide numeric(3, 5), coarse numeric(4, -2), many numeric(3, -1)[]);
 CREATE VIEW guarded WITH (security_invoker = true, security_barrier = true) AS SELECT x FROM p;
+GRANT ALL ON p TO pg_monitor; GRANT MAINTAIN ON c TO pg_monitor;
+ALTER DEFAULT PRIVILEGES GRANT SELECT, MAINTAIN ON TABLES TO pg_monitor;
 INSERT INTO p VALUES (1, 2); INSERT INTO c VALUES (1, 1, 2, 3, 4); INSERT INTO money VALUES (0.00123, 12300, '{10,20}');
 """
 
@@ -36,7 +38,8 @@ def test_what_14_lacks_is_told_before_and_left_out(postgres_of: Make, source: st
         "foreign key to_equal of public.c (it refers to columns of public.c that are no key)",
         "view public.guarded: SELECT x FROM public.p; (postgresql 14 has no security_invoker)",
     ]
-    plan = dbferry.plan(held.url, made.url)
+    told.append("grants on 3 objects to pg_monitor (postgresql 14 has no MAINTAIN)")
+    plan = dbferry.plan(held.url, made.url, include=["grants"])
     assert left_out(plan) == told
     [c, money, _] = plan.tables
     assert (
@@ -48,14 +51,15 @@ def test_what_14_lacks_is_told_before_and_left_out(postgres_of: Make, source: st
         "numeric",
         "numeric[]",
     ]
-    report = dbferry.migrate(held.url, made.url)
+    report = dbferry.migrate(held.url, made.url, include=["grants"])
     assert left_out(report) == told
+    assert made.rows("SELECT has_table_privilege('pg_monitor', 'p', 'TRUNCATE')") == [(True,)]
     for table in ("c", "money", "p"):
         assert made.rows(f"SELECT * FROM {table}") == held.rows(f"SELECT * FROM {table}")
     with pytest.raises(Exception, match="sets_one"):
         made.sql("DELETE FROM p")
     assert [f.object for f in dbferry.assess(held.url, "postgresql:14").objects if f.level == "manual"] == [
-        "equal_nulls of public.c", "equal_too of public.c", "to_equal of public.c", "public.guarded",
+        "equal_nulls of public.c", "equal_too of public.c", "to_equal of public.c", "public.guarded", "on 3 objects to pg_monitor",
     ]  # fmt: skip
 
 

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from dbferry.catalog import ForeignKey, Index
-from dbferry.engines import Ability
+from dbferry.catalog import Ability, ForeignKey, Index
 from dbferry.pair import Pair
 
 

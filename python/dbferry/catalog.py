@@ -6,7 +6,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
 from functools import cached_property
-from typing import Protocol
+from typing import Literal, Protocol
+
+Ability = Literal[
+    "NULLS NOT DISTINCT", "SET NULL of some columns", "security_invoker", "MAINTAIN", "WITHOUT OVERLAPS", "PERIOD",
+    "exclusion constraints of partitioned tables", "NOT ENFORCED", "NOT NULL that is a constraint",
+    "NOT VALID for foreign keys of partitioned tables",
+]  # fmt: skip
+"""What only some versions of an engine can be given, in the words of its messages."""
 
 
 class Session(Protocol):
@@ -421,6 +428,8 @@ class Extra:
     """Whom it gives rights to."""
     of: tuple[str, str | None, str] | None = None
     """Kind, schema and name of the one that it gives rights to."""
+    ability: Ability | None = None
+    """What the server must have."""
     fires: bool = False
     """True for what is run for every row that is put into its table."""
 

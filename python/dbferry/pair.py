@@ -8,8 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import Any
 
-from dbferry.catalog import Catalog, Index, Session, Table
-from dbferry.engines import Ability, Engine, NewTable, engine
+from dbferry.catalog import Ability, Catalog, Index, Session, Table
+from dbferry.engines import Engine, NewTable, engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.mapping.work import Shape
 from dbferry.schema.qualified import requalified

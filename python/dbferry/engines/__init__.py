@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal, Protocol
 
 from dbferry.catalog import (
+    Ability,
     Catalog,
     Check,
     Column,
@@ -146,19 +147,6 @@ class Measures:
 
 Scope = Literal["database", "schema", "table"]
 """Within what a name is given once."""
-
-Ability = Literal[
-    "NULLS NOT DISTINCT",
-    "SET NULL of some columns",
-    "security_invoker",
-    "exclusion constraints of partitioned tables",
-    "WITHOUT OVERLAPS",
-    "PERIOD",
-    "NOT ENFORCED",
-    "NOT NULL that is a constraint",
-    "NOT VALID for foreign keys of partitioned tables",
-]
-"""What only some versions of an engine can be given, in the words of its messages."""
 
 
 class Assessor(Protocol):

@@ -7,11 +7,11 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from dbferry.catalog import NumberSequence
+from dbferry.catalog import Ability, NumberSequence
 from dbferry.errors import InternalError
 
 if TYPE_CHECKING:
-    from dbferry.engines import Ability, NewTable
+    from dbferry.engines import NewTable
 
 
 class Unnumbered:

@@ -301,6 +301,8 @@ class ExtraWriter:
             why = NOBODY
         elif extra.kind == "ownership" and extra.role not in self.pair.target.heirs:
             why = f"{self.pair.target.user} is no member of that role"
+        elif extra.ability is not None:
+            why = why or self.pair.lacks(extra.ability)
         if why and extra.role:
             self._hindered[extra.kind, extra.role, why] += 1
             return
@@ -382,7 +384,13 @@ class ExtraWriter:
 
     def _name(self, extras: Sequence[Extra]) -> None:
         """Those that aren't taken; rights by whom they are given to."""
-        rights = Counter((extra.kind, extra.role) for extra in extras if extra.role)
+        # A right that not every server knows stands beside the others of its object.
+        given = [
+            (extra.kind, extra.role, extra.name.removeprefix(f"of {extra.ability} "), extra.table)
+            for extra in extras
+            if extra.role
+        ]
+        rights = Counter((kind, role) for kind, role, _, _ in dict.fromkeys(given))
         self.left_out += [self._why_not(extra) for extra in extras if not extra.role]
         self.left_out += [self._why_not(_rights(*whose, many)) for whose, many in rights.items()]
 

@@ -7,8 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
-from dbferry.catalog import Catalog, Column, ForeignKey, NativeType, Session, Table
-from dbferry.engines import ACTIONS, Ability, Assessor, Engine, Measures, NewTable, Scope, Trial
+from dbferry.catalog import Ability, Catalog, Column, ForeignKey, NativeType, Session, Table
+from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Trial
 from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
 from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
@@ -28,7 +28,7 @@ FINISHING = (
 )
 SINCE: Mapping[int, frozenset[Ability]] = {
     15: frozenset({"NULLS NOT DISTINCT", "SET NULL of some columns", "security_invoker"}),
-    17: frozenset({"exclusion constraints of partitioned tables"}),
+    17: frozenset({"exclusion constraints of partitioned tables", "MAINTAIN"}),
     18: frozenset(
         {
             "WITHOUT OVERLAPS",

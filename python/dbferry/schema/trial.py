@@ -10,12 +10,51 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from dbferry.catalog import Check, Session
-from dbferry.engines import NewTable
+from dbferry.engines import NewTable, Step
+from dbferry.errors import DbferryError
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
 from dbferry.schema.clauses import Clause, Clauses, said
 from dbferry.schema.terms import Untranslatable
+
+POINT = "dbferry_statement"
+
+
+def statement_refusal(session: Session, sql: str) -> str | None:
+    """The target's words, when it can't take a statement; the trial goes on after either."""
+    session.query(f"SAVEPOINT {POINT}")
+    try:
+        session.query(sql)
+    except DbferryError as error:
+        if error.fatal:
+            raise
+        session.query(f"ROLLBACK TO SAVEPOINT {POINT}")
+        return error.message
+    return None
+
+
+def try_steps(
+    pair: Pair, needed: Sequence[str], beside: Sequence[str], steps: Sequence[Step]
+) -> dict[Step, str]:
+    """What the target refuses of the steps, and why; `beside` are statements that may be refused themselves.
+
+    Nothing is told where the needed ones can't be made.
+    """
+    refused: dict[Step, str] = {}
+    gone: set[str] = set()
+    with pair.trying(()) as session:
+        if session is None or any(statement_refusal(session, sql) for sql in needed):
+            return {}
+        for sql in beside:
+            statement_refusal(session, sql)
+        for place, step in enumerate(steps):
+            first = place == 0 or steps[place - 1].what != step.what
+            why = None if step.what in gone else statement_refusal(session, step.sql)
+            if why is not None:
+                refused[step] = why
+                gone |= {step.what} if first else set()
+    return refused
 
 
 @dataclass(frozen=True)

@@ -12,11 +12,13 @@ from dataclasses import replace
 
 from dbferry.catalog import View
 from dbferry.engines import Step
+from dbferry.items import TableItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.schema.clauses import said
 from dbferry.schema.terms import Untranslatable
 from dbferry.schema.translated import ViewTranslation
+from dbferry.schema.trial import try_steps
 from dbferry.selection import Prepare, pattern
 
 Place = tuple[str, str]
@@ -32,6 +34,8 @@ class ViewWriter:
         self.left_out: list[str] = []
         self.known: set[Place] = set()
         """Schema and name of those that come along."""
+        self.reads: set[Place] = set()
+        """Schema and name of what they read."""
         known = {(draft.table.schema, draft.table.name) for draft in drafts}
         standing = {(view.schema, view.name): view for view in pair.target.views}
         chosen = [view for view in in_order(pair.source.views) if self._is_asked(view)]
@@ -46,6 +50,32 @@ class ViewWriter:
             self.known.add((view.schema, view.name))
             self._make(view, made, standing)
         self.drops.reverse()
+
+    def try_out(
+        self, items: Sequence[TableItem], needed: Sequence[str], beside: Sequence[Step]
+    ) -> None:
+        """An older server of the same engine is asked for each, over empty tables that are taken away again.
+
+        `needed` make what tables and views are made of; `beside` may be refused.
+        """
+        pair = self.pair
+        one, other = pair.ends
+        older = one.name == other.name and pair.target.numbers[:1] < pair.source.numbers[:1]
+        if not older or pair.faults or not self.steps:
+            return
+        read = [i for i in items if (i.source.schema, i.source.name) in self.reads]
+        new = [item for item in read if item.action in ("create", "drop")]
+        tables = [sql for item in new for sql in item.before]
+        keys = [sql for item in new for step in item.builds for sql in (step.sql, *step.then)]
+        functions = [step.sql for step in beside]
+        refused = try_steps(pair, [*needed, *tables], [*keys, *functions], self.steps)
+        self.left_out += [
+            f"{step.what}: {' '.join(step.sql.split())} (the target refuses it: {why})"
+            for step, why in refused.items()
+        ]
+        firsts = {step.what: step for step in reversed(self.steps)}
+        away = {what for what, step in firsts.items() if step in refused}
+        self.steps = [s for s in self.steps if s not in refused and s.what not in away]
 
     def _is_asked(self, view: View) -> bool:
         """Tables that are named come alone; a view may be excluded as a table is."""
@@ -82,6 +112,7 @@ class ViewWriter:
                 return
             self.drops.append(other.drop_view(made))
         self.schemas.append(made.schema)
+        self.reads |= set(view.needs)
         text = _text(view) if made.query != view.query else None
         self.steps += [
             Step(

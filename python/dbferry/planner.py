@@ -124,9 +124,8 @@ class _Planner:
             replace(item, next_values=(*item.next_values, *sequences.next_values[item.name]))
             for item in items
         ]
-        before = [*(extras.around(views.drops) if makes else ()), *objects, *keys.drops]
         if makes:
-            views.try_out(items, before, extras.before_views)
+            views.try_out(items, objects, extras.before_views)
         left_out = [*sequences.left_out, *(what for _, made in told for what in made.left_out)]
         left_out += [*keys.left_out, *views.left_out, *extras.left_out]
         return Plan(
@@ -136,7 +135,7 @@ class _Planner:
             faults=tuple(pair.faults),
             notes=(*self._notes(), *(f"not moved: {what}" for what in left_out)),
             views=(*extras.before_views, *views.steps, *extras.after_views) if makes else (),
-            objects=tuple(before),
+            objects=(*(extras.around(views.drops) if makes else ()), *objects, *keys.drops),
         )
 
     def _blocked(self) -> Plan:

@@ -64,7 +64,10 @@ class ViewWriter:
         if not older or pair.faults or not self.steps:
             return
         read = [i for i in items if (i.source.schema, i.source.name) in self.reads]
-        new = [item for item in read if item.action in ("create", "drop")]
+        # What is taken away, if only for a moment, waits for whoever uses it.
+        if self.drops or any(item.action == "drop" for item in read):
+            return
+        new = [item for item in read if item.action == "create"]
         tables = [sql for item in new for sql in item.before]
         keys = [sql for item in new for step in item.builds for sql in (step.sql, *step.then)]
         functions = [step.sql for step in beside]

@@ -91,12 +91,7 @@ class _Planner:
         check_tables(pair, tables, places)
         self.columns.roles = Roles(tables)
         if pair.options.only is Only.SCHEMA:
-            tables = past_rows(pair, tables)
-            if pair.ends[1].script_opening is None:
-                pair.fault(
-                    "the target's driver makes its tables from the rows: there is no schema without them",
-                    hint="choose a target that needs no driver",
-                )
+            tables = self._without_rows(tables)
         filled = self._filled(list(places.values()))
         # Who has rows to keep can't be emptied when a sample has misled.
         self.sample = pair.options.sample and not filled
@@ -106,8 +101,8 @@ class _Planner:
         sequences = SequenceWriter(pair, drafts, clauses)
         views = ViewWriter(pair, drafts)
         extras.place(drafts, views, self.columns.types)
-        places_made = [d.place for draft in drafts for d in (draft, *draft.partitions)]
-        schemas = [*(place.schema for place in places_made), *sequences.schemas, *views.schemas]
+        rooms = [d.place.schema for draft in drafts for d in (draft, *draft.partitions)]
+        schemas = [*rooms, *sequences.schemas, *views.schemas]
         # Rows alone need nothing to be made.
         makes = pair.options.only is not Only.DATA
         objects = [*self._objects(schemas), *sequences.objects] if makes else []
@@ -137,6 +132,15 @@ class _Planner:
             views=(*extras.before_views, *views.steps, *extras.after_views) if makes else (),
             objects=(*(extras.around(views.drops) if makes else ()), *objects, *keys.drops),
         )
+
+    def _without_rows(self, tables: list[Table]) -> list[Table]:
+        pair = self.pair
+        if pair.ends[1].script_opening is None:
+            pair.fault(
+                "the target's driver makes its tables from the rows: there is no schema without them",
+                hint="choose a target that needs no driver",
+            )
+        return past_rows(pair, tables)
 
     def _blocked(self) -> Plan:
         pair = self.pair

@@ -192,7 +192,7 @@ class ExtraWriter:
 
     def around(self, drops: Sequence[str]) -> list[str]:
         """What makes room for everything: views go after what is made of them, and before what they use."""
-        return [*self._drops_before_views, *drops, *self._drops]
+        return [*reversed(self._drops_before_views), *drops, *reversed(self._drops)]
 
     def _places(self, draft: Draft) -> list[Place]:
         """Schema and name of a table and of those of its partitions that the target has as such."""

@@ -7,15 +7,12 @@ what needs more than this database, is only named.
 from __future__ import annotations
 
 import json
-from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql import beyond, ddl, grants, operators, search
-from dbferry.engines.postgresql.free import commented, is_free
-
-Place = tuple[str, str]
+from dbferry.engines.postgresql.free import Needs, commented, is_free, needs_of_functions
 
 # This one is there already, with a comment that nobody has made.
 PUBLIC = """
@@ -46,18 +43,6 @@ SELECT p.oid, n.nspname, p.proname, pg_catalog.pg_get_function_identity_argument
        pg_catalog.obj_description(p.oid, 'pg_proc')
 FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
 WHERE p.prokind <> 'a' AND {where} AND {free} ORDER BY p.oid"""
-
-# A function is made of a table when its arguments or its result are rows of it, or its body is no text.
-NEEDS = """
-SELECT DISTINCT d.objid, n.nspname, c.relname
-FROM pg_catalog.pg_depend d
-LEFT JOIN pg_catalog.pg_type t ON d.refclassid = 'pg_catalog.pg_type'::pg_catalog.regclass AND t.oid = d.refobjid
-LEFT JOIN pg_catalog.pg_type e ON e.oid = t.typelem AND t.typcategory = 'A'
-JOIN pg_catalog.pg_class c ON c.oid = CASE WHEN d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
-     THEN d.refobjid ELSE coalesce(e.typrelid, t.typrelid) END
-JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE d.classid = 'pg_catalog.pg_proc'::pg_catalog.regclass AND c.relkind IN ('r', 'p', 'v', 'm', 'f')
-  AND n.nspname <> 'pg_catalog' ORDER BY 1, 2, 3"""
 
 DEPENDENCIES = """
 SELECT o.type, o.identity, pg_catalog.quote_ident(e.extname)
@@ -152,12 +137,13 @@ UNCHECKED = "SET check_function_bodies = off"
 
 def read(session: Session, where: str) -> tuple[Extra, ...]:
     """In an order in which they can be made, as far as that doesn't depend on what is in them."""
+    needs = needs_of_functions(session)
     return (
         *_schemas(session, where),
         *_collations(session, where),
         *_extensions(session),
-        *_functions(session, where),
-        *operators.read(session, where),
+        *_functions(session, where, needs),
+        *operators.read(session, where, needs),
         *search.read(session, where),
         *_triggers(session, where),
         *_clones(session, where),
@@ -242,10 +228,7 @@ def _extensions(session: Session) -> Iterator[Extra]:
         )
 
 
-def _functions(session: Session, where: str) -> Iterator[Extra]:
-    needs: dict[str, list[Place]] = defaultdict(list)
-    for oid, schema, table in session.query(NEEDS):
-        needs[oid or ""].append((schema or "", table or ""))
+def _functions(session: Session, where: str, needs: Needs) -> Iterator[Extra]:
     for oid, schema, name, arguments, kind, text, comment in session.query(
         FUNCTIONS.format(where=where, free=is_free("p", "pg_proc"))
     ):
@@ -259,7 +242,7 @@ def _functions(session: Session, where: str) -> Iterator[Extra]:
             schema=schema,
             sql=tuple(made),
             drop=f"DROP {called.upper()} IF EXISTS {place}",
-            needs=tuple(needs[oid or ""]),
+            needs=needs.get(oid or "", ()),
         )
 
 

@@ -7,15 +7,16 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
 from typing import Any
 
 from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql import ddl
-from dbferry.engines.postgresql.free import commented, is_free
+from dbferry.engines.postgresql.free import Needs, commented, is_free
 
 # Functions are printed by name, as nothing is on the search path.
 AGGREGATES = """
-SELECT n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
+SELECT p.oid, n.nspname, p.proname, pg_catalog.pg_get_function_identity_arguments(p.oid),
        pg_catalog.pg_get_function_arguments(p.oid), p.proparallel, pg_catalog.to_jsonb(a),
        pg_catalog.format_type(a.aggtranstype, NULL),
        CASE WHEN a.aggmtranstype <> 0 THEN pg_catalog.format_type(a.aggmtranstype, NULL) END,
@@ -29,7 +30,7 @@ WHERE {where} AND {free} ORDER BY p.oid"""
 
 # Without those that others name and nobody has made yet.
 OPERATORS = """
-SELECT n.nspname, o.oprname, CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END,
+SELECT o.oprcode::oid, n.nspname, o.oprname, CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END,
        CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) END, pg_catalog.to_jsonb(o),
        (SELECT 'OPERATOR(' || pg_catalog.quote_ident(cn.nspname) || '.' || c.oprname || ')'
         FROM pg_catalog.pg_operator c JOIN pg_catalog.pg_namespace cn ON cn.oid = c.oprnamespace WHERE c.oid = o.oprcom),
@@ -80,7 +81,7 @@ JOIN pg_catalog.pg_namespace fn ON fn.oid = f.opfnamespace
 WHERE {{where}} AND {{free}} ORDER BY o.oid"""
 
 CASTS = """
-SELECT pg_catalog.format_type(k.castsource, NULL), pg_catalog.format_type(k.casttarget, NULL), k.castmethod,
+SELECT k.castfunc, pg_catalog.format_type(k.castsource, NULL), pg_catalog.format_type(k.casttarget, NULL), k.castmethod,
        k.castcontext, CASE WHEN k.castfunc <> 0 THEN k.castfunc::pg_catalog.regprocedure END,
        pg_catalog.obj_description(k.oid, 'pg_cast')
 FROM pg_catalog.pg_cast k WHERE k.oid >= 16384 AND {free} ORDER BY k.oid"""
@@ -103,27 +104,32 @@ CASTS_BY = {"b": "WITHOUT FUNCTION", "i": "WITH INOUT"}
 CONTEXTS = {"a": " AS ASSIGNMENT", "i": " AS IMPLICIT"}
 
 
-def read(session: Session, where: str) -> Iterator[Extra]:
-    yield from _operators(session, where)
-    yield from _families(session, where)
-    yield from _aggregates(session, where)
-    yield from _casts(session)
+def read(session: Session, where: str, needs: Needs) -> Iterator[Extra]:
+    """`needs` are those of functions, which hold for what is made of them."""
+    for function, made in (
+        *_operators(session, where),
+        *((None, extra) for extra in _families(session, where)),
+        *_aggregates(session, where),
+        *_casts(session),
+    ):
+        yield replace(made, needs=needs.get(function or "", ()))
     yield from _conversions(session, where)
 
 
-def _made(kind: str, name: str, schema: str | None, *sql: str) -> Extra:
-    return Extra(kind=kind, name=name, schema=schema, group="functions", sql=sql)
+def _made(kind: str, name: str, schema: str | None, *sql: str, drop: str | None = None) -> Extra:
+    return Extra(kind=kind, name=name, schema=schema, group="functions", sql=sql, drop=drop)
 
 
-def _aggregates(session: Session, where: str) -> Iterator[Extra]:
+def _aggregates(session: Session, where: str) -> Iterator[tuple[str | None, Extra]]:
     query = AGGREGATES.format(where=where, free=is_free("p", "pg_proc"))
-    for schema, name, identity, arguments, *told, remark in session.query(query):
+    for oid, schema, name, identity, arguments, *told, remark in session.query(query):
         relation = ddl.relation(schema, name or "")
         said = ", ".join(_aggregate(*told))
-        yield _made(
+        yield oid, _made(
             "aggregate", f"{name}({identity})", schema,
             f"CREATE AGGREGATE {relation}({arguments or '*'}) ({said})",
             *commented(f"AGGREGATE {relation}({identity or '*'})", remark),
+            drop=f"DROP AGGREGATE IF EXISTS {relation}({identity or '*'})",
         )  # fmt: skip
 
 
@@ -153,9 +159,9 @@ def _aggregate(
         yield "HYPOTHETICAL"
 
 
-def _operators(session: Session, where: str) -> Iterator[Extra]:
+def _operators(session: Session, where: str) -> Iterator[tuple[str | None, Extra]]:
     query = OPERATORS.format(where=where, free=is_free("o", "pg_operator"))
-    for schema, name, left, right, told, commutator, negator, remark in session.query(query):
+    for oid, schema, name, left, right, told, commutator, negator, remark in session.query(query):
         row: Mapping[str, Any] = json.loads(told or "{}")
         words = [f"FUNCTION = {row['oprcode']}"]
         others = {
@@ -166,10 +172,11 @@ def _operators(session: Session, where: str) -> Iterator[Extra]:
         words += ["MERGES"] * row["oprcanmerge"] + ["HASHES"] * row["oprcanhash"]
         place = f"{ddl.quote(schema or '')}.{name}"
         sides = f"({left or 'NONE'}, {right or 'NONE'})"
-        yield _made(
+        yield oid, _made(
             "operator", f"{name} ({', '.join(filter(None, (left, right)))})", schema,
             f"CREATE OPERATOR {place} ({', '.join(words)})",
             *commented(f"OPERATOR {place} {sides}", remark),
+            drop=f"DROP OPERATOR IF EXISTS {place} {sides}",
         )  # fmt: skip
 
 
@@ -202,14 +209,15 @@ def _families(session: Session, where: str) -> Iterator[Extra]:
     yield from loose
 
 
-def _casts(session: Session) -> Iterator[Extra]:
+def _casts(session: Session) -> Iterator[tuple[str | None, Extra]]:
     query = CASTS.format(free=is_free("k", "pg_cast"))
-    for source, target, method, context, function, remark in session.query(query):
+    for oid, source, target, method, context, function, remark in session.query(query):
         by = CASTS_BY.get(method or "") or f"WITH FUNCTION {function}"
         cast = f"CAST ({source} AS {target})"
-        yield _made(
+        yield oid, _made(
             "cast", f"{source} to {target}", None,
             f"CREATE {cast} {by}{CONTEXTS.get(context or '', '')}", *commented(cast, remark),
+            drop=f"DROP CAST IF EXISTS ({source} AS {target})",
         )  # fmt: skip
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from dbferry.catalog import Extra, Session
-from dbferry.engines.postgresql.free import is_free
+from dbferry.engines.postgresql.beside import is_free
 
 OPTIONS = (
     "(SELECT 'OPTIONS (' || string_agg(pg_catalog.quote_ident(o.option_name) || ' ' || {value}, ', ') || ')'"

@@ -1,4 +1,4 @@
-"""Small words of those who read what stands beside tables."""
+"""What those share who read what stands beside PostgreSQL's tables: whose it is, what it needs, its comment."""
 
 from __future__ import annotations
 

@@ -293,7 +293,8 @@ class ExtraWriter:
         roles = self.pair.target.roles
         if extra.of is not None and not self._is_known(extra.of):
             return
-        if extra.kind == "ownership" and standing and not gone:
+        # What goes with something that is made anew, as statistics do, is anew as well.
+        if extra.kind == "ownership" and standing and not (gone or drops):
             return
         why = self._hindrance(extra, known, views)
         if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:

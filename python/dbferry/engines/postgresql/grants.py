@@ -135,6 +135,44 @@ WITH object (kind, schema, name, tname, owner, oid, catalog, of, of_name) AS (
   UNION ALL
     SELECT 'SCHEMA', n.nspname, pg_catalog.quote_ident(n.nspname), NULL, n.nspowner, n.oid, 'pg_namespace', NULL, NULL
     FROM pg_catalog.pg_namespace n WHERE {where} AND n.nspname <> 'public'
+  UNION ALL
+    SELECT t.kind, n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || t.name, NULL, t.owner, t.oid, t.catalog,
+           t.of, t.of_name
+    FROM (
+        SELECT 'STATISTICS', pg_catalog.quote_ident(s.stxname), s.stxnamespace, s.stxowner, s.oid, 'pg_statistic_ext',
+               NULL, NULL FROM pg_catalog.pg_statistic_ext s
+      UNION ALL
+        SELECT 'COLLATION', pg_catalog.quote_ident(c.collname), c.collnamespace, c.collowner, c.oid, 'pg_collation',
+               NULL, NULL FROM pg_catalog.pg_collation c
+      UNION ALL
+        SELECT 'CONVERSION', pg_catalog.quote_ident(c.conname), c.connamespace, c.conowner, c.oid, 'pg_conversion',
+               'conversion', c.conname FROM pg_catalog.pg_conversion c
+      UNION ALL
+        SELECT 'OPERATOR', o.oprname || ' ('
+               || CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) ELSE 'NONE' END || ', '
+               || CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) ELSE 'NONE' END || ')',
+               o.oprnamespace, o.oprowner, o.oid, 'pg_operator', 'operator',
+               o.oprname || ' (' || concat_ws(', ', CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END,
+               CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) END) || ')'
+        FROM pg_catalog.pg_operator o WHERE o.oprcode <> 0
+      UNION ALL
+        SELECT 'OPERATOR CLASS', pg_catalog.quote_ident(o.opcname) || ' USING ' || pg_catalog.quote_ident(m.amname),
+               o.opcnamespace, o.opcowner, o.oid, 'pg_opclass', 'operator class',
+               o.opcname || ' of ' || pg_catalog.quote_ident(m.amname)
+        FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod
+      UNION ALL
+        SELECT 'OPERATOR FAMILY', pg_catalog.quote_ident(o.opfname) || ' USING ' || pg_catalog.quote_ident(m.amname),
+               o.opfnamespace, o.opfowner, o.oid, 'pg_opfamily', 'operator family',
+               o.opfname || ' of ' || pg_catalog.quote_ident(m.amname)
+        FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_am m ON m.oid = o.opfmethod
+      UNION ALL
+        SELECT 'TEXT SEARCH DICTIONARY', pg_catalog.quote_ident(d.dictname), d.dictnamespace, d.dictowner, d.oid,
+               'pg_ts_dict', 'text search dictionary', d.dictname FROM pg_catalog.pg_ts_dict d
+      UNION ALL
+        SELECT 'TEXT SEARCH CONFIGURATION', pg_catalog.quote_ident(c.cfgname), c.cfgnamespace, c.cfgowner, c.oid,
+               'pg_ts_config', 'text search configuration', c.cfgname FROM pg_catalog.pg_ts_config c
+    ) AS t (kind, name, namespace, owner, oid, catalog, of, of_name)
+    JOIN pg_catalog.pg_namespace n ON n.oid = t.namespace WHERE {where}
 )
 SELECT o.kind, o.schema, o.name, o.tname, r.rolname, o.of, o.of_name
 FROM object o JOIN pg_catalog.pg_roles r ON r.oid = o.owner

@@ -14,7 +14,8 @@ use dbferry::ledger::Ledger;
 use dbferry::loss::Losses;
 use dbferry::plan::{Endpoint, Range, Retry, Sizes, TablePlan, Work};
 use dbferry::quarantine::Quarantine;
-use dbferry::source::{Reader, Reading};
+use dbferry::session::TextRow;
+use dbferry::source::{Order, Reader, Reading};
 use dbferry::target::{Writer, WriterOpening};
 use pyo3::prelude::*;
 use serde::Deserialize;
@@ -89,6 +90,14 @@ impl Reader for Borrowed {
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner).count(table)
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).query(sql)
+    }
+
+    fn order(&mut self, table: &TablePlan) -> Result<Vec<Order>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).order(table)
     }
 
     fn lost(&self) -> bool {

@@ -43,7 +43,11 @@ impl Unfit {
     /// `texts`: the values of the plan's columns, in their order.
     pub fn new(table: &TablePlan, texts: &[Option<&[u8]>], error: &Error) -> Self {
         let names = table.columns.iter().map(|column| column.name.as_str());
-        let all: Vec<_> = names.zip(texts.iter().copied()).collect();
+        Self::of_values(table, &names.zip(texts.iter().copied()).collect::<Vec<_>>(), error)
+    }
+
+    /// Of a row of which only these columns can be read.
+    pub fn of_values(table: &TablePlan, all: &[(&str, Option<&[u8]>)], error: &Error) -> Self {
         let of = |name: &str| all.iter().find(|(column, _)| *column == name).copied();
         let key: Vec<_> = table.told_by.iter().filter_map(|name| of(name)).collect();
         Self {
@@ -51,7 +55,7 @@ impl Unfit {
             column: error.place().column.clone(),
             code: error.code().map(str::to_owned),
             reason: error.message().to_owned(),
-            values: object(&all),
+            values: object(all),
         }
     }
 }

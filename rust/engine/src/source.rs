@@ -3,9 +3,10 @@
 use crate::block::Block;
 use crate::cancel::Cancel;
 use crate::copy::budget::Budget;
-use crate::error::Result;
+use crate::error::{Error, Kind, Result};
 use crate::loss::Losses;
 use crate::plan::{Range, Sizes, TablePlan};
+use crate::session::TextRow;
 
 /// One consistent view of a source, open on as many sessions as it allows.
 pub struct Snapshot {
@@ -30,6 +31,14 @@ pub struct Reading<'a> {
     pub sifted: bool,
 }
 
+/// A column that orders the rows of a table, in the source's SQL.
+#[derive(Debug, Clone)]
+pub struct Order {
+    pub column: String,
+    /// An expression that prints its value as a literal.
+    pub literal: String,
+}
+
 /// One session inside a snapshot.
 pub trait Reader: Send {
     /// Cuts a table into ranges that together hold every row once.
@@ -47,6 +56,16 @@ pub trait Reader: Send {
 
     /// Rows of the table in this snapshot.
     fn count(&mut self, table: &TablePlan) -> Result<u64>;
+
+    /// Rows of a query as texts, inside the snapshot. An error of a row leaves the session as it was.
+    fn query(&mut self, _sql: &str) -> Result<Vec<TextRow>> {
+        Err(Error::new(Kind::Internal, "this source takes no queries beside the one that is read"))
+    }
+
+    /// What tells each row of a table from the others; empty where nothing does.
+    fn order(&mut self, _table: &TablePlan) -> Result<Vec<Order>> {
+        Ok(vec![])
+    }
 
     /// True when its session is of no more use.
     fn lost(&self) -> bool {

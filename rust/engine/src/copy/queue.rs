@@ -10,6 +10,16 @@ use crate::plan::Range;
 /// How long a worker waits at most before it looks whether the run was stopped.
 const TURN: Duration = Duration::from_millis(50);
 
+/// How closely the rows of a range are looked at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Whole,
+    /// One by one, for one of them has failed it.
+    Sifted,
+    /// By halves at the source, for it can't give one of them.
+    Halved,
+}
+
 /// A range on its way.
 #[derive(Clone)]
 pub struct Unit {
@@ -17,14 +27,13 @@ pub struct Unit {
     pub range: Range,
     /// Times that it has been tried in vain.
     pub attempts: u32,
-    /// True when its rows are looked at one by one, for one of them has failed it.
-    pub sifted: bool,
+    pub manner: Manner,
     not_before: Option<Instant>,
 }
 
 impl Unit {
     pub fn new(table: usize, range: Range) -> Self {
-        Self { table, range, attempts: 0, sifted: false, not_before: None }
+        Self { table, range, attempts: 0, manner: Manner::Whole, not_before: None }
     }
 }
 
@@ -82,10 +91,10 @@ impl Queue {
         self.changed.notify_all();
     }
 
-    /// A unit that was taken is to be sifted.
-    pub fn sift(&self, unit: Unit) {
+    /// A unit that was taken is to be looked at more closely.
+    pub fn look_closer(&self, unit: Unit, manner: Manner) {
         let mut state = self.lock();
-        state.waiting.push_back(Unit { sifted: true, ..unit });
+        state.waiting.push_back(Unit { manner, ..unit });
         state.out -= 1;
         self.changed.notify_all();
     }

@@ -7,7 +7,6 @@
 //! are to blame for ends their table, and the others go on unless the run is to stop; or, where rows may be put
 //! aside, the range is sifted for them.
 
-use std::borrow::Cow;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,13 +15,14 @@ use std::time::Instant;
 
 use super::budget::Budget;
 use super::gate::Gate;
+use super::halve::read_halved;
 use super::healed::Healing;
 pub use super::outcome::{Copied, Outcome, State};
 use super::outcome::{Tally, outcome};
 use super::pace::Pace;
 use super::patience::{pause, persist};
 use super::progress::Progress;
-use super::queue::{Queue, Unit};
+use super::queue::{Manner, Queue, Unit};
 use super::sift::Sieve;
 use crate::block::Block;
 use crate::cancel::Cancel;
@@ -241,22 +241,33 @@ impl Floor<'_> {
         let run = self.run;
         let counters = run.progress.table(unit.table);
         let plan = &run.tables[unit.table];
-        let table = if unit.sifted { Cow::Owned(plan.read_sifted()) } else { Cow::Borrowed(plan) };
+        let sifted = unit.manner != Manner::Whole;
         let reading = Reading {
             sizes: run.sizes,
             budget: &self.budget,
             cancel: run.cancel,
             losses: &taken.losses,
-            sifted: unit.sifted,
+            sifted,
         };
-        let read = reader.read(&table, &unit.range, &reading, &mut |block| {
+        let mut hand_over = |block: Block| {
             run.cancel.check()?;
             run.pace.pass(block.count(), block.wire_bytes, run.cancel)?;
             counters.read(block.count(), block.wire_bytes);
             taken.rows.fetch_add(block.count(), Ordering::Relaxed);
             taken.bytes.fetch_add(block.wire_bytes, Ordering::Relaxed);
             send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
-        });
+        };
+        let read = match unit.manner {
+            Manner::Whole => reader.read(plan, &unit.range, &reading, &mut hand_over),
+            Manner::Sifted => {
+                reader.read(&plan.read_sifted(), &unit.range, &reading, &mut hand_over)
+            }
+            Manner::Halved => {
+                let most = run.quarantine.map_or(0, |quarantine| quarantine.most);
+                let mut renew = |reader: &mut dyn Reader| self.renew(reader);
+                read_halved(reader, plan, &unit.range, &reading, most, &mut renew, &mut hand_over)
+            }
+        };
         let place = &unit.range.label();
         read.map_err(|error| error.at(Side::Source).in_table(&plan.name).in_range(place))
     }
@@ -292,7 +303,7 @@ impl Floor<'_> {
     fn write(&self, writer: &mut dyn Writer, unit: &Unit, blocks: &mut Blocks) -> Result<Written> {
         let table = &self.run.tables[unit.table];
         match self.run.quarantine {
-            Some(quarantine) if unit.sifted => {
+            Some(quarantine) if unit.manner != Manner::Whole => {
                 let room = quarantine.most.saturating_sub(self.tally(unit.table).unfit);
                 let sieve = Sieve { quarantine, room };
                 writer.sift(&table.written_sifted(), &unit.range, blocks, &sieve)
@@ -321,9 +332,12 @@ impl Floor<'_> {
             // A session that breaks at its commit doesn't tell what came of it.
             Commit::Each { ledger } => ledger || error.kind() == Kind::Busy,
         };
-        if run.quarantine.is_some() && self.repeats && !unit.sifted && of_row(&error) {
+        if run.quarantine.is_some()
+            && self.repeats
+            && let Some(manner) = closer(&unit, &error)
+        {
             self.untake(index, taken);
-            self.queue.sift(unit);
+            self.queue.look_closer(unit, manner);
             return true;
         }
         if !error.kind().retryable()
@@ -468,6 +482,16 @@ impl Floor<'_> {
             Err(error) => self.fail(index, error),
         }
         true
+    }
+}
+
+/// How a range is to be looked at that has failed because of a row; nothing when it can't be looked at more closely.
+fn closer(unit: &Unit, error: &Error) -> Option<Manner> {
+    match unit.manner {
+        _ if !of_row(error) => None,
+        Manner::Whole => Some(Manner::Sifted),
+        Manner::Sifted if error.place().side == Some(Side::Source) => Some(Manner::Halved),
+        Manner::Sifted | Manner::Halved => None,
     }
 }
 

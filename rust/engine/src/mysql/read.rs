@@ -17,7 +17,8 @@ use crate::error::{Error, Kind, Result, Side};
 use crate::loss::{Guard, Losses};
 use crate::plan::{Range, Sizes, TablePlan, Transfer};
 use crate::quarantine::of_row;
-use crate::source::{Reader, Reading};
+use crate::session::TextRow;
+use crate::source::{Order, Reader, Reading};
 use crate::wire::{Span, WireRows};
 
 use super::command::{Answer, Column, Outcome, Wire};
@@ -26,7 +27,7 @@ use super::decode::{Decoder, Values};
 use super::encode::escape;
 use super::error::{Words, kind};
 use super::packet::{FULL_FRAME, Parse};
-use super::ranges;
+use super::{quote, ranges};
 
 /// Bytes of a raw block; enough that a block's own cost doesn't show.
 const RAW_BLOCK: usize = 256 << 10;
@@ -93,6 +94,21 @@ impl Reader for RowReader {
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
         self.guarded(|connection| count(connection, &table.source))
             .map_err(|error| error.in_table(&table.name))
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
+        self.guarded(|connection| connection.rows(sql))
+    }
+
+    fn order(&mut self, table: &TablePlan) -> Result<Vec<Order>> {
+        let order = |name: &String| {
+            let column = quote(name);
+            // A text would be compared with an integer as a double.
+            let integer = table.key.iter().any(|key| key.name == *name && key.integer);
+            let literal = if integer { column.clone() } else { format!("QUOTE({column})") };
+            Order { column, literal }
+        };
+        Ok(table.told_by.iter().map(order).collect())
     }
 
     fn lost(&self) -> bool {

@@ -3,6 +3,7 @@
 //! Binary rows stay in the receiving buffer until their batch is full and are decoded there. A raw block
 //! holds rows of COPY as they are: in binary form without header and trailer, in text form lines.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use arrow_array::{RecordBatch, RecordBatchOptions};
@@ -14,7 +15,7 @@ use super::connect::{Connection, connect};
 use super::copy::{TRAILER, header_length, parse_row};
 use super::decode::{Decoder, decoder};
 use super::messages::COPY_DATA;
-use super::{literal, ranges};
+use super::{literal, quote, ranges};
 use crate::block::{Block, Rows, emit_all};
 use crate::cancel::Cancel;
 use crate::convert;
@@ -24,12 +25,18 @@ use crate::error::{Error, Kind, Result, Side};
 use crate::loss::{Guard, Losses};
 use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
 use crate::quarantine::of_row;
-use crate::session::Session;
-use crate::source::{Reader, Reading, Snapshot};
+use crate::session::{Session, TextRow};
+use crate::source::{Order, Reader, Reading, Snapshot};
 use crate::wire::{Span, WireRows};
 
 /// Bytes of a raw block: enough that the cost per block vanishes.
 const RAW_BLOCK: usize = 256 << 10;
+/// Tables whose locks a session holds at most, half of what a server has room for.
+const MOST_HELD: usize = 32;
+const LOCKS: &str = "dbferry_locks";
+const SAVEPOINT: &str = "SAVEPOINT dbferry";
+const RELEASE: &str = "RELEASE SAVEPOINT dbferry";
+const ROLLBACK: &str = "ROLLBACK TO SAVEPOINT dbferry; RELEASE SAVEPOINT dbferry";
 const BEGIN: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
 
 /// Opens one snapshot on as many sessions as asked for and allowed.
@@ -50,7 +57,7 @@ fn open_snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<
     while readers.len() < sizes.workers.max(1) {
         match join.open() {
             Ok(session) => {
-                readers.push(Box::new(RangeReader { session, join: Some(join.clone()) }));
+                readers.push(Box::new(RangeReader::new(session, Some(join.clone()))?));
             }
             // The server is full: go on with what there is.
             Err(error) if error.code() == Some("53300") => break,
@@ -59,7 +66,7 @@ fn open_snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<
     }
     let method = "exported snapshot".to_owned();
     if readers.is_empty() {
-        readers.push(Box::new(RangeReader { session: keeper, join: None }));
+        readers.push(Box::new(RangeReader::new(keeper, None)?));
         return Ok(Snapshot { method, readers, token, keeper: None });
     }
     Ok(Snapshot { method, readers, token, keeper: Some(Box::new(keeper)) })
@@ -96,6 +103,8 @@ impl Join {
 /// One session inside the snapshot.
 struct RangeReader {
     session: Connection,
+    /// Numbers of tables whose locks it may hold.
+    held: BTreeSet<u64>,
     /// Absent where this session is the only one.
     join: Option<Join>,
 }
@@ -112,20 +121,49 @@ impl Reader for RangeReader {
         reading: &Reading<'_>,
         emit: &mut dyn FnMut(Block) -> Result<()>,
     ) -> Result<()> {
-        self.copy(table, range, reading, emit).map_err(|error| {
+        self.hold(table).map_err(|error| placed(error, table))?;
+        let guarded = self.join.is_none() || reading.sifted;
+        if guarded {
+            self.session.query(SAVEPOINT).map_err(|error| placed(error, table))?;
+        }
+        let read = self.copy(table, range, reading, emit).map_err(|error| {
             // What is left of the COPY is not worth reading to its end, unless no other session can have the snapshot.
-            let only = self.join.is_none() && of_row(&error) && self.session.check().is_ok();
-            if !only || self.session.settle().is_err() {
+            let kept = guarded && of_row(&error) && self.session.check().is_ok();
+            if !kept || self.session.settle().is_err() || self.session.query(ROLLBACK).is_err() {
                 self.session.give_up();
             }
             placed(error, table).in_range(&range.label())
-        })
+        });
+        if guarded && read.is_ok() {
+            self.session.query(RELEASE).map_err(|error| placed(error, table))?;
+        }
+        read
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
+        self.hold(table).map_err(|error| placed(error, table))?;
         self.session
             .number(&format!("SELECT pg_catalog.count(*) FROM {}", table.source))
             .map_err(|error| placed(error, table))
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
+        self.session.query(SAVEPOINT)?;
+        let rows = self.session.query(sql);
+        self.session.query(if rows.is_ok() { RELEASE } else { ROLLBACK })?;
+        rows.map_err(|error| error.on(Engine::Postgresql).at(Side::Source))
+    }
+
+    fn order(&mut self, table: &TablePlan) -> Result<Vec<Order>> {
+        let mut columns: Vec<String> = table.told_by.iter().map(|name| quote(name)).collect();
+        if columns.is_empty() && table.cut_by_place {
+            columns.push("ctid".to_owned());
+        }
+        let order = |column: String| {
+            let literal = format!("pg_catalog.quote_literal({column}::pg_catalog.text)");
+            Order { column, literal }
+        };
+        Ok(columns.into_iter().map(order).collect())
     }
 
     fn lost(&self) -> bool {
@@ -136,7 +174,7 @@ impl Reader for RangeReader {
         let Some(join) = &self.join else { return Ok(false) };
         match join.open() {
             Ok(session) => {
-                self.session = session;
+                *self = Self::new(session, self.join.take())?;
                 Ok(true)
             }
             // The server is there and knows no such snapshot: who has exported it is gone.
@@ -151,6 +189,25 @@ fn placed(error: Error, table: &TablePlan) -> Error {
 }
 
 impl RangeReader {
+    fn new(mut session: Connection, join: Option<Join>) -> Result<Self> {
+        session.query(&format!("SAVEPOINT {LOCKS}"))?;
+        Ok(Self { session, held: BTreeSet::new(), join })
+    }
+
+    /// Lets the locks of earlier tables and their indexes go when there are many: a server has room for 64 of each
+    /// session by default, and a table's must stay while it is read, lest somebody empties it.
+    fn hold(&mut self, table: &TablePlan) -> Result<()> {
+        if self.held.contains(&table.number) {
+            return Ok(());
+        }
+        if self.held.len() >= MOST_HELD {
+            self.session.query(&format!("ROLLBACK TO SAVEPOINT {LOCKS}"))?;
+            self.held.clear();
+        }
+        self.held.insert(table.number);
+        Ok(())
+    }
+
     fn copy(
         &mut self,
         table: &TablePlan,

@@ -22,3 +22,8 @@ mod tests;
 pub use connect::session;
 pub use read::snapshot;
 pub use write::{MAX_WRITERS, writer};
+
+/// A name as SQL.
+fn quoted(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}

@@ -10,10 +10,10 @@ use std::time::UNIX_EPOCH;
 use arrow_array::RecordBatch;
 use rusqlite::Connection;
 
-use super::connect::{Access, count, open};
+use super::connect::{Access, count, open, query};
 use super::decode::Columns;
 use super::statement::{Statement, Value};
-use super::{error, ranges};
+use super::{error, quoted, ranges};
 use crate::block::{Block, Rows, emit_all};
 use crate::cancel::Cancel;
 use crate::convert;
@@ -22,7 +22,8 @@ use crate::copy::sift::decode_halves;
 use crate::error::{Error, Kind, Result, Side};
 use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
 use crate::quarantine::{Unfit, of_row};
-use crate::source::{Reader, Reading, Snapshot};
+use crate::session::TextRow;
+use crate::source::{Order, Reader, Reading, Snapshot};
 
 /// Bytes after which a raw block is closed.
 const RAW_BLOCK: usize = 256 << 10;
@@ -135,6 +136,20 @@ impl Reader for FileReader {
             Err(error) if !theirs => Err(placed(error, table).in_range(&range.label())),
             done => done,
         }
+    }
+
+    fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
+        query(&self.connection, sql).map_err(|error| error.at(Side::Source))
+    }
+
+    fn order(&mut self, table: &TablePlan) -> Result<Vec<Order>> {
+        let mut columns: Vec<String> = table.told_by.iter().map(|name| quoted(name)).collect();
+        if columns.is_empty() && table.cut_by_place {
+            let rowid = ranges::rowid_name(&self.connection, &table.source)?;
+            columns.extend(rowid.map(str::to_owned));
+        }
+        let order = |column: String| Order { literal: format!("quote({column})"), column };
+        Ok(columns.into_iter().map(order).collect())
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {

@@ -12,6 +12,7 @@ use rusqlite::Connection;
 
 use super::error::failure;
 use crate::error::{Error, Kind, Result};
+use crate::plan::Engine;
 
 /// One value of the current row. Its class belongs to the value and not to the column.
 #[derive(Debug, Clone, Copy)]
@@ -132,8 +133,17 @@ impl<'c> Statement<'c> {
         match unsafe { ffi::sqlite3_step(self.raw.as_ptr()) } {
             ffi::SQLITE_ROW => Ok(true),
             ffi::SQLITE_DONE => Ok(false),
-            _failed => Err(last_failure(self.database)),
+            _failed => Err(self.of_value(last_failure(self.database))),
         }
+    }
+
+    /// A query that was prepared and fails on its way fails because of a value: JSON that is none, a sum too large.
+    fn of_value(&self, error: Error) -> Error {
+        if error.kind() != Kind::Request || !self.is_read_only() || self.width() == 0 {
+            return error;
+        }
+        let code = error.code().unwrap_or_default();
+        Error::new(Kind::Data, error.message()).with_code(code).on(Engine::Sqlite)
     }
 
     /// The value of the current row in a column; call only after `step` said true.

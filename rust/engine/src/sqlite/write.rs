@@ -10,7 +10,7 @@ use rusqlite::Connection;
 use super::connect::{Access, count, open, query};
 use super::ledger::mark;
 use super::statement::Statement;
-use super::{encode, error};
+use super::{encode, error, quoted};
 use crate::block::{Block, Rows};
 use crate::copy::sift::{Sieve, Sifting, sift};
 use crate::error::{Error, Kind, Result, Side};
@@ -197,8 +197,4 @@ fn insert_sql(table: &TablePlan) -> String {
     let names: Vec<String> = table.columns.iter().map(|column| quoted(&column.target)).collect();
     let marks = vec!["?"; names.len()].join(", ");
     format!("INSERT OR ABORT INTO {} ({}) VALUES ({marks})", table.target, names.join(", "))
-}
-
-fn quoted(name: &str) -> String {
-    format!("\"{}\"", name.replace('"', "\"\""))
 }

@@ -230,7 +230,7 @@ pub fn quick(field: &[u8], precision: u8, scale: u32) -> Option<i128> {
         if 4 * count + power > 38 {
             return None;
         }
-        joined(upper, POWERS[4], last)?.checked_mul(*LIMITS.get(zeros)?)?
+        joined(upper, POWERS[4], last)? * LIMITS.get(zeros)?
     } else {
         let cut = usize::try_from(-power).ok()?;
         let kept = (last * RECIPROCALS.get(cut)?) >> 32;

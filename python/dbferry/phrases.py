@@ -41,6 +41,15 @@ class Phrases(Protocol):
         and what is beyond ASCII becomes x. `longest` is the length that the text's column is declared with.
         """
 
+    def written(self, moment: str, form: str) -> str | None:
+        """A date or moment as text, by a form of strftime that has nothing but %Y %m %d %H %M %S %j and signs."""
+
+    def random(self) -> str | None:
+        """A whole number of 64 bits with a sign, another for each row."""
+
+    def choose(self, text: str, key: bytes, values: Sequence[str]) -> str | None:
+        """One of the values, by the HMAC of the text under the key; NULL for NULL."""
+
     def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:
         """Conditions that part a table in about `step` bytes each; none where the engine cuts queries itself, or
         can't.
@@ -75,6 +84,15 @@ class PlainPhrases:
         return None
 
     def scramble(self, text: str, key: bytes, longest: int | None, *, letters: bool) -> str | None:
+        return None
+
+    def written(self, moment: str, form: str) -> str | None:
+        return None
+
+    def random(self) -> str | None:
+        return None
+
+    def choose(self, text: str, key: bytes, values: Sequence[str]) -> str | None:
         return None
 
     def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:

@@ -475,3 +475,50 @@ def test_the_target_schema_of_the_settings_takes_all(held: Database, empty: Data
     settings = {"TargetMetadata": {"TargetSchema": "all_of_it"}}
     plan = dbferry.plan(held.url, empty.url, dms_mappings=mapping(), dms_settings=settings)
     assert {table.destination.schema for table in plan.tables} == {"all_of_it"}
+
+
+@pytest.mark.parametrize("source", ["postgresql", "mysql", "mariadb", "sqlite"])
+def test_dates_and_random_numbers_are_said_by_every_source(database: Make, source: str) -> None:
+    started, made = database(source), database("sqlite")
+    kind = "datetime" if source != "postgresql" else "timestamp"
+    started.sql(
+        f"CREATE TABLE t (id int PRIMARY KEY, at {kind}, day date); "
+        "INSERT INTO t VALUES (1, '2024-02-29 03:04:05', '1999-12-31'), (2, NULL, NULL)"
+    )
+    told = {
+        "d": "date($at)",
+        "c": "time($at)",
+        "m": "datetime($at)",
+        "w": "strftime('%d.%m.%Y T%H:%M:%S %j', $at)",
+        "y": "strftime('%Y', $day)",
+        "n": "date('now')",
+        "r": "random() || ''",
+    }
+    schema = {"postgresql": "public", "sqlite": "main"}.get(source, started.name)
+    everything = {"schema-name": schema, "table-name": "%"}
+    rules = mapping(
+        include(locator=everything),
+        *(
+            change("add-column", "column", number, locator=everything, value=name, expression=text,
+                   **{"data-type": {"type": "string", "length": 40}})
+            for number, (name, text) in enumerate(told.items(), start=2)
+        ),
+    )  # fmt: skip
+    dbferry.migrate(started.url, made.url, dms_mappings=rules)
+    assert made.rows("SELECT d, c, m, w, y FROM t ORDER BY id") == [
+        ("2024-02-29", "03:04:05", "2024-02-29 03:04:05", "29.02.2024 T03:04:05 060", "1999"),
+        (None,) * 5,
+    ]
+    assert made.rows("SELECT count(DISTINCT r), count(DISTINCT n) FROM t") == [(2, 1)]
+
+
+@pytest.mark.parametrize(
+    "text", ["date($born, '+1 day')", "strftime('%s', $born)", "date('2024-01-01')"]
+)
+def test_dates_that_servers_tell_in_their_own_ways_are_refused(
+    database: Make, held: Database, text: str
+) -> None:
+    rules = mapping(change("add-column", "column", value="x", expression=text))
+    with pytest.raises(DbferryError) as raised:
+        dbferry.migrate(held.url, database("sqlite").url, dms_mappings=rules)
+    assert "has no certain counterpart in postgresql" in str(raised.value)

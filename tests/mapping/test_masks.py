@@ -8,6 +8,7 @@ import pytest
 
 import dbferry
 from dbferry.errors import DbferryError
+from dbferry.mapping import fakes
 from servers.database import Database
 
 Make = Callable[[str], Database]
@@ -112,8 +113,45 @@ def _other(one: str, byte: int) -> str:
 
 
 @pytest.mark.parametrize(
+    ("source", "target"), [(one, other) for one in HASHING for other in ("postgresql", "sqlite")]
+)
+def test_made_up_values_are_of_a_locale_and_stable(
+    database: Make, source: str, target: str
+) -> None:
+    rule = {"mask": "users.email", "how": "fake", "sort": "name", "locale": "ja_JP", "key": KEY}
+    city = {"mask": "users.phone", "how": "fake", "sort": "city", "key": KEY}
+    made = masked(database, source, target, rule, city)
+    names, cities = values(made, "email"), values(made, "phone")
+    known = fakes.values("name", "ja_JP", KEY.encode(), 60)
+    assert isinstance(known, tuple)
+    assert len(known) > 500
+
+    def chosen(text: str) -> str:
+        return known[(int(_hmac(text)[:8], 16) & 0x7FFFFFFF) % len(known)]
+
+    assert names == [chosen("ada@example.org")] * 2 + [None, chosen("Zoë Ångström")]
+    assert cities[2] is None
+    assert set(map(str, cities)).isdisjoint({"+49 (151) 123", "none", ""})
+
+
+def test_made_up_values_differ_with_the_key_and_fit_their_column() -> None:
+    one, other = (fakes.values("city", "de_DE", key, None) for key in (b"one", b"other"))
+    assert one != other
+    short = fakes.values("city", "de_DE", b"one", 8)
+    assert isinstance(short, tuple)
+    assert max(map(len, short)) <= 8
+    assert fakes.values("city", "de_DE", b"one", 1) == (
+        "Faker has no city of 1 characters or fewer in `de_DE`"
+    )
+
+
+@pytest.mark.parametrize(
     ("source", "rule", "why"),
     [
+        ("sqlite", {"mask": "users.email", "how": "fake", "sort": "name", "key": KEY}, "sqlite can't compute `fake`"),
+        ("mysql", {"mask": "users.email", "how": "fake", "sort": "name", "key": KEY, "locale": "de_DD"},
+         "Faker has no locale `de_DD`; did you mean `de_DE`?"),
+        ("mariadb", {"mask": "users.ref", "how": "fake", "sort": "name", "key": KEY}, "is no text"),
         ("sqlite", {"mask": "users.email", "how": "hash", "key": KEY}, "sqlite can't compute `hash`"),
         ("sqlite", {"mask": "users.email", "how": "scramble", "key": KEY}, "sqlite can't compute"),
         ("postgresql", {"mask": "users.born", "how": "partial"}, "date is no text"),

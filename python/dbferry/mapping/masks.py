@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from dbferry.catalog import Column, NativeType
 from dbferry.engines import Engine
+from dbferry.mapping import fakes
 from dbferry.mapping.rules import Mask, Rule
 from dbferry.phrases import pads
 from dbferry.types import Canonical, Context, Flight, Kind, Reading
@@ -39,6 +40,8 @@ def mask(one: Engine, column: Column, rule: Mask, *, keyed: bool) -> Masked | st
             return _fixed(one, column, kind, rule)
         case "hash" | "sha256":
             return _hashed(one, column, kind, rule)
+        case "fake":
+            return _faked(one, column, kind, rule)
         case "partial" | "digits" | "scramble":
             if kind is not Kind.TEXT:
                 return f"{column.native.text} is no text"
@@ -77,6 +80,17 @@ def _hashed(one: Engine, column: Column, kind: Kind, rule: Mask) -> Masked | str
     return Masked(made, native_of(one, Canonical(kind=Kind.TEXT, length=HASH_DIGITS)))
 
 
+def _faked(one: Engine, column: Column, kind: Kind, rule: Mask) -> Masked | str:
+    if kind is not Kind.TEXT:
+        return f"{column.native.text} is no text"
+    values = fakes.values(rule.sort or "", rule.locale, _key(rule), column.native.length)
+    if isinstance(values, str):
+        return values
+    text = one.phrases.as_text(one.quote(column.name))
+    made = one.phrases.choose(text, _key(rule), values)
+    return Masked(made, column.native) if made else _no_words(one, column, rule)
+
+
 def _text(one: Engine, column: Column, rule: Mask) -> str | None:
     phrases = one.phrases
     text = phrases.as_text(one.quote(column.name))
@@ -99,7 +113,11 @@ def _text(one: Engine, column: Column, rule: Mask) -> str | None:
 
 
 def _no_words(one: Engine, column: Column, rule: Mask) -> str:
-    if rule.key is not None and rule.how != "hash" and one.phrases.hmac("", b"") is not None:
+    if (
+        rule.how in ("digits", "scramble")
+        and rule.key is not None
+        and one.phrases.hmac("", b"") is not None
+    ):
         most = 1000 if rule.how == "scramble" else 250
         return f"{one.name} does it for text of a declared length of {most} characters at most"
     return f"{one.name} can't compute `{rule.how}`"

@@ -6,7 +6,7 @@ source, with `*`, `?` and `[abc]`.
 
 from __future__ import annotations
 
-from typing import Annotated, Any, ClassVar, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self, get_args
 
 from pydantic import BaseModel, ConfigDict, Discriminator, Field, SecretStr, Tag, model_validator
 
@@ -15,6 +15,11 @@ KEY_CHARACTERS = 16
 
 Constant = str | bool | int | float
 Case = Literal["lower", "upper", "snake"]
+Sort = Literal[
+    "address", "city", "company", "email", "first_name", "iban", "job", "last_name", "license_plate", "name",
+    "phone_number", "postcode", "street_address", "user_name", "word",
+]  # fmt: skip
+SORTS: tuple[str, ...] = get_args(Sort)
 Mark = Annotated[str, Field(min_length=1, max_length=1)]
 
 
@@ -216,22 +221,25 @@ class Mask(_OfColumns):
     verb = "mask"
     mask: Annotated[str, Field(description="Columns")]
     how: Annotated[
-        Literal["null", "fixed", "hash", "sha256", "partial", "digits", "scramble"],
+        Literal["null", "fixed", "hash", "sha256", "partial", "digits", "scramble", "fake"],
         Field(
             description="null: nothing; fixed: `value`; hash: HMAC-SHA-256 under `key`, equal for equal values; "
             "sha256: without a key, which can be guessed; partial: `first` and `last` characters stay, the others "
             "become `mark`; digits: each becomes `mark`, or under `key` another digit; scramble: digits and ASCII letters become others of their "
-            "kind under `key`, equal for equal values"
+            "kind under `key`, equal for equal values; fake: a made-up value of a `sort` and a `locale`, chosen by "
+            "`key`, equal for equal values"
         ),
     ]
     value: Annotated[Constant | None, Field(description="Of `fixed`")] = None
     key: Annotated[
         SecretStr | None,
         Field(
-            description=f"Of `hash` and `scramble`, {KEY_CHARACTERS} characters at least",
+            description=f"Of `hash`, `scramble` and `fake`, {KEY_CHARACTERS} characters at least",
             repr=False,
         ),
     ] = None
+    sort: Annotated[Sort | None, Field(description="Of `fake`: what it makes up")] = None
+    locale: Annotated[str, Field(description="Of `fake`: where it could be from")] = "en_US"
     first: Annotated[int, Field(ge=0, description="Of `partial`")] = 0
     last: Annotated[int, Field(ge=0, description="Of `partial`")] = 0
     mark: Annotated[Mark, Field(description="Of `partial` and `digits`")] = "*"
@@ -240,13 +248,15 @@ class Mask(_OfColumns):
     def _complete(self) -> Self:
         takes = {
             "fixed": {"value"}, "hash": {"key"}, "scramble": {"key"},
-            "partial": {"first", "last", "mark"}, "digits": {"mark", "key"},
+            "partial": {"first", "last", "mark"}, "digits": {"mark", "key"}, "fake": {"key", "sort", "locale"},
         }.get(self.how, set())  # fmt: skip
         extra = sorted(self.model_fields_set - {"mask", "how", "of"} - takes)
         if extra:
             raise ValueError(f"`{self.how}` takes no `{extra[0]}`")
         if "value" in takes and self.value is None:
             raise ValueError("`fixed` needs a `value`")
+        if "sort" in takes and self.sort is None:
+            raise ValueError(f"`fake` needs a `sort`: {', '.join(SORTS)}")
         if self.how == "digits" and {"mark", "key"} <= self.model_fields_set:
             raise ValueError("`digits` takes `mark` or `key`")
         if "key" in takes and (self.how != "digits" or self.key is not None):

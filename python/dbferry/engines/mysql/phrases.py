@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import datetime
 
 from dbferry.catalog import NativeType
@@ -57,3 +58,14 @@ class MysqlPhrases(PlainPhrases):
         byte = BYTE.format(hash=self.hmac(text, key))
         others = LETTERS.format(text=text, byte=byte) if letters else ""
         return SCRAMBLE.format(text=text, byte=byte, letters=others)
+
+    def written(self, moment: str, form: str) -> str | None:
+        told = form.replace("%M", "%i").replace("%S", "%s")
+        return f"DATE_FORMAT({moment}, {literal(told)})"
+
+    def random(self) -> str | None:
+        return f"CAST(FLOOR((RAND() - 0.5) * {2**53}) * {2**11} AS SIGNED)"
+
+    def choose(self, text: str, key: bytes, values: Sequence[str]) -> str | None:
+        number = f"CAST(CONV(LEFT({self.hmac(text, key)}, 8), 16, 10) AS UNSIGNED) & 2147483647"
+        return f"ELT(1 + ({number}) % {len(values)}, {', '.join(map(literal, values))})"

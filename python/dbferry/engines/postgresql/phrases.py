@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from datetime import datetime
 
@@ -11,6 +12,7 @@ from dbferry.phrases import pads
 
 CUTS_BY_PLACE = 14
 """The version from which on a condition on places is no scan of the whole table."""
+FORMS = {"%Y": "YYYY", "%m": "MM", "%d": "DD", "%H": "HH24", "%M": "MI", "%S": "SS", "%j": "DDD"}
 MOST_PARTS = 1_024
 SCRAMBLE = """CASE WHEN {text} IS NOT NULL THEN (SELECT coalesce(string_agg(CASE
   WHEN c.one COLLATE "C" BETWEEN '0' AND '9' THEN chr(48 + c.byte % 10){letters}
@@ -58,6 +60,18 @@ class PostgresqlPhrases:
     def scramble(self, text: str, key: bytes, longest: int | None, *, letters: bool) -> str | None:
         others = LETTERS if letters else ""
         return SCRAMBLE.format(hash=self.hmac(text, key), text=text, letters=others)
+
+    def written(self, moment: str, form: str) -> str | None:
+        parts = re.findall(r"(%[A-Za-z])|([^%]+)", form)
+        told = "".join(FORMS[one] if one else f'"{text}"' for one, text in parts)
+        return f"to_char({moment}, {literal(told)})"
+
+    def random(self) -> str | None:
+        return f"(floor((random() - 0.5) * {2**53}) * {2**11})::bigint"
+
+    def choose(self, text: str, key: bytes, values: Sequence[str]) -> str | None:
+        number = f"('x' || left({self.hmac(text, key)}, 8))::bit(32)::bigint"
+        return f"(ARRAY[{', '.join(map(literal, values))}]::text[])[1 + ({number} & 2147483647) % {len(values)}]"
 
     def cuts(self, session: Session, table: Table, relation: str, step: int) -> Sequence[str]:
         """By place, as the engine cuts a table that no rule is for. The last part has no end: rows are added there."""

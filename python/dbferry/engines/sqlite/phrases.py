@@ -27,3 +27,9 @@ class SqlitePhrases(PlainPhrases):
     def repeat(self, mark: str, times: str) -> str:
         # Each byte of a zeroed blob has two hexadecimal digits.
         return f"replace(hex(zeroblob({times})), '00', {literal(mark)})"
+
+    def written(self, moment: str, form: str) -> str | None:
+        return f"strftime({literal(form)}, {moment})"
+
+    def random(self) -> str | None:
+        return "random()"

@@ -44,6 +44,12 @@ GEOMETRIES = (
 KEY_CHARACTERS = 768
 KEY_BYTES = 3072
 VARCHAR_CHARACTERS = 16_383
+BYTES_PER_CHARACTER = 4
+NO_KEY = frozenset(
+    {f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")}
+    | {"json", *GEOMETRIES}
+)
+"""Types of which a key holds no whole value."""
 
 
 def _reading(
@@ -238,6 +244,26 @@ def _lossy(
 
 def declare(reading: Reading, context: Context, flavour: str) -> Declared:
     """The native type for a canonical one."""
+    declared = _declare(reading, context, flavour)
+    native = declared.native
+    wide = native.name in ("varchar", "varbinary") and _key_bytes(native) > KEY_BYTES
+    refused = declared.verdict is Verdict.ERROR
+    if refused or not context.key_columns or not (native.name in NO_KEY or wide):
+        return declared
+    return replace(
+        declared,
+        verdict=Verdict.ERROR,
+        code="K-LENGTH",
+        note=f"no key holds a whole {native.text}",
+        hint="choose --on-loss '{column}:K-LENGTH=text', or give the table another key by a rule",
+    )
+
+
+def _key_bytes(native: NativeType) -> int:
+    return (native.length or 0) * (1 if native.name == "varbinary" else BYTES_PER_CHARACTER)
+
+
+def _declare(reading: Reading, context: Context, flavour: str) -> Declared:
     kind, mariadb = reading.canonical, flavour == "mariadb"
     size = 6 if kind.precision is None else min(kind.precision, 6)
     match kind.kind:
@@ -332,7 +358,8 @@ def declare(reading: Reading, context: Context, flavour: str) -> Declared:
             if kind.fixed and 0 < (kind.length or 0) <= 64:
                 return Declared(native=simple("bit", f"bit({kind.length})", length=kind.length))
             if not kind.length or kind.length > VARCHAR_CHARACTERS:
-                return _lossy(words("longtext"), "X-BITS", "bits become text of 0 and 1")
+                native = _key_text(context) or words("longtext")
+                return _lossy(native, "X-BITS", "bits become text of 0 and 1")
             return _lossy(_varchar(kind.length), "X-BITS", "bits become text of 0 and 1")
         case Kind.GEOMETRY:
             return Declared(native=simple("geometry"))

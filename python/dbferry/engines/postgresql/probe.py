@@ -30,7 +30,7 @@ def questions(column: Column, table: Table, target: str) -> dict[str, str]:
             f"AND substr({name}::text, 20, 1) < '8')"
         )
     if target in ("mysql", "mariadb") and column.name in table.keyed:
-        if native.name in ("text", "varchar", "citext") and (native.length or 1000) > 190:
+        if native.name in ("text", "varchar", "citext", "varbit") and (native.length or 1000) > 190:
             wanted["characters"] = f"max(length({name}::text))"
         elif native.name == "bytea":
             wanted["octets"] = f"max(octet_length({name}))"

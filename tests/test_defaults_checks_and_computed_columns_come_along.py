@@ -121,7 +121,7 @@ PARTS = {
         CONSTRAINT positive CHECK (n > 0), CONSTRAINT known CHECK (name <> ALL (ARRAY['a', 'b'])),
         CONSTRAINT short CHECK (char_length(name) < 10))""",
     "mysql": """
-        CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 5, name varchar(20) DEFAULT 'it''s' NOT NULL,
+        CREATE TABLE t (id int PRIMARY KEY, n int DEFAULT 5, name varchar(20) COLLATE utf8mb4_0900_bin DEFAULT 'it''s' NOT NULL,
         price decimal(10,2) DEFAULT 1.5, active tinyint(1) DEFAULT 1, day date DEFAULT '2000-02-29',
         made timestamp(6) NULL DEFAULT CURRENT_TIMESTAMP(6), seen datetime(6) DEFAULT CURRENT_TIMESTAMP(6),
         twice int GENERATED ALWAYS AS (n * 2) STORED,
@@ -135,7 +135,7 @@ PARTS = {
         CONSTRAINT positive CHECK (n > 0), CONSTRAINT known CHECK (name NOT IN ('a', 'b')),
         CONSTRAINT short CHECK (length(name) < 10))""",
 }
-PARTS["mariadb"] = PARTS["mysql"]
+PARTS["mariadb"] = PARTS["mysql"].replace("0900_bin", "nopad_bin")
 PAIRS = [(one, other) for one in PARTS for other in PARTS if one != other]
 AGE = {
     "postgresql": "extract(epoch FROM {moment} - {now})",
@@ -336,33 +336,14 @@ def test_a_check_of_a_column_that_counts_is_named_where_there_is_none(
 
 
 def test_rows_that_break_a_check_are_told_when_all_are_in(database: Make) -> None:
-    """MySQL compares 'X' and 'x' as equal, and PostgreSQL doesn't."""
-    held, made = database("mysql"), database("postgresql")
+    held, made = database("mariadb"), database("postgresql")
     held.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, name varchar(5), CONSTRAINT known CHECK (name IN ('x', 'y'))); "
-        "INSERT INTO t VALUES (1, 'X'), (2, 'y')"
+        "CREATE TABLE t (id int PRIMARY KEY, n int, CONSTRAINT known CHECK (n > 1)); "
+        "SET check_constraint_checks = 0; INSERT INTO t VALUES (1, 1), (2, 2)"
     )
     with pytest.raises(dbferry.errors.SchemaError, match="check `known` of"):
         dbferry.migrate(held.url, made.url)
     assert made.rows("SELECT count(*) FROM t") == [(2,)]
-
-
-@pytest.mark.parametrize("target", ["sqlite", "duckdb"])
-def test_a_check_that_would_refuse_rows_of_the_source_is_left_out(
-    database: Make, target: str
-) -> None:
-    """There every row is checked as it comes."""
-    held, made = database("mysql"), database(target)
-    held.sql(
-        "CREATE TABLE t (id int PRIMARY KEY, name varchar(5), CONSTRAINT known CHECK (name IN ('x', 'y')), "
-        "CONSTRAINT positive CHECK (id > 0)); INSERT INTO t VALUES (1, 'X'), (2, 'y')"
-    )
-    [left] = not_moved(dbferry.migrate(held.url, made.url))
-    assert left.startswith(f"check known of {held.name}.t: ")
-    assert left.endswith(f"(mysql takes texts for equal there that {target} doesn't)")
-    assert made.rows("SELECT name FROM t ORDER BY id") == [("X",), ("y",)]
-    with pytest.raises(Exception, match="CHECK"):
-        made.sql("INSERT INTO t VALUES (-1, 'x')")
 
 
 @pytest.mark.parametrize("target", ["mysql", "sqlite", "duckdb"])

@@ -64,7 +64,7 @@ class IdentityKind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class NumberSequence:
-    """A sequence of numbers that others draw from; PostgreSQL only."""
+    """A sequence of numbers that others draw from; PostgreSQL and MariaDB only."""
 
     schema: str
     name: str
@@ -73,7 +73,8 @@ class NumberSequence:
     increment: int
     minimum: int
     maximum: int
-    cache: int = 1
+    cache: int | None = None
+    """Numbers that are taken at once, where it isn't what the engine takes by itself."""
     cycle: bool = False
     last: int | None = None
     """The last number that it gave; absent when it gave none, or isn't readable."""
@@ -126,7 +127,7 @@ class Column:
     on_update: str | None = None
     """What every update puts into it by itself; MySQL and MariaDB only."""
     draws: NumberSequence | None = None
-    """The sequence that its default draws from; PostgreSQL only."""
+    """The sequence that its default draws from; PostgreSQL and MariaDB only."""
     hidden: bool = False
     """True when `SELECT *` leaves it out."""
     not_null: NotNull | None = None

@@ -33,11 +33,32 @@ ALL = [*NUMBERS, *TEXTS, *DAYS, *FLOATS, "i.price"]
 SUMS = ["count(*)", "count({n})", "count(DISTINCT {n})", "count(DISTINCT {t})", "sum({n})", "min({n})", "max({d})",
         "sum({f})", "max({f})", "min(i.price)", "count({t})"]  # fmt: skip
 WINDOWS = ["rank() OVER (PARTITION BY i.maker ORDER BY i.stock)", "dense_rank() OVER (ORDER BY m.id DESC)",
-           "sum(i.id) OVER (PARTITION BY m.name)", "count(i.stock) OVER (ORDER BY i.id)"]  # fmt: skip
+           "sum(i.id) OVER (PARTITION BY m.name)", "count(i.stock) OVER (ORDER BY i.id)",
+           "lag(i.stock) OVER (ORDER BY i.id, m.id)", "lead(i.name, 2) OVER (PARTITION BY i.maker ORDER BY i.id DESC, m.id)",
+           "first_value(i.price) OVER (PARTITION BY m.id ORDER BY i.id)", "ntile(3) OVER (ORDER BY m.id, i.id)",
+           "last_value(i.weight) OVER (ORDER BY i.id, m.id ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING)",
+           "sum(i.stock) OVER (ORDER BY m.id, i.id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
+           "max(i.added) OVER (ORDER BY i.id DESC, m.id ROWS 2 PRECEDING)",
+           "count(*) OVER (ORDER BY i.stock RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"]  # fmt: skip
+# In each engine's own words.
+LATER = {
+    "postgresql": "i.added + 40",
+    "mysql": "i.added + interval 40 day",
+    "sqlite": "date(i.added, '+40 days')",
+}
+LISTS = {
+    "postgresql": "string_agg(i.name, '-' ORDER BY i.id, m.id)",
+    "mysql": "group_concat(i.name ORDER BY i.id, m.id SEPARATOR '-')",
+}
 # SQLite 3.40 is wrong about some RIGHT JOINs, MySQL 9 about some queries in the condition of a LEFT JOIN.
 JOINS = ["item i JOIN maker m ON m.id = i.maker", "item i LEFT JOIN maker m ON m.id = i.maker",
          "maker m LEFT JOIN item i ON i.maker = m.id", "item i CROSS JOIN maker m",
          "item i LEFT JOIN maker m ON m.name = i.name"]  # fmt: skip
+
+
+def own(words: dict[str, str], source: str) -> list[str]:
+    found = words.get("mysql" if source == "mariadb" else source)
+    return [found] if found else []
 
 
 def condition(random: Random, depth: int = 0) -> str:
@@ -66,11 +87,13 @@ def quoted(text: str) -> str:
     return f"'{text}'"
 
 
-def grouped(random: Random, rows: str) -> str:
+def grouped(random: Random, rows: str, source: str) -> str:
     pick = random.choice
-    keys = random.sample([*NUMBERS, *TEXTS, *DAYS], random.randrange(3))
+    keys = random.sample([*NUMBERS, *TEXTS, *DAYS, *own(LATER, source)], random.randrange(3))
     sums = [
-        pick(SUMS).format(n=pick(NUMBERS), t=pick(TEXTS), d=pick(DAYS), f=pick(FLOATS))
+        pick([*SUMS, *own(LISTS, source)]).format(
+            n=pick(NUMBERS), t=pick(TEXTS), d=pick(DAYS), f=pick(FLOATS)
+        )
         for _ in range(random.randrange(1, 3))
     ]
     by = f" GROUP BY {', '.join(keys)}" if keys else ""
@@ -82,12 +105,13 @@ def shown(columns: list[str]) -> str:
     return ", ".join(f"{column} AS c{place}" for place, column in enumerate(columns))
 
 
-def query(random: Random) -> str:
+def query(random: Random, source: str) -> str:
     where = f" WHERE {condition(random)}" if random.random() < 0.7 else ""
     rows = f"{random.choice(JOINS)}{where}"
     if random.random() < 0.4:
-        return grouped(random, rows)
-    listed = shown(random.sample([*ALL, *WINDOWS], random.randrange(1, 4)))
+        return grouped(random, rows, source)
+    columns = [*ALL, *WINDOWS, *own(LATER, source)]
+    listed = shown(random.sample(columns, random.randrange(1, 4)))
     made = f"SELECT {random.choice(['DISTINCT ', '', '', ''])}{listed} FROM {rows}"
     word = random.choice(["UNION", "UNION ALL", "EXCEPT"])
     other = f"SELECT {listed} FROM {random.choice(JOINS)} WHERE {condition(random)}"
@@ -110,7 +134,7 @@ def fill(db: Database, random: Random) -> Iterator[tuple[str, str]]:
     """Views that the source itself takes, by their names."""
     db.sql(TABLES.format(exact=EXACT.get(db.engine, "")))
     for place in range(VIEWS):
-        text = query(random)
+        text = query(random, db.engine)
         try:
             db.sql(f"CREATE VIEW v{place} AS {text}")
         except REFUSALS:

@@ -334,16 +334,15 @@ class Engine(Protocol):
     @property
     def check_scope(self) -> Scope: ...
     @property
-    def proves_checks(self) -> bool:
-        """True when a check is proved once all rows are in; else each row is refused that breaks it."""
-
-    @property
     def checks_identities(self) -> bool:
         """True when a check may name a column that gives next values."""
 
     def create_view(self, view: View) -> Sequence[str]: ...
     def try_view(self, view: View) -> str | None:
         """A query that fails where a view was made that can't be read; nothing where making it tells that."""
+
+    def print_view(self, view: View) -> Sequence[str]:
+        """Statements of a trial, the last of which gives its query as a catalog has it; none where nothing tells."""
 
     def drop_view(self, view: View) -> str: ...
     def finish_table(self, table: NewTable) -> Sequence[Step]:

@@ -36,7 +36,6 @@ class Keyless(Unnumbered):
     check_scope: Scope = "table"
     phrases = PlainPhrases()
     checks_identities = True
-    proves_checks = False
     has_steps = False
     measures: Measures | None = None
     script_opening: Sequence[str] | None = None
@@ -91,6 +90,9 @@ class Keyless(Unnumbered):
 
     def try_view(self, view: View) -> str | None:
         return None
+
+    def print_view(self, view: View) -> Sequence[str]:
+        return ()
 
     def drop_view(self, view: View) -> str:
         return ""

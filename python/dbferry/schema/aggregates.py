@@ -1,4 +1,4 @@
-"""Counts, sums and extremes in a query, and which columns a query that groups may name beside them."""
+"""Counts, sums, extremes and lists in a query, and which columns a query that groups may name beside them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from sqlglot import exp
 
 from dbferry.schema.dialect import NUMBERS, WHOLE
 from dbferry.schema.nodes import Node, only, said
-from dbferry.schema.terms import Term, Untranslatable
+from dbferry.schema.terms import Term, Untranslatable, result
 from dbferry.types import Kind
 
 if TYPE_CHECKING:
@@ -21,6 +21,8 @@ FLOATS = "sums of floating-point numbers may differ in their last digit"
 
 
 def is_one(node: Node) -> bool:
+    if isinstance(node, exp.GroupConcat):
+        return True
     return isinstance(node, exp.Anonymous) and _name(node) in NAMES and len(node.expressions) == 1
 
 
@@ -39,11 +41,13 @@ def filtered(t: QueryTranslator, node: Node) -> Term:
 
 def say(t: QueryTranslator, node: Node, condition: str | None = None, *, window: str = "") -> Term:
     """`window` is what follows the call."""
-    only(node, "this", "expressions")
     if t.aggregating:
         raise Untranslatable("a sum of sums")
     t.aggregating = True
     try:
+        if isinstance(node, exp.GroupConcat):
+            return _listed(t, node, condition, window)
+        only(node, "this", "expressions")
         return _said(t, _name(node), node.expressions[0], condition, window)
     finally:
         t.aggregating = False
@@ -90,6 +94,31 @@ def _said(t: QueryTranslator, name: str, given: Node, condition: str | None, win
     elif t.spoken.exact_decimals and not t.wanted.exact_decimals:
         t.doubt("sums of decimals are exact in the source, and floating point in the target")
     return Term(sql=f"sum({over(term.sql)}){window}", kind=Kind.DECIMAL)
+
+
+def _listed(t: QueryTranslator, node: Node, condition: str | None, window: str) -> Term:
+    """Texts put together; what is without an order may come in any."""
+    from dbferry.schema.windows import order_of
+
+    only(node, "this", "separator")
+    order, separator = node.this, node.args.get("separator")
+    if not isinstance(order, exp.Order) or window:
+        raise Untranslatable("a list whose order is left open", "say it by ORDER BY")
+    only(order, "this", "expressions")
+    term = t.fit(order.this)
+    if term.kind in WHOLE:
+        term = t.said_as("text_of_integer", [term])
+    if term.kind is not Kind.TEXT:
+        raise Untranslatable("engines write such a value as text in their own ways")
+    if t.wanted.cuts_lists:
+        t.doubt(f"{t.target.name} cuts a list at group_concat_max_len")
+    elif t.spoken.cuts_lists:
+        t.note("lists have no end, which the source cuts at group_concat_max_len")
+    told = f"CASE WHEN {condition} THEN {term.sql} END" if condition else term.sql
+    between = t.plain(separator) if separator is not None else ","
+    by = exp.Order(expressions=order.expressions)
+    sql = t.words("list").format(told, t.wanted.literal(between), order_of(t, by))
+    return replace(result([term]), sql=sql)
 
 
 def _counted(t: QueryTranslator, given: Node, distinct: bool, over: Callable[[str], str]) -> str:

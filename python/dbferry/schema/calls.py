@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from sqlglot import exp
 
+from dbferry.schema import days
 from dbferry.schema.dialect import WHOLE
 from dbferry.schema.nodes import Node, only, says
 from dbferry.schema.terms import Term, Untranslatable, comma, literal, result
@@ -29,6 +30,9 @@ CALLED: Mapping[type[Node], str] = {
 @says(*SUMS)
 def _sum(t: Translator, node: Node) -> Term:
     only(node, "this", "expression")
+    later = days.moved(t, node) if isinstance(node, exp.Add | exp.Sub) else None
+    if later is not None:
+        return later
     left, right = (t.number(side) for side in (node.this, node.expression))
     if isinstance(node, exp.Sub) and Kind.UINT in (left.kind, right.kind):
         raise Untranslatable("a difference of numbers without a sign")
@@ -88,6 +92,8 @@ def _anonymous(t: Translator, node: Node) -> Term:
 def _call(t: Translator, name: str, given: Sequence[Node]) -> Term:
     functions = t.spoken.functions
     meaning = functions.get(f"{name}/{len(given)}") or functions.get(name)
+    if meaning is None and (today := t.today(name, given)):
+        return today
     if meaning is None:
         raise Untranslatable(f"the function {name}() has no certain counterpart in {t.target.name}")
     match meaning:
@@ -107,6 +113,9 @@ def _call(t: Translator, name: str, given: Sequence[Node]) -> Term:
             return t.say(exp.Mod(this=given[0], expression=given[1]))
         case "substring":
             return _slice(t, *given)
+        case "modified_day":
+            start = t.today("date", given[:1]) or t.fit(given[0])
+            return days.modified(t, start, t.plain(given[1]))
         case "join" | "join_present":
             return _join(t, given, skip_null=meaning == "join_present")
         case _:

@@ -35,8 +35,7 @@ def _not(t: Translator, node: Node) -> Term:
     inner = node.this
     if isinstance(inner, exp.Is) and isinstance(inner.expression, exp.Null):
         return _bool(f"({t.say(inner.this).sql} IS NOT NULL)")
-    with t.denied():
-        return _bool(f"(NOT {t.truth(inner)})")
+    return _bool(f"(NOT {t.truth(inner)})")
 
 
 @says(exp.Is)
@@ -59,8 +58,7 @@ def _comparison(t: Translator, node: Node) -> Term:
         return _among(t, node.this, listed, negated=isinstance(node, exp.NEQ))
     left, right = t.pair(node.this, node.expression)
     sign = COMPARISONS[type(node)]
-    with t.denied(sign == "<>"):
-        t.comparable(left, right, ordered=sign not in ("=", "<>"))
+    t.comparable(left, right, ordered=sign not in ("=", "<>"))
     return _bool(f"({left.sql} {sign} {right.sql})")
 
 
@@ -94,9 +92,8 @@ def _among(t: Translator, one: Node, others: Sequence[Node], *, negated: bool) -
     pairs = [t.pair(one, other) for other in others]
     if not pairs:
         raise Untranslatable("a list without values")
-    with t.denied(negated):
-        for left, right in pairs:
-            t.comparable(left, right, ordered=False)
+    for left, right in pairs:
+        t.comparable(left, right, ordered=False)
     values = ", ".join(right.sql for _, right in pairs)
     return _bool(f"({pairs[0][0].sql} {'NOT IN' if negated else 'IN'} ({values}))")
 

@@ -62,6 +62,10 @@ def _always(native: NativeType) -> bool:
     return True
 
 
+def _never(native: NativeType) -> bool:
+    return False
+
+
 def _as_declared(native: NativeType, kind: Kind) -> Kind:
     return kind
 
@@ -103,9 +107,15 @@ class Dialect:
     """The kind that values of a declared column are compared as."""
     exact: Callable[[NativeType], bool] = _always
     """True when no two texts of such a column are equal but those of the same characters."""
+    padded: Callable[[NativeType], bool] = _never
+    """True when texts of such a column are equal that differ in nothing but blanks at their end."""
     nulls_are_large: bool | None = False
     """True when NULL comes last in ascending order and first in descending; nothing when always last."""
     places_nulls: bool = True
     """True when an order may say where NULLs lie."""
+    days_are_numbers: bool = False
+    """True when a number that is added to a date is one of days."""
+    cuts_lists: bool = False
+    """True when a list that a query makes of texts is cut at a length that is a setting."""
     fits: Mapping[str, str] = field(default_factory=dict)
     """How a column is widened before arithmetic, by the name of its type."""

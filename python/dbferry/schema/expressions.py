@@ -9,8 +9,7 @@ of one engine the text stays as the server printed it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cache, lru_cache
 
@@ -29,6 +28,9 @@ __all__ = ["Operand", "Term", "Translator", "Untranslatable", "calls", "conditio
 
 ORDERED = frozenset({"number", "date", "timestamp", "time"})
 EQUATED = ORDERED | {"text", "enum", "bool", "binary"}
+LOOSE = (
+    "text that differs by case, accents or blanks at its end is equal in only one of the engines"
+)
 
 
 @cache
@@ -63,9 +65,7 @@ class Translator:
     def __init__(self, source: Engine, target: Engine, operands: Mapping[str, Operand]) -> None:
         self.source, self.target = source, target
         self.operands = {source.fold_column(name): operand for name, operand in operands.items()}
-        self.loose = False
-        """True once it has asked for equal texts that only the source may take for equal."""
-        self._denied = False
+        self._doubts: list[str] = []
 
     @property
     def spoken(self) -> Dialect:
@@ -81,7 +81,8 @@ class Translator:
 
     def condition(self, text: str) -> str:
         """What is true, false or NULL for a row: a check, a row filter, the rows of a partial index."""
-        return self.truth(parse(text, self.spoken))
+        self._doubts.clear()
+        return self._certain(self.truth(parse(text, self.spoken)))
 
     def value(self, text: str) -> str:
         """What is computed from a row: a generated column, an index on an expression."""
@@ -89,7 +90,25 @@ class Translator:
 
     def term(self, text: str) -> Term:
         """As `value`, with its kind."""
-        return self.say(parse(text, self.spoken))
+        self._doubts.clear()
+        term = self.say(parse(text, self.spoken))
+        self._certain(term.sql)
+        return term
+
+    def doubt(self, why: str) -> None:
+        """Is told why the target may find something else."""
+        self._doubts.append(why)
+
+    def _certain(self, sql: str) -> str:
+        """The words, where there is no doubt about them."""
+        if self._doubts:
+            reasons = "; ".join(dict.fromkeys(self._doubts))
+            raise Untranslatable(reasons, f"where that doesn't matter: {sql}")
+        return sql
+
+    def today(self, name: str, given: Sequence[Node]) -> Term | None:
+        """The current day by the name of a function, where one may be asked for."""
+        return None
 
     def only_values(self, node: Node) -> Term:
         """The term of an expression that names no column."""
@@ -114,14 +133,6 @@ class Translator:
         if term.kind not in (Kind.BOOL, None):
             raise Untranslatable(f"`{said(node)}` is neither true nor false")
         return term.sql
-
-    @contextmanager
-    def denied(self, denied: bool = True) -> Iterator[None]:
-        """Around what is asked not to be so."""
-        before = self._denied
-        self._denied = before != denied
-        yield
-        self._denied = before
 
     def fit(self, node: Node) -> Term:
         """A term that is computed with, and not only asked whether it is there."""
@@ -157,8 +168,6 @@ class Translator:
 
     def comparable(self, left: Term, right: Term, *, ordered: bool) -> None:
         families = {family(term.kind) for term in (left, right)} - {None}
-        texts = families == {"text"} and (left.loose or right.loose)
-        self.loose = self.loose or (texts and not self._denied)
         if len(families) > 1:
             raise Untranslatable(f"a comparison of {' with '.join(sorted(map(str, families)))}")
         allowed = ORDERED if ordered else EQUATED
@@ -170,9 +179,16 @@ class Translator:
                 else "not alike in all engines"
             )
             raise Untranslatable(f"a comparison of {found}: {why}")
+        labels, literals = left.labels or right.labels, [t for t in (left, right) if t.literal]
+        if labels and any(term.value not in (*labels, None) for term in literals):
+            raise Untranslatable(f"{literals[0].value!r} is no label of the enum")
+        if families == {"text"} and (left.loose or right.loose):
+            self.doubt(LOOSE)
 
     def matched(self, term: Term) -> None:
         """Is told of what a pattern with letters is held against."""
+        if term.loose:
+            self.doubt(LOOSE)
 
     def alike(self, terms: Sequence[Term]) -> list[Term]:
         """Terms of one family, literals among them made so."""

@@ -138,6 +138,9 @@ def _cast_literal(t: Translator, term: Term, wanted: exp.DType, to: Node) -> Ter
         return term
     if kind is None:
         raise Untranslatable(f"a literal of type {said(to)}")
+    if wanted is exp.DType.BPCHAR and isinstance(term.value, str):
+        # Blanks at its end mean nothing to it.
+        term = literal(term.value.rstrip(" "), Kind.TEXT, t.wanted)
     length = to.expressions[0].name if to.expressions else None
     if kind is Kind.TEXT and length and len(str(term.value)) > int(length):
         raise Untranslatable("a text that its type cuts")

@@ -18,15 +18,12 @@ from sqlglot.errors import SqlglotError
 
 from dbferry.engines import Engine
 from dbferry.schema import aggregates, selects, windows
-from dbferry.schema.expressions import Translator, plain_dialect
+from dbferry.schema.expressions import LOOSE, Translator, plain_dialect
 from dbferry.schema.nodes import Node, columns, only, said
 from dbferry.schema.relations import Output, Relation, Relations
 from dbferry.schema.terms import Term, Untranslatable, family, literal
 from dbferry.types import Kind
 
-LOOSE = (
-    "text that differs by case, accents or blanks at its end is equal in only one of the engines"
-)
 COMPARED = frozenset({"number", "date", "timestamp", "time", "instant", "bool", "enum", "binary", "uuid"})  # fmt: skip
 
 
@@ -91,6 +88,19 @@ class QueryTranslator(Translator):
         inner.local = dict(self.local)
         return inner
 
+    def today(self, name: str, given: Sequence[Node]) -> Term | None:
+        """Which day it is depends on the zone of whoever asks, but for one of UTC."""
+        told = ",".join(said(node, self.spoken.parser).lower() for node in given)
+        meant = self.spoken.moments.get(f"{name}({told})") or (
+            None if given else self.spoken.moments.get(name)
+        )
+        meaning = {"today": "today", "today_text": "today_utc"}.get(meant or "")
+        if meaning is None:
+            return None
+        if meaning == "today":
+            self.note("the current day is that of a session in the target")
+        return Term(sql=self.words(meaning), kind=Kind.DATE)
+
     def query(self, node: Node, names: Sequence[str] = ()) -> Query:
         """`names` are those of its columns, where the text doesn't tell them."""
         match node:
@@ -122,7 +132,7 @@ class QueryTranslator(Translator):
                 return aggregates.filtered(self, node)
             case exp.Window():
                 return windows.say(self, node)
-            case exp.Anonymous() if aggregates.is_one(node):
+            case exp.Anonymous() | exp.GroupConcat() if aggregates.is_one(node):
                 return aggregates.say(self, node)
             case _:
                 term = super().say(node)
@@ -210,15 +220,7 @@ class QueryTranslator(Translator):
             super().comparable(left, right, ordered=ordered)
         if left.single != right.single and not any(_whole(term) for term in literals):
             raise Untranslatable("engines compare floats of 32 bits in their own ways")
-        labels = left.labels or right.labels
-        if labels and any(term.value not in (*labels, None) for term in literals):
-            raise Untranslatable(f"{literals[0].value!r} is no label of the enum")
-        texts = families == {"text"}
-        if texts and (left.loose or right.loose or (self._collated and len(literals) == 2)):
-            self.doubt(LOOSE)
-
-    def matched(self, term: Term) -> None:
-        if term.loose and not self.same:
+        if families == {"text"} and self._collated and len(literals) == 2:
             self.doubt(LOOSE)
 
     def told_apart(self, outputs: Iterable[Output]) -> None:

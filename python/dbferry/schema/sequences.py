@@ -1,4 +1,4 @@
-"""Sequences that stand for themselves, and those that defaults draw from: PostgreSQL's, in another PostgreSQL.
+"""Sequences that stand for themselves, and those that defaults draw from, where the target has such too.
 
 One that goes with a column is made beside its table; all others are made before any table. Their next number is
 set at the end, past the source's and past every row of the columns that draw from them.
@@ -9,13 +9,16 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
-from dbferry.catalog import IdentityKind, NumberSequence
+from dbferry.catalog import Column, IdentityKind, NumberSequence, Table
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
-from dbferry.schema.clauses import Clauses
-from dbferry.selection import map_schema, pattern
+from dbferry.selection import destination, map_schema, pattern
+
+if TYPE_CHECKING:
+    from dbferry.schema.clauses import Clauses
 
 Place = tuple[str, str]
 
@@ -31,8 +34,7 @@ class SequenceWriter:
         """By the label of the table that they come last with."""
         self.schemas: list[str] = []
         self.left_out: list[str] = []
-        one, other = pair.ends
-        if not (one.name == other.name and other.has_sequences):
+        if not carried(pair):
             self.left_out = [
                 f"sequence {s.schema}.{s.name} ({pair.target.engine} has none that stands for itself)"
                 for s in pair.source.sequences
@@ -64,9 +66,10 @@ class SequenceWriter:
 
     def _beside(self, draft: Draft, made: Clauses, owned: Sequence[NumberSequence]) -> None:
         """Those that only go with a column, whose default doesn't draw from them."""
-        other, columns = self.pair.ends[1], {item.name: item.target for item in draft.columns}
-        for told in owned if draft.standing is None else ():
-            sequence, column = self._mapped(told), columns.get((told.owner or ("", "", ""))[2])
+        one, other = self.pair.ends
+        columns = {item.name: item.target for item in draft.columns}
+        for told in owned if draft.standing is None and one.name == other.name else ():
+            sequence, column = mapped(self.pair, told), columns.get((told.owner or ("", "", ""))[2])
             create = other.create_sequence(sequence)
             known = create in made.before or (sequence.schema, sequence.name) in self._made
             if column is None or known:
@@ -79,28 +82,19 @@ class SequenceWriter:
                 *other.set_sequence(sequence, ()),
             ]
 
-    def _mapped(self, sequence: NumberSequence) -> NumberSequence:
-        pair = self.pair
-        schema = map_schema(sequence.schema, pair.source, pair.target, pair.ends, pair.options)
-        return replace(sequence, schema=schema or sequence.schema)
-
     def _table(self, draft: Draft, made: Clauses) -> None:
         if draft.standing is not None:
             return
-        other = self.pair.ends[1]
+        one, other = self.pair.ends
         for item in draft.columns:
             column = draft.table.column(item.name)
             drawn = column.draws if column else None
             if column is None or drawn is None or made.column(item.name).default is None:
                 continue
-            sequence = self._mapped(drawn)
-            if column.default == other.draw(drawn):
-                made.columns[item.name] = replace(
-                    made.column(item.name), default=other.draw(sequence)
-                )
+            sequence = mapped(self.pair, drawn)
             place = (draft.place.schema, draft.name, item.target)
             owns = drawn.owner == (draft.table.schema, draft.table.name, item.name)
-            if owns:
+            if owns and one.name == other.name:
                 made.before.append(other.create_sequence(sequence))
                 made.after.append(other.own_sequence(sequence, *place))
             else:
@@ -108,10 +102,15 @@ class SequenceWriter:
                 self._drawn[sequence.schema, sequence.name].append((draft.table.label, place))
 
     def _make(self, told: NumberSequence) -> None:
-        sequence = self._mapped(told)
+        sequence = mapped(self.pair, told)
         place = (sequence.schema, sequence.name)
         if place not in self._made:
             self._made[place] = sequence
+            if not told.readable:
+                self.left_out.append(
+                    f"next number of sequence {told.schema}.{told.name} (this user may not read it); "
+                    "hint: grant SELECT on it in the source"
+                )
             self.schemas.append(sequence.schema)
             if place not in self._standing:
                 self.objects.append(self.pair.ends[1].create_sequence(sequence))
@@ -125,6 +124,33 @@ class SequenceWriter:
                 self.next_values[drawing[-1][0]] += statements
             elif place not in self._standing:
                 self.objects += statements
+
+
+def carried(pair: Pair) -> bool:
+    one, other = pair.ends
+    return one.has_sequences and other.has_sequences
+
+
+def mapped(pair: Pair, sequence: NumberSequence) -> NumberSequence:
+    """As the target has it."""
+    one, other = pair.ends
+    place = Table(schema=sequence.schema, name=sequence.name, columns=())
+    made = destination(place, pair.source, pair.target, pair.ends, pair.options)
+    return replace(
+        sequence,
+        schema=made.schema or sequence.schema,
+        name=made.name,
+        # What is taken at once is a matter of a server, and in another engine of a session.
+        cache=sequence.cache if one.name == other.name else None,
+    )
+
+
+def draws(pair: Pair, column: Column) -> str | None:
+    """The target's default that does nothing but draw from the sequence of the source's."""
+    one, other = pair.ends
+    if column.draws is None or not carried(pair) or column.default != one.draw(column.draws):
+        return None
+    return other.draw(mapped(pair, column.draws))
 
 
 def with_schema(pair: Pair, item: ColumnItem) -> ColumnItem:

@@ -74,7 +74,8 @@ class Operand:
             ignore_case=source.ignore_case or _ignores(column.native.collation),
             exact=one.family == other.family
             or source.kind is Kind.ENUM
-            or (_exact(one, column.native) and _exact(other, native)),
+            or (_exact(one, column.native) and _exact(other, native))
+            or (_padded(one, column.native) and _padded(other, native)),
         )
 
     def term(self, sql: str, dialect: Dialect) -> Term:
@@ -97,6 +98,10 @@ def _stored(end: Engine, native: NativeType, kind: Kind) -> Kind:
 
 def _exact(end: Engine, native: NativeType) -> bool:
     return end.dialect is not None and end.dialect.exact(native)
+
+
+def _padded(end: Engine, native: NativeType) -> bool:
+    return end.dialect is not None and end.dialect.padded(native)
 
 
 def _ignores(collation: str | None) -> bool:

@@ -43,14 +43,6 @@ class Translation:
         """What is true, false or NULL for a row: a check, a row filter, the rows of a partial index."""
         return self._requalified(text) if self.verbatim else self._translator.condition(text)
 
-    def is_loose(self, text: str) -> bool:
-        """True when a condition is met by texts that only the source takes for equal."""
-        if self.verbatim:
-            return False
-        self._translator.loose = False
-        self._translator.condition(text)
-        return self._translator.loose
-
     def value(self, text: str) -> str:
         """What is computed from a row: a generated column, an index on an expression."""
         return self._requalified(text) if self.verbatim else self._translator.value(text)

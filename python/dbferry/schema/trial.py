@@ -16,6 +16,7 @@ from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
 from dbferry.schema.clauses import Clause, Clauses, said
+from dbferry.schema.sequences import draws
 from dbferry.schema.terms import Untranslatable
 
 POINT = "dbferry_statement"
@@ -106,14 +107,19 @@ def _parts(pair: Pair, draft: Draft, made: Clauses) -> list[Part]:
 
 def _draws(pair: Pair, draft: Draft, name: str) -> bool:
     """True for a default that does nothing but draw from a sequence, which is made with it."""
-    column, (one, other) = draft.table.column(name), pair.ends
-    drawn = column.draws if column and one.name == other.name else None
-    return drawn is not None and column is not None and column.default == other.draw(drawn)
+    column = draft.table.column(name)
+    return column is not None and draws(pair, column) is not None
 
 
 def _try(pair: Pair, session: Session, draft: Draft, made: Clauses, parts: Sequence[Part]) -> None:
+    drawn = {draws(pair, column) for column in draft.table.columns}
+    # Where nothing else can be made for a trial there are no sequences.
+    away = drawn if not pair.ends[1].trial_frame[0] else set()
+
     def refusal(wanted: Sequence[Part]) -> str | None:
-        return _refusal(pair, session, new_table(pair, draft, _with(made, parts, wanted)))
+        table = new_table(pair, draft, _with(made, parts, wanted))
+        columns = [replace(c, default=None) if c.default in away else c for c in table.columns]
+        return _refusal(pair, session, replace(table, columns=tuple(columns)))
 
     if refusal(parts) is None or refusal([]) is not None:
         return

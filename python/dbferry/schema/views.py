@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
-from dbferry.catalog import View
+from dbferry.catalog import Session, View
 from dbferry.engines import Step
+from dbferry.errors import DbferryError
 from dbferry.items import TableItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
@@ -108,8 +109,7 @@ class ViewWriter:
         there = standing.get((made.schema, made.name))
         if there is not None:
             if self.pair.options.prepare is not Prepare.DROP:
-                same = (there.query, there.options) == (made.query, made.options)
-                if same and not made.materialized:
+                if self._is_same(made, there):
                     return
                 self.left_out.append(f"{_called(view)} (one of its name is in the target already)")
                 return
@@ -128,6 +128,16 @@ class ViewWriter:
             for statement in other.create_view(made)
         ]
 
+    def _is_same(self, made: View, there: View) -> bool:
+        """True for one whose query the target has printed so, or would print so."""
+        if made.materialized or there.materialized or made.options != there.options:
+            return False
+        if made.query == there.query:
+            return True
+        statements = self.pair.ends[1].print_view(made)
+        with self.pair.trying(()) as session:
+            return session is not None and _printed(session, statements) == there.query
+
     def _renamed(self, view: View) -> View:
         pair = self.pair
         query = pair.requalified(view.query)
@@ -142,6 +152,20 @@ class ViewWriter:
             statistics=statistics,
             defaults=defaults,
         )
+
+
+def _printed(session: Session, statements: Sequence[str]) -> str | None:
+    """What the last of them gives; nothing when one is refused."""
+    text = None
+    try:
+        for statement in statements:
+            rows = session.query(statement)
+            text = rows[0][0] if rows else None
+    except DbferryError as error:
+        if error.fatal:
+            raise
+        return None
+    return text
 
 
 def _text(view: View) -> str:

@@ -1,7 +1,12 @@
-"""Window functions of a query: places within an order, and sums over a part of the rows."""
+"""Window functions of a query: places within an order, values of other rows, and sums over a part of the rows.
+
+Rows that are equal in an order come in any, in the source as well.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from sqlglot import exp
@@ -16,22 +21,68 @@ if TYPE_CHECKING:
     from dbferry.schema.queries import QueryTranslator
 
 PLACES = frozenset({"row_number", "rank", "dense_rank"})
+VALUES = {"lag": (1, 2), "lead": (1, 2), "first_value": (1,), "last_value": (1,), "nth_value": (2,)}
+"""How many arguments they take: the value of a row, and which row it is."""
+BOUNDS = frozenset({"UNBOUNDED", "CURRENT ROW"})
 
 
 def say(t: QueryTranslator, node: Node) -> Term:
-    """Frames are those that every engine has where none is said."""
-    only(node, "this", "partition_by", "order", "over")
+    only(node, "this", "partition_by", "order", "spec", "over")
     order = node.args.get("order")
-    window = f" OVER ({' '.join(filter(None, [_parts(t, node), _order(t, order)]))})"
+    told = [_parts(t, node), order_of(t, order), _frame(node.args.get("spec"), order)]
+    window = f" OVER ({' '.join(filter(None, told))})"
     inner = node.this
     if aggregates.is_one(inner):
         return aggregates.say(t, inner, window=window)
     name = str(inner.this).lower() if isinstance(inner, exp.Anonymous) else ""
-    if name not in PLACES or inner.expressions:
+    given = inner.expressions
+    counts = {**dict.fromkeys(PLACES, (0,)), **VALUES, "ntile": (1,)}.get(name, ())
+    if len(given) not in counts:
         raise Untranslatable(f"`{said(inner)}` over a window")
     if order is None:
         raise Untranslatable(f"{name}() without an order")
-    return Term(sql=f"{name}(){window}", kind=Kind.INT)
+    if name in VALUES:
+        return _value(t, name, given, window)
+    numbers = ", ".join(map(_number, given))
+    return Term(sql=f"{name}({numbers}){window}", kind=Kind.INT)
+
+
+def _value(t: QueryTranslator, name: str, given: Sequence[Node], window: str) -> Term:
+    """What an expression is in another row."""
+    term = t.fit(given[0])
+    told = ", ".join([term.sql, *map(_number, given[1:])])
+    sql = f"{name}({told}){window}"
+    widened = f"CAST({sql} AS bigint)" if term.widened else None
+    return replace(term, sql=sql, literal=False, value=None, widened=widened)
+
+
+def _number(node: Node) -> str:
+    if not isinstance(node, exp.Literal) or not node.name.isdigit() or int(node.name) == 0:
+        raise Untranslatable("a number of rows that is no plain number above 0")
+    return node.name
+
+
+def _frame(node: Node | None, order: Node | None) -> str:
+    """Which rows around each one count."""
+    if node is None:
+        return ""
+    only(node, "kind", "start", "start_side", "end", "end_side")
+    kind = str(node.args["kind"]).upper()
+    bounds = [_bound(node, "start"), _bound(node, "end")]
+    counted = any(bound[0].isdigit() for bound in bounds)
+    if not (kind == "ROWS" and order is not None) and not (kind == "RANGE" and not counted):
+        raise Untranslatable("a frame that isn't counted in rows of an order")
+    return f"{kind} BETWEEN {' AND '.join(bounds)}"
+
+
+def _bound(node: Node, end: str) -> str:
+    """Without an end it is the row itself."""
+    bound, side = node.args.get(end) or "CURRENT ROW", str(node.args.get(f"{end}_side") or "")
+    number = bound.name if isinstance(bound, exp.Literal) and bound.name.isdigit() else ""
+    word = str(bound).upper() if isinstance(bound, str) else number
+    if not word or (isinstance(bound, str) and word not in BOUNDS):
+        raise Untranslatable("a frame whose bounds aren't plain numbers")
+    return f"{word} {side.upper()}".strip()
 
 
 def _parts(t: QueryTranslator, node: Node) -> str:
@@ -40,7 +91,8 @@ def _parts(t: QueryTranslator, node: Node) -> str:
     return f"PARTITION BY {', '.join(t.say(part).sql for part in given)}" if given else ""
 
 
-def _order(t: QueryTranslator, node: Node | None) -> str:
+def order_of(t: QueryTranslator, node: Node | None) -> str:
+    """An order by which rows are numbered or listed."""
     if node is None:
         return ""
     only(node, "expressions")

@@ -17,7 +17,18 @@ from dbferry.catalog import (
     UserType,
 )
 from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, Measures, NewTable, Scope, Trial
-from dbferry.engines.mysql import catalog, ddl, describe, dialect, indexes, keys, probe, twin, types
+from dbferry.engines.mysql import (
+    catalog,
+    ddl,
+    describe,
+    dialect,
+    indexes,
+    keys,
+    probe,
+    sequences,
+    twin,
+    types,
+)
 from dbferry.engines.mysql.phrases import MysqlPhrases
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
@@ -40,7 +51,6 @@ class Mysql(Unnumbered):
     has_schemas = True
     typed = True
     checks_identities = False
-    proves_checks = True
     on_update: Literal["declaration", "trigger"] | None = "declaration"
     has_steps = False
     comment_limits = (2048, 1024)
@@ -58,6 +68,9 @@ class Mysql(Unnumbered):
     measures = Measures("char_length({c})", "length({c})")
     script_opening = ddl.SCRIPT_OPENING
 
+    create_sequence = staticmethod(sequences.create)
+    draw = staticmethod(sequences.draw)
+    set_sequence = staticmethod(sequences.set_next)
     quote = staticmethod(ddl.quote)
     relation = staticmethod(ddl.relation)
     create_schema = staticmethod(ddl.create_schema)
@@ -72,6 +85,7 @@ class Mysql(Unnumbered):
     finish_checks = staticmethod(ddl.finish_checks)
     create_view = staticmethod(ddl.create_view)
     try_view = staticmethod(ddl.try_view)
+    print_view = staticmethod(ddl.print_view)
     drop_view = staticmethod(ddl.drop_view)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)
@@ -80,6 +94,7 @@ class Mysql(Unnumbered):
     def __init__(self, flavour: str) -> None:
         self.name = flavour
         self.check_scope: Scope = "table" if flavour == "mariadb" else "schema"
+        self.has_sequences = flavour == "mariadb"
 
     def assessor(self) -> Assessor:
         from dbferry.engines.mysql import assessment

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import (
@@ -13,10 +13,11 @@ from dbferry.catalog import (
     Identity,
     IdentityKind,
     NativeType,
+    NumberSequence,
     Session,
     Table,
 )
-from dbferry.engines.mysql import clauses, ddl, extras, views
+from dbferry.engines.mysql import clauses, ddl, extras, sequences, views
 from dbferry.engines.mysql import keys as keys_of_tables
 
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
@@ -60,15 +61,22 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     _true_labels(session, columns)
     tables: list[Table] = []
     skipped: list[str] = []
-    for row in session.query(TABLES.format(where=where)):
+    listed = session.query(TABLES.format(where=where))
+    numbers = _sequences(session, listed)
+    for row in listed:
         schema, name, kind = row[0] or "", row[1] or "", row[2] or ""
+        if (schema, name) in numbers:
+            continue
         view = kind not in ("BASE TABLE", "SYSTEM VERSIONED")
         if view and not only:
             if kind != "VIEW":
                 skipped.append(f"{kind.lower()} {schema}.{name}")
             continue
         primary = others.primary.get((schema, name))
-        found = [_with_next(column, row[5]) for column in columns[schema, name]]
+        found = [
+            sequences.drawing(_with_next(column, row[5]), numbers)
+            for column in columns[schema, name]
+        ]
         tables.append(
             Table(
                 schema=schema,
@@ -99,10 +107,22 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
         tables=tuple(tables),
         folds_tables=folding != "0",
         views=tuple(views.read(session, where)),
+        sequences=tuple(numbers.values()),
         skipped=tuple(skipped),
         extras=() if only else extras.read(session, wanted or SYSTEM, inside=bool(wanted)),
         collations=_collations(session),
     )
+
+
+def _sequences(
+    session: Session, listed: Sequence[tuple[str | None, ...]]
+) -> dict[tuple[str, str], NumberSequence]:
+    """By schema and name, of all that are listed as tables."""
+    return {
+        (row[0] or "", row[1] or ""): sequences.read(session, row[0] or "", row[1] or "", row[6])
+        for row in listed
+        if row[2] == "SEQUENCE"
+    }
 
 
 def _collations(session: Session) -> frozenset[str]:

@@ -91,6 +91,10 @@ def try_view(view: View) -> str | None:
     return None
 
 
+def print_view(view: View) -> Sequence[str]:
+    return ()
+
+
 def drop_view(view: View) -> str:
     return f"DROP VIEW IF EXISTS {relation(view.schema, view.name)}"
 

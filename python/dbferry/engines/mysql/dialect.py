@@ -20,6 +20,11 @@ def exact(native: NativeType) -> bool:
     return known or (collation or "").endswith("_nopad_bin")
 
 
+def padded(native: NativeType) -> bool:
+    """CHAR gives its values without the blanks at their end."""
+    return native.name == "char" and (exact(native) or (native.collation or "").endswith("_bin"))
+
+
 DIALECT = Dialect(
     parser="mysql",
     quote=ddl.quote,
@@ -30,7 +35,9 @@ DIALECT = Dialect(
     backslashes=True,
     whole_division=False,
     exact=exact,
+    padded=padded,
     places_nulls=False,
+    cuts_lists=True,
     functions={
         "lower/1": "lower", "lcase/1": "lower", "upper/1": "upper", "ucase/1": "upper",
         "char_length/1": "characters", "character_length/1": "characters",
@@ -50,7 +57,9 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "cast({0} AS double)",
         "quotient": "({0} DIV {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "dayofmonth({0})", "json_valid": "json_valid({0})",
-        "sum_whole": "{0}",
+        "sum_whole": "{0}", "moment_of_day": "CAST({0} AS datetime)",
+        **dict.fromkeys(("later_day", "later_month", "later_moment"), "({0} + INTERVAL {1} {2})"),
+        "list": "group_concat({0} {2} SEPARATOR {1})",
         "same": "({0} <=> {1})", "differ": "(NOT ({0} <=> {1}))",
         "now": "CURRENT_TIMESTAMP({p})", "now_local": "CURRENT_TIMESTAMP({p})", "now_utc": "(utc_timestamp({p}))",
         "now_text": "(date_format(utc_timestamp(), '%Y-%m-%d %H:%i:%s'))",

@@ -51,7 +51,6 @@ class Postgresql:
     has_schemas = True
     typed = True
     checks_identities = True
-    proves_checks = True
     on_update: Literal["declaration", "trigger"] | None = "trigger"
     has_steps = True
     comment_limits = (COMMENT_CHARACTERS, COMMENT_CHARACTERS)
@@ -87,6 +86,7 @@ class Postgresql:
     create_on_update = staticmethod(ddl.create_on_update)
     create_view = staticmethod(ddl.create_view)
     try_view = staticmethod(ddl.try_view)
+    print_view = staticmethod(ddl.print_view)
     drop_view = staticmethod(ddl.drop_view)
     describe_table = staticmethod(ddl.describe_table)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)

@@ -117,7 +117,7 @@ def _options(sequence: NumberSequence) -> list[str]:
     parts += [f"MAXVALUE {sequence.maximum}"] if sequence.maximum != high else []
     first = sequence.minimum if upwards else sequence.maximum
     parts += [f"START WITH {sequence.start}"] if sequence.start != first else []
-    parts += [f"CACHE {sequence.cache}"] if sequence.cache != 1 else []
+    parts += [f"CACHE {sequence.cache}"] if sequence.cache is not None else []
     return parts + (["CYCLE"] if sequence.cycle else [])
 
 
@@ -276,6 +276,16 @@ def create_view(view: View) -> Sequence[str]:
 
 def try_view(view: View) -> str | None:
     return None
+
+
+def print_view(view: View) -> Sequence[str]:
+    made = literal(f"pg_temp.{TRIAL}")
+    return (
+        f"CREATE TEMPORARY VIEW {TRIAL} AS {view.query}",
+        # As a catalog is read: every name with its schema.
+        "SET LOCAL search_path = ''",
+        f"SELECT pg_catalog.pg_get_viewdef({made}::pg_catalog.regclass)",
+    )
 
 
 def drop_view(view: View) -> str:

@@ -13,6 +13,11 @@ def exact(native: NativeType) -> bool:
     return own and native.name not in ("bpchar", "citext")
 
 
+def padded(native: NativeType) -> bool:
+    own = native.collation is None or native.collation.startswith("pg_catalog.")
+    return own and native.name == "bpchar"
+
+
 DIALECT = Dialect(
     parser="postgres",
     quote=ddl.quote,
@@ -21,7 +26,9 @@ DIALECT = Dialect(
     numbers_are_truth=False,
     wide_integers=False,
     exact=exact,
+    padded=padded,
     nulls_are_large=True,
+    days_are_numbers=True,
     fits={"int2": "CAST({0} AS bigint)", "int4": "CAST({0} AS bigint)"},
     functions={
         "lower/1": "lower", "upper/1": "upper",
@@ -44,7 +51,10 @@ DIALECT = Dialect(
         "quotient": "({0} / {1})", "remainder": "({0} % {1})",
         "year": "CAST(extract(year FROM {0}) AS integer)", "month": "CAST(extract(month FROM {0}) AS integer)",
         "day": "CAST(extract(day FROM {0}) AS integer)",
-        "sum_whole": "CAST({0} AS bigint)",
+        "sum_whole": "CAST({0} AS bigint)", "moment_of_day": "CAST({0} AS timestamp)",
+        **dict.fromkeys(("later_day", "later_month"), "CAST({0} + INTERVAL '{1} {2}' AS date)"),
+        "later_moment": "({0} + INTERVAL '{1} {2}')",
+        "list": "string_agg({0}, {1} {2})",
         "same": "({0} IS NOT DISTINCT FROM {1})", "differ": "({0} IS DISTINCT FROM {1})",
         "now": "now()", "now_local": "LOCALTIMESTAMP", "now_utc": "timezone('utc', now())",
         "now_text": "to_char(timezone('utc', now()), 'YYYY-MM-DD HH24:MI:SS')",

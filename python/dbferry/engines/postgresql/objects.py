@@ -269,7 +269,7 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
             increment=int(increment or 1),
             minimum=int(low or 1),
             maximum=int(high or 1),
-            cache=int(cache or 1),
+            cache=int(cache) if cache not in (None, "1") else None,
             cycle=cycle == "t",
             last=int(last) if last is not None else None,
             restart=first,

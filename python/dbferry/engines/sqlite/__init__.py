@@ -36,7 +36,6 @@ class Sqlite(Unnumbered):
     has_schemas = False
     typed = False
     checks_identities = True
-    proves_checks = False
     on_update: Literal["declaration", "trigger"] | None = "trigger"
     has_steps = False
     comment_limits = (0, 0)
@@ -69,6 +68,7 @@ class Sqlite(Unnumbered):
     create_on_update = staticmethod(ddl.create_on_update)
     create_view = staticmethod(ddl.create_view)
     try_view = staticmethod(ddl.try_view)
+    print_view = staticmethod(ddl.print_view)
     drop_view = staticmethod(ddl.drop_view)
     analyze_table = staticmethod(ddl.analyze_table)
     read = staticmethod(types.read)

@@ -104,6 +104,10 @@ def try_view(view: View) -> str:
     return f"SELECT 1 FROM {quote(view.name)} LIMIT 0"
 
 
+def print_view(view: View) -> Sequence[str]:
+    return ()
+
+
 def drop_view(view: View) -> str:
     return f"DROP VIEW IF EXISTS {quote(view.name)}"
 

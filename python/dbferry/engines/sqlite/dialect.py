@@ -43,6 +43,7 @@ DIALECT = Dialect(
         "ltrim/1": "trim_left", "rtrim/1": "trim_right", "replace/3": "replace",
         "abs/1": "absolute", "coalesce": "coalesce", "ifnull/2": "coalesce", "nullif/2": "nullif", "iif/3": "if",
         "substr/2": "substring", "substr/3": "substring", "json_valid/1": "json_valid",
+        "date/2": "modified_day",
     },
     words={
         "lower_ascii": "lower({0})", "upper_ascii": "upper({0})", "characters": "length({0})", "bytes": "length({0})",
@@ -51,7 +52,7 @@ DIALECT = Dialect(
         "absolute": "abs({0})", "double": "CAST({0} AS REAL)", "quotient": "({0} / {1})", "remainder": "({0} % {1})",
         "year": "CAST(strftime('%Y', {0}) AS INTEGER)", "month": "CAST(strftime('%m', {0}) AS INTEGER)",
         "day": "CAST(strftime('%d', {0}) AS INTEGER)", "json_valid": "json_valid({0})",
-        "sum_whole": "{0}",
+        "sum_whole": "{0}", "later_day": "date({0}, '{1} {2}')",
         "same": "({0} IS {1})", "differ": "({0} IS NOT {1})",
         "now": "(strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))",
         "now_local": "(strftime('%Y-%m-%d %H:%M:%f', 'now', 'localtime'))",
@@ -62,6 +63,8 @@ DIALECT = Dialect(
     },
     why_not={
         "lower": ASCII, "upper": ASCII,
+        "later_month": "a month that is too short is carried over to the next here",
+        "list": "lists have no order before SQLite 3.44, which couldn't read the file then",
         "round": "decimals are floating point here", "floor": "decimals are floating point here",
         "ceiling": "decimals are floating point here",
     },

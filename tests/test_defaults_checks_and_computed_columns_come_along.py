@@ -380,3 +380,29 @@ def test_a_plan_leaves_nothing_of_its_trials(database: Make) -> None:
             "sqlite": "SELECT name FROM sqlite_schema",
         }.get(target, "SHOW TABLES")
         assert made.rows(query) == []
+
+
+@pytest.mark.parametrize("source", ["postgresql", "mysql", "mariadb", "sqlite"])
+@pytest.mark.parametrize("target", ["postgresql", "mysql", "mariadb", "sqlite"])
+def test_columns_of_odd_names_are_found_in_their_texts(
+    database: Make, source: str, target: str
+) -> None:
+    """A trial has those columns alone that its texts name."""
+    held, made = database(source), database(target)
+    quote, mark = ("`", '"') if source in ("mysql", "mariadb") else ('"', "`")
+    names = ["Odd NAME", f"it{mark}s", f"a{quote}{quote}b"]
+    one, two, three = (f"{quote}{name}{quote}" for name in names)
+    held.sql(
+        f"CREATE TABLE t (id int PRIMARY KEY, {one} int, {two} int, {three} int, other int, "
+        f"more int GENERATED ALWAYS AS ({one} + {two}) STORED, CONSTRAINT few CHECK ({three} < 9)); "
+        f"INSERT INTO t (id, {one}, {two}, {three}) VALUES (1, 2, 3, 4)"
+    )
+    assert not_moved(dbferry.migrate(held.url, made.url)) == []
+    assert made.rows("SELECT more FROM t") == [(5,)]
+    with pytest.raises(Exception, match=r"(?i)few|check"):
+        made.sql("UPDATE t SET " + made_name(target, names[2].replace(quote * 2, quote)) + " = 9")
+
+
+def made_name(engine: str, name: str) -> str:
+    quote = "`" if engine in ("mysql", "mariadb") else '"'
+    return f"{quote}{name.replace(quote, quote * 2)}{quote}"

@@ -7,7 +7,7 @@ what it lacks is dropped with a note where that changes no answer, and refused w
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 
 from dbferry.catalog import Index, Part, Table
@@ -18,15 +18,28 @@ from dbferry.schema.terms import Operand, Untranslatable
 from dbferry.schema.translation import Translation
 
 
-def translation(pair: Pair, table: Table, items: Iterable[ColumnItem]) -> Translation:
+def translation(pair: Pair, table: Table, items: Collection[ColumnItem]) -> Translation:
     """For expressions over the columns of a table that move."""
     one, other = pair.ends
-    operands = {
-        item.name: Operand.of(pair.ends, column, item.canonical, item.target, item.target_type)
+    stays = one.name == other.name and all(item.name == item.target for item in items)
+    # What stays as it is printed needs none of them, and there may be many tables.
+    known = {} if stays else operands(pair, table, items)
+    return Translation(one, other, known, pair.requalified)
+
+
+def operands(pair: Pair, table: Table, items: Iterable[ColumnItem]) -> dict[str, Operand]:
+    """The columns that expressions may name."""
+    one, other = pair.ends
+    if one.dialect is None or other.dialect is None:
+        return {}
+    columns = {column.name: column for column in table.columns}
+    return {
+        item.name: Operand.of(
+            pair.ends, columns[item.name], item.canonical, item.target, item.target_type
+        )
         for item in items
-        if one.dialect and other.dialect and (column := table.column(item.name)) is not None
+        if item.name in columns
     }
-    return Translation(one, other, operands, pair.requalified)
 
 
 def fit(

@@ -18,7 +18,7 @@ def check_tables(pair: Pair, tables: Sequence[Table], places: Mapping[str, Desti
             f"tables {' and '.join(f'`{o}`' for o in originals)} meet in one name of the "
             f"target: `{folded}`",
             code="M-NAME",
-            hint="rename one in the source, map its schema elsewhere, or exclude it",
+            hint="give one another name by a rule `rename_table`, map its schema elsewhere, or exclude it",
         )
     for table in tables:
         place = places[table.label]
@@ -57,7 +57,7 @@ def check_columns(pair: Pair, table: Table, standing: Table | None) -> None:
             f"target: `{folded}`",
             code="M-NAME",
             table=table.label,
-            hint="rename one in the source, or exclude the table",
+            hint="give one another name by a rule `rename_column`, or exclude the table",
         )
     for column in table.columns:
         wrong = other.name_fault(pair.called(table, column.name), "column")

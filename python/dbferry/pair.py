@@ -31,6 +31,8 @@ class Pair:
     shapes: dict[str, Shape] = field(default_factory=dict)
     """What rules make of tables, by label."""
     notes: list[str] = field(default_factory=list)
+    taken: set[tuple[str, ...]] = field(default_factory=set)
+    """Trials that the target has taken."""
 
     @cached_property
     def ends(self) -> tuple[Engine, Engine]:
@@ -92,7 +94,10 @@ class Pair:
         room = next((name for name in rooms if name in self.target.schemas), None)
         table = replace(table, schema=room)
         trial = other.try_table(other.fit_rows(table)[0], self.target.numbers)
-        then = (other.try_index(table, index) for index in indexes)
+        then = tuple(made for index in indexes if (made := other.try_index(table, index)))
+        # Tables of one form are many.
+        if (trial.make, *then) in self.taken:
+            return None
         try:
             for statement in (trial.begin, trial.make, *then):
                 if statement:
@@ -103,6 +108,7 @@ class Pair:
             return error.message
         finally:
             session.query(trial.end)
+        self.taken.add((trial.make, *then))
         return None
 
     def lacks(self, what: Ability) -> str | None:

@@ -332,7 +332,8 @@ def test_a_mysql_target_that_has_the_tables_is_seen(held: Database, database: Ma
     [
         ([change("rename", "column", locator={"column-nmae": "x"}, value="y")],
          "column-nmae` (did you mean `column-name`?)"),
-        ([change("renam", "column", value="y")], "rule-action"),
+        ([change("renam", "column", value="y")], "(did you mean `rename`?)"),
+        ([{**change("rename", "column", value="y"), "rule-type": "transfomation"}], "(did you mean `transformation`?)"),
         ([change("add-prefix", "table")], "`add-prefix` needs `value`"),
         ([change("remove-column", "table")], "`remove-column` is for rule-target column"),
         ([change("rename", "table", value="a"), change("rename", "table", value="b")], "two rules have the rule-id 2"),

@@ -43,6 +43,7 @@ FIXED = {"mask": "orders.email", "how": "fixed", "value": "x"}
         ([{"add": "orders.total", "value": 1}], "the table has a column `total` already"),
         ([{"add": "orders.x", "expression": "totl + 1"}], "rule 1 (add: orders.x) doesn't compile"),
         ([{"add": "orders.x", "expression": "sum(total)"}], "rule 1 (add: orders.x) doesn't compile"),
+        ([{"filter": "orders", "where": "true) OR (true"}], "rule 1 (filter: orders) doesn't compile"),
         ([{"key": "orders", "columns": ["nope"]}], "the table has no column `nope`"),
         ([{"key": "orders", "columns": ["id"]}, {"key": "*", "columns": []}], "are in conflict"),
         ([{"filter": "items", "column": "nope", "any": [{"eq": 1}]}], "no column `nope`"),
@@ -74,7 +75,9 @@ def test_all_faults_are_told_at_once(database: Make) -> None:
     [
         ({"mask": "a.b", "hwo": "null"}, "unknown field `rules.0.mask.hwo` (did you mean `how`?)"),
         ({"filtre": "a"}, "a rule has one of filter, "),
+        ({"renam_table": "a", "to": "b"}, "(did you mean `rename_table`?)"),
         ({"mask": "a.b", "how": "shred"}, "rules.0.mask.how"),
+        ({"mask": "a.b", "how": "scrambled"}, "(did you mean `scramble`?)"),
         ({"mask": "a.b", "how": "null", "value": 1}, "`null` takes no `value`"),
         ({"mask": "a.b", "how": "fixed"}, "`fixed` needs a `value`"),
         ({"filter": "a"}, "either `where`, or `column` with `any`"),

@@ -94,7 +94,7 @@ class ViewTranslation:
             return None
         return of_table(
             other.relation(draft.place.schema, draft.name),
-            indexes.translation(self.pair, draft.table, draft.columns).operands,
+            indexes.operands(self.pair, draft.table, draft.columns),
             other.dialect,
             draft.table.primary_key,
             tuple(column.name for column in table.columns),

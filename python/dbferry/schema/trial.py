@@ -148,13 +148,22 @@ def _with(made: Clauses, parts: Sequence[Part], wanted: Sequence[Part]) -> Claus
 
 
 def _refusal(pair: Pair, session: Session, table: NewTable) -> str | None:
-    """The target's words, when it can't make a table."""
+    """The target's words, when it can't make a table of those columns that anything is said of."""
+    texts = [text for c in table.columns for text in (c.default, c.generated) if text]
+    said = " ".join([*texts, *(check.expression for check in table.checks)]).lower()
+    set_up = {name for name, _ in table.settings}
+
+    def is_named(name: str) -> bool:
+        forms = (name.lower(), pair.ends[1].quote(name)[1:-1].lower())
+        return name in set_up or any(form in said for form in forms)
+
+    columns = [c for c in table.columns if c.default or c.generated or is_named(c.name)]
     bare = replace(
         table,
         kind="table",
         primary_key=(),
         primary_index=None,
-        columns=tuple(replace(column, identity=None) for column in table.columns),
+        columns=tuple(replace(column, identity=None) for column in columns or table.columns),
     )
     return pair.refusal(session, bare)
 

@@ -128,7 +128,8 @@ def _estimate(plan: Plan, reading: OpenSession, source: Catalog) -> Estimate:
         plan.tables,
         one.assessor().sizes(reading, tables),
         {t.label: _count(reading, one.source_relation(t)) for t in uncounted},
-        same_engine=plan.source_engine == plan.target_engine,
+        target=plan.target_engine,
+        pace=engine(plan.target_engine).assessor().pace(),
     )
 
 

@@ -30,7 +30,7 @@ from dbferry.schema.dialect import Dialect
 from dbferry.types import Context, Declared, Facts, Flight, Reading, Verbatim, Writing
 
 if TYPE_CHECKING:
-    from dbferry.assessment.finding import Finding, SourceEnd, TargetEnd
+    from dbferry.assessment.finding import Finding, Pace, SourceEnd, TargetEnd
     from dbferry.assessment.finding import Room as Space
     from dbferry.guest import Burden
     from dbferry.ledger.room import Room
@@ -157,6 +157,9 @@ class Assessor(Protocol):
 
     def empty(self, engine: str, version: str | None, database: str) -> Catalog:
         """A fresh database, of the newest version that is known unless one is given."""
+
+    def pace(self) -> Pace:
+        """How fast it takes tables, and what room they need."""
 
     def sizes(self, session: Session, tables: Sequence[Table]) -> Mapping[str, Space]:
         """What tables take on the disk, by their labels; one that isn't there is not known."""

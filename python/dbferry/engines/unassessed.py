@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 
-from dbferry.assessment.finding import Finding, Level, Room, SourceEnd, TargetEnd
+from dbferry.assessment.finding import Finding, Level, Pace, Room, SourceEnd, TargetEnd
 from dbferry.catalog import Catalog, Session, Table
 from dbferry.errors import RequestError
+
+
+def pace() -> Pace:
+    return Pace()
 
 
 def oldest(engine: str) -> tuple[int, ...]:

@@ -5,14 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from dbferry.assessment.files import check_file, new_file
-from dbferry.assessment.finding import Finding, TargetEnd
+from dbferry.assessment.finding import Finding, Pace, TargetEnd
 from dbferry.catalog import Catalog
 from dbferry.engines.unassessed import check_source, sizes
 
-__all__ = ["check_source", "check_target", "empty", "oldest", "sizes"]
+__all__ = ["check_source", "check_target", "empty", "oldest", "pace", "sizes"]
 
 OLDEST = (1, 3)
 NEWEST = "1.4"
+
+
+def pace() -> Pace:
+    return Pace(bytes=60_000_000, table=0.03, room=0.35)
 
 
 def oldest(engine: str) -> tuple[int, ...]:

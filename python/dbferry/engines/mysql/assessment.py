@@ -8,6 +8,7 @@ from functools import cached_property
 from dbferry.assessment.finding import (
     Finding,
     Level,
+    Pace,
     Room,
     SourceEnd,
     TargetEnd,
@@ -45,6 +46,10 @@ OWN = {
     },
 }  # fmt: skip
 """Those that every server of this kind has, and columns mostly use."""
+
+
+def pace() -> Pace:
+    return Pace(bytes=15_000_000, table=0.16, log=1.0)
 
 
 def oldest(engine: str) -> tuple[int, ...]:

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dbferry.assessment.finding import (
     Finding,
     Level,
+    Pace,
     Room,
     SourceEnd,
     TargetEnd,
@@ -81,6 +82,10 @@ SELECT n.nspname, c.relname, pg_catalog.has_table_privilege(c.oid, 'INSERT'),
        pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'), pg_catalog.pg_has_role(c.relowner, 'USAGE')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')"""
+
+
+def pace() -> Pace:
+    return Pace(bytes=40_000_000, table=0.015, log=1.0)
 
 
 def oldest(engine: str) -> tuple[int, ...]:

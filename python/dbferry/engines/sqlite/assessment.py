@@ -9,6 +9,7 @@ from dbferry.assessment.files import check_file, new_file
 from dbferry.assessment.finding import (
     Finding,
     Level,
+    Pace,
     Room,
     SourceEnd,
     TargetEnd,
@@ -24,6 +25,10 @@ NEWEST = "3.50"
 SIZES = """
 SELECT s.tbl_name, sum(d.pgsize * (s.type = 'table')), sum(d.pgsize * (s.type = 'index'))
 FROM dbstat AS d JOIN sqlite_schema AS s ON s.name = d.name WHERE d.aggregate = TRUE GROUP BY 1"""
+
+
+def pace() -> Pace:
+    return Pace(bytes=27_000_000, table=0.08, room=0.9)
 
 
 def oldest(engine: str) -> tuple[int, ...]:

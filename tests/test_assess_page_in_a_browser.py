@@ -60,7 +60,8 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> str:
         "INSERT INTO beta VALUES (1, 99);"
         f'CREATE TABLE "{HOSTILE}" (a int, "<b>bold</b>" text);'
         f"CREATE TABLE {LONG} (id integer PRIMARY KEY, {LONG} text);"
-        'CREATE VIEW "<img src=x onerror=alert(1)>" AS SELECT 1 AS a'
+        'CREATE VIEW "<img src=x onerror=alert(1)>" AS SELECT 1 AS a;'
+        "CREATE TABLE gamma (id integer PRIMARY KEY, CONSTRAINT sound CHECK (soundex(id) <> 'x'))"
     )
     return dbferry.assess(db.url, "mysql").to_html()
 
@@ -120,6 +121,14 @@ def test_every_value_is_text_and_no_more(page: str) -> None:
     assert html.escape(HOSTILE, quote=True) in page.replace("&#34;", "&quot;").replace(
         "&#39;", "&#x27;"
     )
+
+
+def test_a_check_of_a_table_is_called_by_its_name(page: str) -> None:
+    """Those of servers have none."""
+    [row] = re.findall(
+        r"<tr data-level=\"manual\">(?:(?!</tr>).)*soundex.*?</tr>", page, re.DOTALL
+    )[:1]
+    assert "sound of main.gamma<small>check</small>" in row
 
 
 def test_nothing_in_it_points_elsewhere(page: str) -> None:

@@ -192,6 +192,26 @@ def test_they_show_the_same(database: Make, source: str, target: str) -> None:
     assert not wrong
 
 
+@pytest.mark.parametrize("source", ["mysql", "mariadb", "postgresql"])
+@pytest.mark.parametrize("target", ["mysql", "mariadb", "postgresql", "duckdb"])
+def test_the_last_days_are_the_same(database: Make, source: str, target: str) -> None:
+    """Sessions of the servers are all in UTC."""
+    held, made = database(source), database(target)
+    clock = "localtimestamp" if source == "postgresql" else "now()"
+    days = "'3 days'::interval" if source == "postgresql" else "interval 3 day"
+    held.sql(
+        f"CREATE TABLE t (id int PRIMARY KEY, at {'timestamp' if source == 'postgresql' else 'datetime'}); "
+        f"INSERT INTO t VALUES (1, {clock}), (2, {clock} - {days} - {days}), (3, NULL); "
+        f"CREATE VIEW recent AS SELECT id, at + {days} AS due FROM t WHERE at > {clock} - {days}"
+    )
+    assert not_moved(dbferry.migrate(held.url, made.url)) == []
+    query = "SELECT id, due FROM recent"
+    assert [tuple(map(plain, row)) for row in made.rows(query)] == [
+        tuple(map(plain, row)) for row in held.rows(query)
+    ]
+    assert len(made.rows(query)) == 1
+
+
 @pytest.mark.parametrize(("source", "target"), [("mysql", "postgresql"), ("sqlite", "mysql")])
 def test_columns_keep_their_names(database: Make, source: str, target: str) -> None:
     held, made = database(source), database(target)

@@ -170,7 +170,10 @@ def _of_views(plan: Plan) -> Iterable[Finding]:
 def _of_column(item: TableItem, column: ColumnItem, faults: Faults) -> Finding:
     blocking = faults.pop((item.name, column.name), [])
     level = Level.BLOCKED if blocking else LEVELS[column.verdict]
-    notes = list(dict.fromkeys([*column.notes, *(fault.message for fault in blocking)]))
+    # A fault says what the notes say, in one.
+    said = [fault.message for fault in blocking]
+    own = [note for note in column.notes if not any(note in message for message in said)]
+    notes = list(dict.fromkeys([*own, *said]))
     if not notes and level is Level.DECIDE:
         notes = [MEANINGS[code] for code in column.codes if code in MEANINGS]
     counted = [column.facts.get(COUNTED.get(code, "")) for code in column.codes]

@@ -64,7 +64,7 @@ def _table(findings: Sequence[Finding]) -> Table:
         named = f"{finding.kind} {finding.object}".strip()
         table.add_row(
             f"[{colour}]{finding.level}[/{colour}]", _safe(" ".join(finding.codes)),
-            _safe(named) if finding.kind != "check" else "", "\n".join(map(_safe, _lines(finding))),
+            _safe(named) if finding.object else "", "\n".join(map(_safe, _lines(finding))),
         )  # fmt: skip
     return table
 

@@ -115,6 +115,8 @@ class Dialect:
     """True when an order may say where NULLs lie."""
     days_are_numbers: bool = False
     """True when a number that is added to a date is one of days."""
+    clock_seconds: bool = False
+    """True when the current moment is what the clock on the wall says, in whole seconds."""
     cuts_lists: bool = False
     """True when a list that a query makes of texts is cut at a length that is a setting."""
     fits: Mapping[str, str] = field(default_factory=dict)

@@ -107,7 +107,7 @@ class Translator:
         return sql
 
     def today(self, name: str, given: Sequence[Node]) -> Term | None:
-        """The current day by the name of a function, where one may be asked for."""
+        """The current day or moment by the name of a function, where one may be asked for."""
         return None
 
     def only_values(self, node: Node) -> Term:

@@ -24,6 +24,12 @@ from dbferry.schema.relations import Output, Relation, Relations
 from dbferry.schema.terms import Term, Untranslatable, family, literal
 from dbferry.types import Kind
 
+NOW = {
+    "today": ("today", Kind.DATE),
+    "today_text": ("today_utc", Kind.DATE),
+    "now_local": ("now_local", Kind.TIMESTAMP),
+}
+"""What texts of an engine stand for → the words of another for it."""
 COMPARED = frozenset({"number", "date", "timestamp", "time", "instant", "bool", "enum", "binary", "uuid"})  # fmt: skip
 
 
@@ -89,17 +95,19 @@ class QueryTranslator(Translator):
         return inner
 
     def today(self, name: str, given: Sequence[Node]) -> Term | None:
-        """Which day it is depends on the zone of whoever asks, but for one of UTC."""
+        """Which day it is, and what the clock on the wall says, depends on who asks, but for a day of UTC."""
         told = ",".join(said(node, self.spoken.parser).lower() for node in given)
         meant = self.spoken.moments.get(f"{name}({told})") or (
             None if given else self.spoken.moments.get(name)
         )
-        meaning = {"today": "today", "today_text": "today_utc"}.get(meant or "")
+        meaning, kind = NOW.get(meant or "", (None, Kind.DATE))
+        if meant == "now" and self.spoken.clock_seconds:
+            meaning, kind = "now_second", Kind.TIMESTAMP
         if meaning is None:
             return None
-        if meaning == "today":
-            self.note("the current day is that of a session in the target")
-        return Term(sql=self.words(meaning), kind=Kind.DATE)
+        if meaning != "today_utc":
+            self.note("days and moments that are current are those of a session in the target")
+        return Term(sql=self.words(meaning).format(p=6), kind=kind)
 
     def query(self, node: Node, names: Sequence[str] = ()) -> Query:
         """`names` are those of its columns, where the text doesn't tell them."""

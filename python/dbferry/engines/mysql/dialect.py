@@ -37,6 +37,7 @@ DIALECT = Dialect(
     exact=exact,
     padded=padded,
     places_nulls=False,
+    clock_seconds=True,
     cuts_lists=True,
     functions={
         "lower/1": "lower", "lcase/1": "lower", "upper/1": "upper", "ucase/1": "upper",
@@ -57,7 +58,7 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "cast({0} AS double)",
         "quotient": "({0} DIV {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "dayofmonth({0})", "json_valid": "json_valid({0})",
-        "sum_whole": "{0}", "moment_of_day": "CAST({0} AS datetime)",
+        "sum_whole": "{0}", "now_second": "CURRENT_TIMESTAMP", "moment_of_day": "CAST({0} AS datetime)",
         **dict.fromkeys(("later_day", "later_month", "later_moment"), "({0} + INTERVAL {1} {2})"),
         "list": "group_concat({0} {2} SEPARATOR {1})",
         "same": "({0} <=> {1})", "differ": "(NOT ({0} <=> {1}))",

@@ -21,6 +21,11 @@ ROUNDS = int(os.environ.get("SCALING_ROUNDS", "3"))
 ROUTES = os.environ.get("SCALING_ROUTES", "")
 SIZES = (0, 1, 5, 10)
 TABLES, TABLES_SECONDS = 2000, 60
+SCHEMAS = (1000, 5000)
+PLAN_SECONDS = 30
+"""For the larger of them, as issue 4 has it."""
+SLOWER = 1.25
+"""What a table of the larger may take more than one of the smaller."""
 COLUMNS = 1000
 
 
@@ -28,17 +33,21 @@ def main() -> None:
     # SIGTERM ends a run as Ctrl-C does, so that servers and folders are removed.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
     with opened() as ends:
-        results = [*rows(ends), tables(ends), *columns(ends)]
+        results = [*rows(ends), tables(ends), *schemas(ends), *columns(ends)]
     if not all(results):
         raise SystemExit(f"{results.count(False)} of {len(results)} failed")
 
 
 def migrate(ends: Ends, source: End, target: End, *options: str) -> dict[str, float]:
     """What one migration into an empty database cost."""
+    return spent(ends, source, target, "migrate", "--quiet", *options)
+
+
+def spent(ends: Ends, source: End, target: End, *words: str) -> dict[str, float]:
     target.clear()
     target.settle()
     program = str(Path(sys.executable).parent / "dbferry")
-    command = [program, "migrate", "--quiet", *options, source.url, target.url]
+    command = [program, *words, source.url, target.url]
     cost, printed = launch(shlex.join(command), ends.folder)
     if not cost or cost["exit"]:
         raise SystemExit(f"failed: {shlex.join(command[:-2])}\n{printed[-2000:]}")
@@ -104,6 +113,43 @@ def tables(ends: Ends) -> bool:
     seconds = migrate(ends, source, ends.postgres_target)["seconds"]
     print(f"\n{TABLES} empty tables: {seconds:.1f} s (under {TABLES_SECONDS})", flush=True)
     return seconds < TABLES_SECONDS
+
+
+def schemas(ends: Ends) -> list[bool]:
+    """Many tables of 20 columns, a key, a check, two indexes and a foreign key: no table costs more than another."""
+    found = []
+    for source in (ends.postgres_source, ends.mariadb_source):
+        name = f"{source.engine} to postgresql"
+        if ROUTES not in name:
+            continue
+        each = {}
+        for count in SCHEMAS:
+            source.clear()
+            for number in range(1, count + 1, 200):
+                part = range(number, min(number + 200, count + 1))
+                source.run("; ".join(map(_table, part)))
+            plan = spent(ends, source, ends.postgres_target, "plan", "--json")
+            moved = migrate(ends, source, ends.postgres_target)
+            each[count] = moved["seconds"] / count
+            print(
+                f"{count} tables, {name}: plan {plan['seconds']:.1f} s ({plan['cpu']:.1f} s of CPU), "
+                f"run {moved['seconds']:.1f} s ({moved['cpu']:.1f}), {1000 * each[count]:.1f} ms a table",
+                flush=True,
+            )
+        small, large = SCHEMAS
+        found.append(plan["seconds"] < PLAN_SECONDS and each[large] <= each[small] * SLOWER)
+    return found
+
+
+def _table(number: int) -> str:
+    types = ("int", "bigint", "varchar(40)", "date", "decimal(10,2)")
+    columns = ", ".join(f"c{place} {types[place % 5]}" for place in range(1, 20))
+    key = f", FOREIGN KEY (c6) REFERENCES t{number - 1} (id)" if number > 1 else ""
+    return (
+        f"CREATE TABLE t{number} (id bigint PRIMARY KEY, {columns}, UNIQUE (c2, c3), "
+        f"CONSTRAINT more_{number} CHECK (c1 > 0){key}); "
+        f"CREATE INDEX by_day_{number} ON t{number} (c3); INSERT INTO t{number} (id, c1) VALUES (1, 1)"
+    )
 
 
 def columns(ends: Ends) -> list[bool]:

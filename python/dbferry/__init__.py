@@ -20,6 +20,7 @@ from dbferry.task import (
     DEFAULT_ENGINE,
     Include,
     OnBadRow,
+    OnLeftOut,
     Only,
     OnTableError,
     Partitions,
@@ -93,6 +94,7 @@ def migrate(
     name: str | None = None,
     unfinished: Unfinished | None = None,
     on_table_error: OnTableError | None = None,
+    on_left_out: OnLeftOut | None = None,
     on_bad_row: OnBadRow | None = None,
     max_bad_rows: int | None = None,
     retries: int | None = None,
@@ -123,7 +125,7 @@ def migrate(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
         only=only, on_loss=on_loss, partitions=partitions, include=include, rules=rules, style=style, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
-        dms_settings=dms_settings, name=name, unfinished=unfinished, on_table_error=on_table_error, on_bad_row=on_bad_row,
+        dms_settings=dms_settings, name=name, unfinished=unfinished, on_table_error=on_table_error, on_left_out=on_left_out, on_bad_row=on_bad_row,
         max_bad_rows=max_bad_rows, retries=retries,
         retry_seconds=retry_seconds, max_rate=max_rate, max_connections=max_connections, max_load=max_load,
         max_lag=max_lag, replicas=replicas, snapshot_minutes=snapshot_minutes,
@@ -145,6 +147,7 @@ def plan(
     include: Sequence[Include] | None = None,
     rules: Sequence[Mapping[str, object] | Rule] | None = None,
     style: Style | None = None,
+    on_left_out: OnLeftOut | None = None,
     dms_mappings: Mapping[str, object] | str | Path | None = None,
     dms_settings: Mapping[str, object] | str | Path | None = None,
 ) -> Plan:
@@ -152,7 +155,7 @@ def plan(
     return _task(
         source, target, tables=tables, exclude=exclude, schemas=schemas, prepare=prepare,
         only=only, on_loss=on_loss, partitions=partitions, include=include, rules=rules, style=style, dms_mappings=dms_mappings,
-        dms_settings=dms_settings,
+        dms_settings=dms_settings, on_left_out=on_left_out,
     ).plan()  # fmt: skip
 
 

@@ -166,6 +166,13 @@ OnTableErrorOption = Annotated[
     str | None,
     typer.Option("--on-table-error", help="continue with the other tables (default), or stop"),
 ]
+OnLeftOutOption = Annotated[
+    str | None,
+    typer.Option(
+        "--on-left-out",
+        help="continue without what can't come along (default), or stop before a run",
+    ),
+]
 OnBadRowOption = Annotated[
     str | None,
     typer.Option(
@@ -238,6 +245,7 @@ def migrate(
     replica: Replica = None,
     snapshot_minutes: SnapshotMinutes = None,
     on_table_error: OnTableErrorOption = None,
+    on_left_out: OnLeftOutOption = None,
     on_bad_row: OnBadRowOption = None,
     max_bad_rows: MaxBadRows = None,
     retries: Retries = None,
@@ -253,7 +261,7 @@ def migrate(
         only=_only(schema_only=schema_only, data_only=data_only),
         on_loss=on_loss, partitions=partitions, include=include, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
         range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
-        dms_settings=dms_settings, name=name, on_table_error=on_table_error, on_bad_row=on_bad_row,
+        dms_settings=dms_settings, name=name, on_table_error=on_table_error, on_left_out=on_left_out, on_bad_row=on_bad_row,
         max_bad_rows=max_bad_rows, retries=retries,
         retry_seconds=retry_seconds, unfinished=_unfinished(resume=resume, restart=restart_tables),
         max_rate=max_rate, max_connections=max_connections, max_load=max_load, max_lag=max_lag,
@@ -280,6 +288,7 @@ def plan(
     range_mb: RangeMb = None,
     range_rows: RangeRows = None,
     large_values_mb: LargeValuesMb = None,
+    on_left_out: OnLeftOutOption = None,
     dms_mappings: DmsMappings = None,
     dms_settings: DmsSettings = None,
     sql: Sql = None,
@@ -290,7 +299,7 @@ def plan(
         source, target, tables=tables, exclude=exclude, schemas=schema, prepare=prepare,
         only=_only(schema_only=schema_only, data_only=data_only),
         on_loss=on_loss, partitions=partitions, include=include, workers=workers, batch_rows=batch_rows, range_mb=range_mb,
-        range_rows=range_rows, large_values_mb=large_values_mb, dms_mappings=dms_mappings,
+        range_rows=range_rows, large_values_mb=large_values_mb, on_left_out=on_left_out, dms_mappings=dms_mappings,
         dms_settings=dms_settings,
     )  # fmt: skip
     if sql is not None:

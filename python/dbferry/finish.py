@@ -63,6 +63,7 @@ class Finish:
         *,
         beside: bool,
         rows: bool = True,
+        strict: bool = False,
         steps: Steps | None = None,
         sieve: Sieve | None = None,
     ) -> None:
@@ -71,6 +72,8 @@ class Finish:
         self._numbers = {item.name: number for number, item in enumerate(items)}
         self._rows = rows
         """False when the tables are made and no row is moved."""
+        self._strict = strict
+        """True when what the target refuses is a failure."""
         self.views = views
         self.left_out: list[str] = []
         """Views that the target has refused, with its words."""
@@ -267,6 +270,9 @@ class Finish:
             except DbferryError as error:
                 if error.fatal:
                     raise
+                if self._strict:
+                    self.failures.append(Failure(step.what, step.sql, error))
+                    continue
                 text = " ".join(step.sql.split())
                 told = f"; hint: mend and make it: {text}" if step.told else ""
                 shown = text if step.told is None else step.told

@@ -43,7 +43,7 @@ def options_of(task: Task, *, sample: bool) -> Options:
         on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
         rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
         partitions=task.partitions, include=task.include, notes=task.notes,
-        puts_aside=task.on_bad_row == "quarantine",
+        puts_aside=task.on_bad_row == "quarantine", complete=task.on_left_out == "stop",
     )  # fmt: skip
 
 

@@ -6,7 +6,7 @@ travels, `keys` what indexes and foreign keys come along; `items` is the plan as
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import Catalog, Session, Table
@@ -123,6 +123,8 @@ class _Planner:
             views.try_out(items, objects, extras.before_views)
         left_out = [*sequences.left_out, *(what for _, made in told for what in made.left_out)]
         left_out += [*keys.left_out, *views.left_out, *extras.left_out]
+        if pair.options.complete and makes:
+            self._refuse([*pair.source.skipped, *left_out])
         return Plan(
             source_engine=pair.source.engine,
             target_engine=pair.target.engine,
@@ -141,6 +143,16 @@ class _Planner:
                 hint="choose a target that needs no driver",
             )
         return past_rows(pair, tables)
+
+    def _refuse(self, left_out: Sequence[str]) -> None:
+        """Makes faults of what doesn't come along."""
+        for what in left_out:
+            said, _, hint = what.partition("; hint: ")
+            self.pair.source_fault(
+                f"not moved: {said}",
+                code="M-LEFT",
+                hint=hint or "make it by hand and exclude it, or choose --on-left-out continue",
+            )
 
     def _blocked(self) -> Plan:
         pair = self.pair

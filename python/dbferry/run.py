@@ -427,7 +427,7 @@ class _Run(Remains):
         rows, steps = self.task.only != "schema", self._steps(again=again)
         return Finish(
             self.plan.tables, pool, self.plan.views, beside=other.builds_beside, rows=rows,
-            steps=steps, sieve=self._sieve(steps),
+            strict=self.task.on_left_out == "stop", steps=steps, sieve=self._sieve(steps),
         )  # fmt: skip
 
     def _sieve(self, steps: Steps | None) -> Sieve | None:

@@ -54,6 +54,8 @@ class Options:
     """What comes along besides tables and views, such as `triggers`; `all` is whatever the engine can."""
     notes: Sequence[str] = ()
     """What is said about the request itself."""
+    complete: bool = False
+    """True when everything has to come along that isn't excluded."""
     puts_aside: bool = False
     """True when rows that don't fit are put aside, and don't block the plan."""
     range_bytes: int = 64 << 20

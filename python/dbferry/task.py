@@ -32,6 +32,7 @@ Partitions = Literal["keep", "flatten"]
 Include = Literal["extensions", "functions", "triggers", "policies", "grants", "on-update", "all"]
 Unfinished = Literal["resume", "restart"]
 OnTableError = Literal["continue", "stop"]
+OnLeftOut = Literal["continue", "stop"]
 OnBadRow = Literal["stop", "quarantine"]
 
 BESIDES = 2
@@ -142,6 +143,13 @@ class Task(BaseModel):
     on_table_error: Annotated[
         OnTableError,
         Field(description="continue: the other tables go on when one fails; stop: nothing does"),
+    ] = "continue"
+    on_left_out: Annotated[
+        OnLeftOut,
+        Field(
+            description="Objects that don't come along, such as a view without a certain counterpart. continue: they are named; "
+            "stop: the run doesn't start, and fails at the end for what only the target refuses"
+        ),
     ] = "continue"
     on_bad_row: Annotated[
         OnBadRow,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 HOW = frozenset(
     {
         "source", "target", "name", "workers", "batch_rows", "range_mb", "range_rows", "large_values_mb",
-        "unfinished", "retries", "retry_seconds", "on_table_error", "on_bad_row", "max_bad_rows",
+        "unfinished", "retries", "retry_seconds", "on_table_error", "on_left_out", "on_bad_row", "max_bad_rows",
         "max_rate", "max_connections", "max_load", "max_lag", "replicas", "snapshot_minutes",
     }
 )  # fmt: skip

@@ -9,7 +9,16 @@ from typing import TYPE_CHECKING, Literal
 
 from dbferry.catalog import Ability, Catalog, Column, ForeignKey, NativeType, Session, Table
 from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Trial
-from dbferry.engines.postgresql import catalog, ddl, describe, dialect, indexes, probe, types
+from dbferry.engines.postgresql import (
+    catalog,
+    ddl,
+    describe,
+    dialect,
+    indexes,
+    locks,
+    probe,
+    types,
+)
 from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
 
@@ -190,7 +199,9 @@ class Postgresql:
         )
 
     def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
-        return ("source read under: exported snapshot",)
+        held = locks.of(session, source.tables)
+        risk = () if held.fit else (f"{held}; hint: {held.mend}",)
+        return ("source read under: exported snapshot", *risk)
 
     def target_notes(self, session: Session) -> Sequence[str]:
         return ()

@@ -105,7 +105,21 @@ def shown(columns: list[str]) -> str:
     return ", ".join(f"{column} AS c{place}" for place, column in enumerate(columns))
 
 
+def turning(random: Random) -> str:
+    pick = random.choice
+    start = pick(["i.id", "i.maker", "i.id % 3", "coalesce(m.id, 0)"])
+    turn = f"SELECT {pick(['r.k + 1', 'r.d', 'r.k - 2'])}, r.d + 1 FROM r WHERE r.d < {random.randrange(1, 4)}"
+    if random.random() < 0.4:
+        turn = "SELECT x.id, r.d + 1 FROM r JOIN item x ON x.maker = r.k WHERE r.d < 3"
+    return (
+        f"WITH RECURSIVE r (k, d) AS (SELECT {start}, 0 FROM {pick(JOINS)} WHERE {condition(random)} "
+        f"{pick(['UNION', 'UNION ALL'])} {turn}) SELECT r.k AS c0, r.d AS c1 FROM r"
+    )
+
+
 def query(random: Random, source: str) -> str:
+    if random.random() < 0.1:
+        return turning(random)
     where = f" WHERE {condition(random)}" if random.random() < 0.7 else ""
     rows = f"{random.choice(JOINS)}{where}"
     if random.random() < 0.4:

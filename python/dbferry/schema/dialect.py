@@ -115,6 +115,8 @@ class Dialect:
     """True when an order may say where NULLs lie."""
     days_are_numbers: bool = False
     """True when a number that is added to a date is one of days."""
+    ends_recursion: bool = False
+    """True when a query that reads itself is ended after a number of turns, and its text cut to that of the first."""
     clock_seconds: bool = False
     """True when the current moment is what the clock on the wall says, in whole seconds."""
     cuts_lists: bool = False

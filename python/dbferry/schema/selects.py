@@ -6,7 +6,7 @@ column of an answer with a name of its own: nothing is left to the rules by whic
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -15,7 +15,7 @@ from sqlglot import exp
 from dbferry.schema.aggregates import check_grouped, is_one, settled
 from dbferry.schema.nodes import Node, only, said
 from dbferry.schema.relations import Output, Relation
-from dbferry.schema.terms import Untranslatable, family, result
+from dbferry.schema.terms import Term, Untranslatable, family, result
 
 if TYPE_CHECKING:
     from dbferry.schema.queries import Query, QueryTranslator
@@ -33,11 +33,15 @@ SORTED = frozenset({"number", "date", "timestamp", "time", "instant", "bool"})
 ORDER = "its rows come in the target's own order of text"
 ALL_ROWS = "9223372036854775807"
 """What no LIMIT is, where OFFSET needs one."""
+Shape = Callable[["QueryTranslator", Term, str | None], str]
 Item = tuple[str, Node]
 """The name of a column of the answer, and what gives it."""
 
 
-def select(t: QueryTranslator, node: Node, names: Sequence[str] = ()) -> Query:
+def select(
+    t: QueryTranslator, node: Node, names: Sequence[str] = (), *, shape: Shape | None = None
+) -> Query:
+    """`shape` says the columns of the answer in other types."""
     from dbferry.schema.queries import Query
 
     only(node, *CLAUSES)
@@ -49,7 +53,10 @@ def select(t: QueryTranslator, node: Node, names: Sequence[str] = ()) -> Query:
     if distinct is not None:
         only(distinct)
         t.told_apart(outputs)
-    listed = ", ".join(f"{output.term.sql} AS {t.wanted.quote(output.name)}" for output in outputs)
+    listed = ", ".join(
+        f"{shape(t, output.term, output.unfit) if shape else output.term.sql} AS {t.wanted.quote(output.name)}"
+        for output in outputs
+    )
     answer = Answer(outputs, items, groups.keys, distinct is not None)
     closing = _closing(t, node, answer)
     head = f"SELECT {'DISTINCT ' * (distinct is not None)}{listed}"
@@ -98,16 +105,21 @@ def _rows(t: QueryTranslator, node: Node) -> tuple[str, list[str]]:
 def _with(t: QueryTranslator, node: Node | None) -> str:
     if node is None:
         return ""
-    only(node, "expressions")
-    parts = []
+    from dbferry.schema import recursions
+
+    only(node, "expressions", "recursive")
+    turns, parts = bool(node.args.get("recursive")), []
     for each in node.expressions:
         only(each, "this", "alias")
-        only(each.args["alias"], "this")
-        made = t.query(each.this)
-        name = each.alias
+        only(each.args["alias"], "this", "columns")
+        name, names = each.alias, [column.name for column in each.args["alias"].columns]
+        if turns and recursions.reads_itself(t, each.this, name):
+            made = recursions.query(t, each.this, name, names)
+        else:
+            made = t.query(each.this, names)
         t.local[t.source.fold_column(name)] = Relation(t.wanted.quote(name), made.outputs)
         parts.append(f"{t.wanted.quote(name)} AS ({made.sql})")
-    return f"WITH {', '.join(parts)}"
+    return f"WITH {'RECURSIVE ' * turns}{', '.join(parts)}"
 
 
 # What is read

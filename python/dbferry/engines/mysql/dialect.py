@@ -37,6 +37,7 @@ DIALECT = Dialect(
     exact=exact,
     padded=padded,
     places_nulls=False,
+    ends_recursion=True,
     clock_seconds=True,
     cuts_lists=True,
     functions={
@@ -58,7 +59,7 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "cast({0} AS double)",
         "quotient": "({0} DIV {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "dayofmonth({0})", "json_valid": "json_valid({0})",
-        "sum_whole": "{0}", "now_second": "CURRENT_TIMESTAMP", "moment_of_day": "CAST({0} AS datetime)",
+        "sum_whole": "{0}", "turn_whole": "CAST({0} AS signed)", "now_second": "CURRENT_TIMESTAMP", "moment_of_day": "CAST({0} AS datetime)",
         **dict.fromkeys(("later_day", "later_month", "later_moment"), "({0} + INTERVAL {1} {2})"),
         "list": "group_concat({0} {2} SEPARATOR {1})",
         "same": "({0} <=> {1})", "differ": "(NOT ({0} <=> {1}))",
@@ -69,6 +70,7 @@ DIALECT = Dialect(
         "uuid": UUID4, "uuid_text": UUID4, "random": "(rand())",
     },
     why_not={
+        "turn_text": "texts of a query that reads itself are cut to the length of its first",
         "lower_ascii": "lower() takes all letters here, and the source's only those of ASCII",
         "upper_ascii": "upper() takes all letters here, and the source's only those of ASCII",
     },

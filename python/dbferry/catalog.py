@@ -331,8 +331,12 @@ class Table:
         parts = [part for index in trees for part in index.parts if part.prefix is None]
         return frozenset((*self.primary_key, *(part.column for part in parts if part.column)))
 
+    @cached_property
+    def _columns(self) -> dict[str, Column]:
+        return {column.name: column for column in reversed(self.columns)}
+
     def column(self, name: str) -> Column | None:
-        return next((column for column in self.columns if column.name == name), None)
+        return self._columns.get(name)
 
     def takes_null(self, column: Column) -> bool:
         """True when a new row may have NULL there."""

@@ -220,7 +220,10 @@ class _Planner:
             check_values(self.pair, table, standing, columns, free)
         remarks = self.pair.shape(table).remarks
         columns = [
-            replace(item, notes=(*remarks.get(item.name, ()), *item.notes)) for item in columns
+            replace(item, notes=(*remarks[item.name], *item.notes))
+            if item.name in remarks
+            else item
+            for item in columns
         ]
         draft = Draft(
             table=table,

@@ -88,6 +88,18 @@ def test_blanks_at_the_end_of_a_char_count_for_nothing_in_both(database: Make, t
             made.sql(f"INSERT INTO t VALUES (4, '{wrong}')")
 
 
+@pytest.mark.parametrize("target", ["mysql", "mariadb"])
+def test_a_pattern_meets_the_blanks_of_a_char_in_one_of_them(database: Make, target: str) -> None:
+    held, made = database("postgresql"), database(target)
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, state char(3), CONSTRAINT like_a CHECK (state LIKE '___')); "
+        "INSERT INTO t VALUES (1, 'a')"
+    )
+    [left] = not_moved(dbferry.migrate(held.url, made.url))
+    assert left.startswith("check like_a of ")
+    assert LOOSE in left
+
+
 @pytest.mark.parametrize("source", ["mysql", "mariadb"])
 def test_a_char_of_bytes_comes_along_with_its_check(database: Make, source: str) -> None:
     held, made = database(source), database("postgresql")

@@ -116,7 +116,7 @@ def _like(t: Translator, node: Node) -> Term:
         raise Untranslatable("a pattern for what isn't text")
     glob = isinstance(node, exp.Glob)
     pieces = patterns.of_glob(pattern) if glob else patterns.of_like(pattern, escape)
-    if patterns.has_letters(pieces):
+    if patterns.has_letters(pieces) or term.padded:
         t.matched(term)
     matching = t.spoken.matching
     loose = isinstance(node, exp.ILike) or matching == "ascii" or (

@@ -186,8 +186,8 @@ class Translator:
             self.doubt(LOOSE)
 
     def matched(self, term: Term) -> None:
-        """Is told of what a pattern with letters is held against."""
-        if term.loose:
+        """Is told of what a pattern is held against, where letters or blanks could matter."""
+        if term.loose or term.padded:
             self.doubt(LOOSE)
 
     def alike(self, terms: Sequence[Term]) -> list[Term]:

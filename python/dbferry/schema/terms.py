@@ -50,6 +50,8 @@ class Operand:
     ignore_case: bool = False
     exact: bool = True
     """True when both ends take the same texts of it for equal."""
+    padded: bool = False
+    """True when blanks at the end of its texts mean nothing to either end, but where a pattern is held against them."""
 
     @classmethod
     def of(
@@ -74,8 +76,8 @@ class Operand:
             ignore_case=source.ignore_case or _ignores(column.native.collation),
             exact=one.family == other.family
             or source.kind is Kind.ENUM
-            or (_exact(one, column.native) and _exact(other, native))
-            or (_padded(one, column.native) and _padded(other, native)),
+            or (_exact(one, column.native) and _exact(other, native)),
+            padded=_padded(one, column.native) and _padded(other, native),
         )
 
     def term(self, sql: str, dialect: Dialect) -> Term:
@@ -85,7 +87,8 @@ class Operand:
             sql=sql,
             kind=self.source.kind,
             ignore_case=self.ignore_case,
-            loose=not self.exact,
+            loose=not (self.exact or self.padded),
+            padded=self.padded,
             labels=self.source.labels,
             single=self.source.kind is Kind.FLOAT and self.source.bits == 32,
             widened=widening.format(sql) if widening else None,
@@ -129,6 +132,8 @@ class Term:
     ignore_case: bool = False
     loose: bool = False
     """True for text of which one end may take two for equal that the other doesn't."""
+    padded: bool = False
+    """As an operand's."""
     labels: tuple[str, ...] = ()
     """All values of an enum."""
     single: bool = False
@@ -225,6 +230,7 @@ def result(terms: Sequence[Term]) -> Term:
         kind=max(kinds, key=lambda k: WIDTHS.index(k) if k in WIDTHS else -1, default=None),
         ignore_case=any(term.ignore_case for term in terms),
         loose=any(term.loose for term in terms),
+        padded=any(term.padded for term in terms),
         single=any(term.single for term in terms),
     )
 

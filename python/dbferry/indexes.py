@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 
 from dbferry.catalog import Index, Part, Table
 from dbferry.engines import FittedIndex
@@ -20,11 +21,9 @@ from dbferry.schema.translation import Translation
 
 def translation(pair: Pair, table: Table, items: Collection[ColumnItem]) -> Translation:
     """For expressions over the columns of a table that move."""
-    one, other = pair.ends
-    stays = one.name == other.name and all(item.name == item.target for item in items)
-    # What stays as it is printed needs none of them, and there may be many tables.
-    known = {} if stays else operands(pair, table, items)
-    return Translation(one, other, known, pair.requalified)
+    other_names = any(item.name != item.target for item in items)
+    known = partial(operands, pair, table, items)
+    return Translation(*pair.ends, known, pair.requalified, renamed=other_names)
 
 
 def operands(pair: Pair, table: Table, items: Iterable[ColumnItem]) -> dict[str, Operand]:

@@ -127,7 +127,7 @@ def test_a_pattern_without_case_in_the_source_is_refused() -> None:
 @pytest.mark.parametrize("one", [PG, MY, MARIA, LITE])
 def test_between_two_of_one_engine_the_text_stays(one: str) -> None:
     text = "any (thing) at ~ all"
-    kept = Translation(engine(one), engine(one), {})
+    kept = Translation(engine(one), engine(one), dict)
     assert (kept.condition(text), kept.value(text), kept.default(text, "a")) == (text,) * 3
 
 

@@ -23,15 +23,21 @@ class Translation:
         self,
         source: Engine,
         target: Engine,
-        operands: Mapping[str, Operand],
+        operands: Callable[[], Mapping[str, Operand]],
         requalified: Callable[[str], str] = str,
+        *,
+        renamed: bool = False,
     ) -> None:
+        """`operands` are asked for when they are needed; `renamed` says that one has another name in the target."""
         self.source, self.target = source, target
-        self.operands = operands
+        self._operands = operands
         self._requalified = requalified
         """Gives a text that stays as it is the target's names of schemas."""
-        renamed = any(name != operand.name for name, operand in operands.items())
         self.verbatim = source.name == target.name and not renamed
+
+    @cached_property
+    def operands(self) -> Mapping[str, Operand]:
+        return self._operands()
 
     @cached_property
     def _translator(self) -> Translator:

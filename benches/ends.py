@@ -31,8 +31,6 @@ POSTGRES = (
     "--checkpoint_timeout=30min",
     "--maintenance_work_mem=512MB",
     "--autovacuum=off",
-    # A snapshot holds a lock on every table and index that it has read.
-    "--max_locks_per_transaction=512",
 )
 MARIADB = (
     "--innodb-buffer-pool-size=4G",

@@ -19,7 +19,6 @@ SOURCE_CHECKS = (
     "row-security",
     "read-sequences",
     "connections",
-    "locks",
     "encoding",
     "time-zone",
     "long-transactions",
@@ -291,26 +290,3 @@ def _reloaded(db: ServerDatabase, name: str, value: str) -> None:
 def test_no_password_is_in_a_report(shop: ServerDatabase) -> None:
     made = dbferry.assess(shop.url)
     assert PASSWORD not in repr(made) + made.to_html()
-
-
-def test_locks_for_many_tables_are_counted_before_they_run_out() -> None:
-    server = PostgresServer("--max_locks_per_transaction=10", "--max_connections=20")
-    server.start()
-    try:
-        db = ServerDatabase(server)
-        db.sql(
-            "DO $$ BEGIN FOR n IN 1..60 LOOP EXECUTE format("
-            "'CREATE TABLE t%s (id int PRIMARY KEY, a int); CREATE INDEX ON t%s (a)', n, n); END LOOP; END $$"
-        )
-        check = source_check(db.url, "locks")
-        assert check.level is Level.WARN
-        assert check.what == (
-            "a snapshot holds 360 locks on tables and indexes until all are read, and there is room for 200"
-        )
-        assert check.sql.startswith("ALTER SYSTEM SET max_locks_per_transaction = 23;")
-        target = ServerDatabase(server)
-        notes = dbferry.plan(db.url, target.url).notes
-        assert [note for note in notes if "360 locks" in note and "hint: ALTER SYSTEM" in note]
-        assert source_check(db.url, "locks", tables=["t1"]).level is Level.OK
-    finally:
-        server.close()

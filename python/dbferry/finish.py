@@ -271,7 +271,7 @@ class Finish:
                 if error.fatal:
                     raise
                 if self._strict:
-                    self.failures.append(Failure(step.what, step.sql, error))
+                    self._fail(Failure(self.items[0], step.what, step.sql, error))
                     continue
                 text = " ".join(step.sql.split())
                 told = f"; hint: mend and make it: {text}" if step.told else ""

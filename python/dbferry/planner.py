@@ -67,16 +67,7 @@ class _Planner:
 
     def plan(self) -> Plan:
         pair = self.pair
-        pair.rules, faults = read_rules(pair.options.on_loss)
-        rename_schemas(pair)
-        missed = unmatched(pair.source, pair.options)
-        tables, more = select(pair.source, pair.options)
-        if pair.options.first_wins:
-            pair.notes += [fault.message for fault in missed]
-            missed = []
-        pair.faults += [*faults, *missed, *more]
-        if not tables and not pair.faults:
-            pair.source_fault("the source has no tables to move")
+        tables = self._selected()
         if pair.ends[0].family == pair.ends[1].family:
             tables = [pair.ends[0].complete(pair.source_session, table) for table in tables]
         extras = ExtraWriter(pair, tables)
@@ -134,6 +125,20 @@ class _Planner:
             views=(*extras.before_views, *views.steps, *extras.after_views) if makes else (),
             objects=(*(extras.around(views.drops) if makes else ()), *objects, *keys.drops),
         )
+
+    def _selected(self) -> list[Table]:
+        pair = self.pair
+        pair.rules, faults = read_rules(pair.options.on_loss)
+        rename_schemas(pair)
+        missed = unmatched(pair.source, pair.options)
+        tables, more = select(pair.source, pair.options)
+        if pair.options.first_wins:
+            pair.notes += [fault.message for fault in missed]
+            missed = []
+        pair.faults += [*faults, *missed, *more]
+        if not tables and not pair.faults:
+            pair.source_fault("the source has no tables to move")
+        return tables
 
     def _without_rows(self, tables: list[Table]) -> list[Table]:
         pair = self.pair

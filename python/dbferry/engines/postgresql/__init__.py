@@ -15,7 +15,6 @@ from dbferry.engines.postgresql import (
     describe,
     dialect,
     indexes,
-    locks,
     probe,
     types,
 )
@@ -199,9 +198,7 @@ class Postgresql:
         )
 
     def source_notes(self, session: Session, source: Catalog, target: Catalog) -> Sequence[str]:
-        held = locks.of(session, source.tables)
-        risk = () if held.fit else (f"{held}; hint: {held.mend}",)
-        return ("source read under: exported snapshot", *risk)
+        return ("source read under: exported snapshot",)
 
     def target_notes(self, session: Session) -> Sequence[str]:
         return ()

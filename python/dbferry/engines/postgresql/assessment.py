@@ -15,7 +15,7 @@ from dbferry.assessment.finding import (
     judged,
 )
 from dbferry.catalog import Catalog, Session, Table
-from dbferry.engines.postgresql import ddl, locks
+from dbferry.engines.postgresql import ddl
 from dbferry.engines.postgresql.catalog import USER_SCHEMAS
 
 OLDEST = (12,)
@@ -115,14 +115,6 @@ def check_source(end: SourceEnd) -> Iterable[Finding]:
     yield from _unfiltered(end)
     yield from _sequences(session)
     yield _places(session, end.workers)
-    held = locks.of(session, end.tables)
-    yield judged(
-        "locks", held.fit,
-        good=f"there is room for the {held.needed} locks of a snapshot",
-        bad=str(held),
-        why="a run that needs more fails with `out of shared memory`, and so may others beside it",
-        sql=held.mend,
-    )  # fmt: skip
     yield _encoding(session, "the source")
     yield _zone(session)
     ((count, seconds),) = session.query(OLD.format(seconds=LONG_SECONDS))

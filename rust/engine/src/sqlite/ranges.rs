@@ -58,7 +58,7 @@ fn size(connection: &Connection, table: &TablePlan, width: i128) -> Result<u64> 
 }
 
 /// A name of the rowid that no column of the table has taken.
-pub(super) fn rowid_name(connection: &Connection, relation: &str) -> Result<Option<&'static str>> {
+fn rowid_name(connection: &Connection, relation: &str) -> Result<Option<&'static str>> {
     let sql = format!("SELECT * FROM {relation} LIMIT 0");
     let statement = connection.prepare(&sql).map_err(super::error::from_rusqlite)?;
     let taken: Vec<&str> = statement.column_names().collect();

@@ -143,13 +143,11 @@ impl Reader for FileReader {
     }
 
     fn order(&mut self, table: &TablePlan) -> Result<Vec<Order>> {
-        let mut columns: Vec<String> = table.told_by.iter().map(|name| quoted(name)).collect();
-        if columns.is_empty() && table.cut_by_place {
-            let rowid = ranges::rowid_name(&self.connection, &table.source)?;
-            columns.extend(rowid.map(str::to_owned));
-        }
-        let order = |column: String| Order { literal: format!("quote({column})"), column };
-        Ok(columns.into_iter().map(order).collect())
+        let order = |name: &String| {
+            let column = quoted(name);
+            Order { literal: format!("quote({column})"), column }
+        };
+        Ok(table.told_by.iter().map(order).collect())
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {

@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from dbferry.engines import engine
-from dbferry.errors import MissingError
+from dbferry.errors import MissingError, RequestError
+from dbferry.ledger.book import TABLES
 from dbferry.report import QUARANTINE
 
 if TYPE_CHECKING:
@@ -71,6 +72,7 @@ class Quarantine:
     def __init__(self, session: OpenSession, other: Engine, room: Room, schema: str | None) -> None:
         self.session, self._room = session, room
         self.relation = other.relation(schema, QUARANTINE)
+        self._tasks = other.relation(schema, TABLES[0])
 
     @classmethod
     def beside(cls, book: Book) -> Quarantine:
@@ -113,14 +115,21 @@ class Quarantine:
             f"AND table_name = {self._room.literal(table)} AND row_key IN ({keys})"
         )
 
-    def close(self) -> None:
-        """Removes the table when nothing is in it; fine if it is gone."""
-        with suppress(MissingError):
-            self._drop_empty()
+    def close(self, task: str) -> None:
+        """Removes the table when nothing is in it and no other task may need it; fine if it is gone."""
+        with suppress(MissingError), self._room.alone(self.session):
+            empty = self.session.query(f"SELECT count(*) FROM {self.relation}") == [("0",)]
+            if empty and not self._is_needed_beside(task):
+                self.drop()
 
-    def _drop_empty(self) -> None:
-        if self.session.query(f"SELECT count(*) FROM {self.relation}") == [("0",)]:
-            self.drop()
+    def _is_needed_beside(self, task: str) -> bool:
+        """A task at work stands in the ledger before it puts a row aside."""
+        others = f"SELECT count(*) FROM {self._tasks} WHERE id <> {self._room.literal(task)}"
+        try:
+            return self.session.query(others) != [("0",)]
+        except (MissingError, RequestError):
+            # There is no ledger; SQLite tells that as it tells any statement that it doesn't take.
+            return False
 
     def drop(self) -> None:
         self.session.execute(f"DROP TABLE IF EXISTS {self.relation}")

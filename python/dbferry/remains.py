@@ -34,7 +34,11 @@ class Remains(Ends):
         if isinstance(failure, SchemaError):
             return "the same command again makes only what is missing"
         try:
+            self.keeping.book.check()
             begun = any(entry.has_moved for entry in self.keeping.tables)
+        except FencedError:
+            # What is there is another's, who has gone on with this run.
+            return ""
         except DbferryError:
             return "run the same command again to go on"
         if begun:
@@ -55,6 +59,8 @@ class Remains(Ends):
             if item.action in ("keep", "append")
         ]
         try:
+            if self.keeping is not None:
+                self.keeping.book.check()
             if any(rows_of(self, item) != written for item, written in empty):
                 return False
             for item in self.made:

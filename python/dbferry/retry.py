@@ -98,7 +98,7 @@ def retry_task(task: Task) -> list[Retried]:
         plan.check()
         again = _Again(task, source, target, reading, writing, book.id, quarantine, other)
         retried = again.all(plan, rows)
-        quarantine.close()
+        quarantine.close(book.id)
         return retried
 
 

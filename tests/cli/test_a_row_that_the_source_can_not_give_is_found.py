@@ -106,3 +106,30 @@ def test_more_of_them_than_the_cap_end_the_table(dbferry: Command, database: Mak
     filled(source, 0, ", PRIMARY KEY (id)")
     file = task(dbferry, source, target, on_bad_row="quarantine", max_bad_rows=2)
     refused(dbferry("migrate", file), 1, "more than 2 rows don't fit")
+
+
+KEYS = {
+    "decimal(20,2)": lambda i: f"900000000000000000.{i:02}",
+    "varbinary(8)": lambda i: i.to_bytes(3, "big") + b"\xff'",
+    "varbinary(9)": lambda i: f"k{i}".encode(),
+    "date": lambda i: f"20{i:02}-02-28",
+    "varchar(9) COLLATE utf8mb4_bin": lambda i: f"{'aA'[i % 2]}'\\{i}",
+}
+
+
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+@pytest.mark.parametrize("key", KEYS)
+def test_keys_of_many_types_find_it_and_it_is_moved_when_it_fits(
+    dbferry: Command, database: Make, engine: str, key: str
+) -> None:
+    source, target = database(engine), database("sqlite")
+    source.sql(f"CREATE TABLE t (k {key} PRIMARY KEY, n integer NOT NULL)")
+    rows = [(KEYS[key](i), 1 if i in (0, 50, 99) else 0) for i in range(100)]
+    fill.insert(source, "t", rows)
+    file = task(dbferry, source, target, on_bad_row="quarantine")
+    table = moved(dbferry("migrate", file, "--json")).tables()["t"]
+    assert (table["state"], table["quarantined"]) == ("done", 3)
+    assert target.rows("SELECT count(*) FROM t") == [(97,)]
+    source.sql("UPDATE t SET n = 0")
+    assert "3 rows moved" in dbferry("quarantine", "retry", file).out
+    assert target.rows("SELECT count(DISTINCT k) FROM t") == [(100,)]

@@ -49,9 +49,10 @@ impl Unfit {
     /// Of a row of which only these columns can be read.
     pub fn of_values(table: &TablePlan, all: &[(&str, Option<&[u8]>)], error: &Error) -> Self {
         let of = |name: &str| all.iter().find(|(column, _)| *column == name).copied();
-        let key: Vec<_> = table.told_by.iter().filter_map(|name| of(name)).collect();
+        // A part of a key would tell other rows as well.
+        let key: Option<Vec<_>> = table.told_by.iter().map(|name| of(name)).collect();
         Self {
-            key: (!key.is_empty()).then(|| object(&key)),
+            key: key.filter(|key| !key.is_empty()).map(|key| object(&key)),
             column: error.place().column.clone(),
             code: error.code().map(str::to_owned),
             reason: error.message().to_owned(),
@@ -72,7 +73,7 @@ impl Unfit {
 }
 
 /// A value as text; bytes are taken for one.
-fn text(column: &ArrayRef, row: usize) -> Option<Vec<u8>> {
+pub fn text(column: &ArrayRef, row: usize) -> Option<Vec<u8>> {
     if column.is_null(row) {
         return None;
     }

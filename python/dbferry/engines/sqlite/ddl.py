@@ -162,9 +162,17 @@ def _twice(table: NewTable, index: Index) -> tuple[Misfits, ...]:
     ]
     rows = [f"{part} IS NOT NULL" for part in parts]
     rows += [f"({index.predicate})"] if index.predicate else []
-    row = key if table.kind == "without_rowid" else ["rowid"]
+    row = key if table.kind == "without_rowid" else _place(table)
+    if not row:
+        return ()
     where = duplicates(Places(relation=quote(table.name), row=row, order=key), parts, rows)
     return (of_index(index.name, where, index.columns, UNIQUE),)
+
+
+def _place(table: NewTable) -> list[str]:
+    """A name of the rowid that no column has taken; none when all have."""
+    taken = {column.name.lower() for column in table.columns}
+    return [name for name in ("rowid", "_rowid_", "oid") if name not in taken][:1]
 
 
 def create_index(table: str, index: Index) -> str:

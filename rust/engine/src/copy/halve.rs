@@ -7,8 +7,8 @@
 use crate::block::{Block, Rows};
 use crate::error::{Error, Kind, Result};
 use crate::loss::Losses;
-use crate::plan::{ColumnPlan, Range, TablePlan};
-use crate::quarantine::{Unfit, of_row};
+use crate::plan::{Range, TablePlan, Transfer};
+use crate::quarantine::{Unfit, of_row, text};
 use crate::source::{Order, Reader, Reading};
 
 /// Reads a range as [`Reader::read`] does, without the rows that the source can't give. `renew` gives the reader a
@@ -42,7 +42,7 @@ pub fn read_halved(
             Cut::Halves(halves) => parts.extend(halves),
             Cut::Row => {
                 found += 1;
-                let rows = Rows::Unfit(vec![told(reader, table, &part, &error)]);
+                let rows = Rows::Unfit(vec![told(reader, table, &part, &look, error)?]);
                 emit(Block { rows, wire_bytes: 0, permit: None })?;
             }
             Cut::Unknown => return Err(error),
@@ -62,12 +62,12 @@ enum Cut {
 
 fn cut(reader: &mut dyn Reader, table: &TablePlan, range: &Range) -> Result<Cut> {
     let order = reader.order(table)?;
-    let count = count(reader, table, range)?;
-    if order.is_empty() || count == 0 {
+    if order.is_empty() {
         return Ok(Cut::Unknown);
     }
-    if count == 1 {
-        return Ok(Cut::Row);
+    let count = count(reader, table, range)?;
+    if count < 2 {
+        return Ok(if count == 1 { Cut::Row } else { Cut::Unknown });
     }
     let all = |of: fn(&Order) -> &str| order.iter().map(of).collect::<Vec<_>>().join(", ");
     let (columns, literals) = (all(|one| &one.column), all(|one| &one.literal));
@@ -85,12 +85,10 @@ fn cut(reader: &mut dyn Reader, table: &TablePlan, range: &Range) -> Result<Cut>
         Range { predicate: Some(predicate), ..range.clone() }
     };
     let halves = [half(">="), half("<")];
-    // A key that is NULL is in neither.
-    let mut together = 0;
-    for half in &halves {
-        together += self::count(reader, table, half)?;
-    }
-    Ok(if together == count { Cut::Halves(halves) } else { Cut::Unknown })
+    let counts = [self::count(reader, table, &halves[0])?, self::count(reader, table, &halves[1])?];
+    // A key that is NULL is in neither; one that compares in another way than it sorts may leave one empty.
+    let sound = counts.iter().sum::<u64>() == count && !counts.contains(&0);
+    Ok(if sound { Cut::Halves(halves) } else { Cut::Unknown })
 }
 
 fn count(reader: &mut dyn Reader, table: &TablePlan, range: &Range) -> Result<u64> {
@@ -99,20 +97,32 @@ fn count(reader: &mut dyn Reader, table: &TablePlan, range: &Range) -> Result<u6
     count.ok_or_else(|| Error::new(Kind::Protocol, "a count came back without a number"))
 }
 
-/// The one row of a range: its values that can be read, and the column that can't.
-fn told(reader: &mut dyn Reader, table: &TablePlan, range: &Range, error: &Error) -> Unfit {
-    let mut values = Vec::new();
-    let mut error = error.clone();
-    for ColumnPlan { name, expression, .. } in &table.columns {
-        match reader.query(&range.select(table, expression)) {
-            Ok(rows) => {
-                let value = rows.into_iter().flatten().next().flatten();
-                values.push((name.as_str(), value.map(String::into_bytes)));
+/// The one row of a range: its values that can be read, each as any row's that is put aside, and the column that can't.
+fn told(
+    reader: &mut dyn Reader,
+    table: &TablePlan,
+    range: &Range,
+    reading: &Reading<'_>,
+    error: Error,
+) -> Result<Unfit> {
+    let (mut values, mut error) = (Vec::new(), error);
+    let mut one = TablePlan { transfer: Transfer::Arrow, texts: vec![], ..table.clone() };
+    for column in &table.texts {
+        one.columns = vec![column.clone()];
+        let mut value = None;
+        let read = reader.read(&one, range, reading, &mut |block| {
+            if let Rows::Arrow(batch) = &block.rows {
+                value = batch.columns().first().and_then(|array| text(array, 0));
             }
+            Ok(())
+        });
+        match read {
+            Ok(()) => values.push((column.name.as_str(), value)),
+            Err(of) if !of_row(&of) => return Err(of),
             Err(_) if error.place().column.is_some() => {}
-            Err(_) => error = error.in_column(name),
+            Err(_) => error = error.in_column(&column.name),
         }
     }
     let values: Vec<_> = values.iter().map(|(name, value)| (*name, value.as_deref())).collect();
-    Unfit::of_values(table, &values, &error)
+    Ok(Unfit::of_values(table, &values, &error))
 }

@@ -231,16 +231,22 @@ impl Connection {
         }
     }
 
+    /// A row that is no text fails when all have been read, so that the session goes on.
     fn text_rows(&mut self, width: usize, rows: &mut Vec<Vec<Option<String>>>) -> Result<Outcome> {
+        let mut all = Ok(());
         loop {
             let (length, first) = self.packets().peek()?;
             if Self::ends_rows(length, first) {
-                return self.end_of_rows();
+                let end = self.end_of_rows()?;
+                return all.map(|()| end);
             }
             let packet = self.packets().read()?;
             let mut parse = Parse::new(&packet);
             let row = (0..width).map(|_| parse.text_field()?.map(text).transpose());
-            rows.push(row.collect::<Result<_>>()?);
+            match row.collect() {
+                Ok(row) => rows.push(row),
+                Err(error) => all = all.and(Err(error)),
+            }
         }
     }
 

@@ -103,9 +103,13 @@ impl Reader for RowReader {
     fn order(&mut self, table: &TablePlan) -> Result<Vec<Order>> {
         let order = |name: &String| {
             let column = quote(name);
-            // A text would be compared with an integer as a double.
-            let integer = table.key.iter().any(|key| key.name == *name && key.integer);
-            let literal = if integer { column.clone() } else { format!("QUOTE({column})") };
+            let read = table.columns.iter().find(|known| known.name == *name);
+            let literal = match read.map_or("", |known| known.read.as_str()) {
+                // A text would be compared with a number as a double.
+                "int" | "year" | "decimal" => column.clone(),
+                "binary" => format!("CONCAT('0x', HEX({column}))"),
+                _ => format!("QUOTE({column})"),
+            };
             Order { column, literal }
         };
         Ok(table.told_by.iter().map(order).collect())

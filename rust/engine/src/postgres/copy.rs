@@ -37,21 +37,22 @@ pub fn parse_row(bytes: &[u8], start: usize, width: usize, spans: &mut Vec<Span>
         return Err(Error::protocol("the server sent a row with another number of fields"));
     }
     let mut at = 2;
-    for _ in 0..width {
+    let first = spans.len();
+    spans.resize(first + width, Span::NULL);
+    for span in &mut spans[first..] {
         let head =
             bytes.get(at..).and_then(|rest| rest.first_chunk::<4>()).ok_or_else(unreadable)?;
         at += 4;
-        match i32::from_be_bytes(*head) {
-            -1 => spans.push(Span::NULL),
-            length => {
-                let length = usize::try_from(length).map_err(|_| unreadable())?;
-                if length > bytes.len() - at {
-                    return Err(unreadable());
-                }
-                spans.push(Span::new(start + at, length)?);
-                at += length;
-            }
+        let length = i32::from_be_bytes(*head);
+        if length == -1 {
+            continue;
         }
+        let length = usize::try_from(length).map_err(|_| unreadable())?;
+        if length > bytes.len() - at {
+            return Err(unreadable());
+        }
+        *span = Span::new(start + at, length)?;
+        at += length;
     }
     if at == bytes.len() { Ok(()) } else { Err(unreadable()) }
 }

@@ -103,8 +103,10 @@ impl Join {
 /// One session inside the snapshot.
 struct RangeReader {
     session: Connection,
-    /// Numbers of tables whose locks it may hold.
+    /// Numbers of tables of one range each whose locks it holds until there are too many.
     held: BTreeSet<u64>,
+    /// Those of tables of several ranges, whose locks it keeps.
+    kept: BTreeSet<u64>,
     /// Absent where this session is the only one.
     join: Option<Join>,
 }
@@ -121,7 +123,7 @@ impl Reader for RangeReader {
         reading: &Reading<'_>,
         emit: &mut dyn FnMut(Block) -> Result<()>,
     ) -> Result<()> {
-        self.hold(table).map_err(|error| placed(error, table))?;
+        self.hold(table, Some(range)).map_err(|error| placed(error, table))?;
         let guarded = self.join.is_none() || reading.sifted;
         if guarded {
             self.session.query(SAVEPOINT).map_err(|error| placed(error, table))?;
@@ -141,10 +143,14 @@ impl Reader for RangeReader {
     }
 
     fn count(&mut self, table: &TablePlan) -> Result<u64> {
-        self.hold(table).map_err(|error| placed(error, table))?;
-        self.session
-            .number(&format!("SELECT pg_catalog.count(*) FROM {}", table.source))
-            .map_err(|error| placed(error, table))
+        let counted = self
+            .hold(table, None)
+            .and_then(|()| self.query(&format!("SELECT pg_catalog.count(*) FROM {}", table.source)))
+            .map_err(|error| placed(error, table))?;
+        let count = counted.into_iter().flatten().flatten().next();
+        count
+            .and_then(|count| count.parse().ok())
+            .ok_or_else(|| Error::protocol("a count is no number"))
     }
 
     fn query(&mut self, sql: &str) -> Result<Vec<TextRow>> {
@@ -174,7 +180,8 @@ impl Reader for RangeReader {
         let Some(join) = &self.join else { return Ok(false) };
         match join.open() {
             Ok(session) => {
-                *self = Self::new(session, self.join.take())?;
+                *self = Self::new(session, Some(join.clone()))
+                    .map_err(|error| error.on(Engine::Postgresql).at(Side::Source))?;
                 Ok(true)
             }
             // The server is there and knows no such snapshot: who has exported it is gone.
@@ -191,20 +198,35 @@ fn placed(error: Error, table: &TablePlan) -> Error {
 impl RangeReader {
     fn new(mut session: Connection, join: Option<Join>) -> Result<Self> {
         session.query(&format!("SAVEPOINT {LOCKS}"))?;
-        Ok(Self { session, held: BTreeSet::new(), join })
+        Ok(Self { session, held: BTreeSet::new(), kept: BTreeSet::new(), join })
     }
 
-    /// Lets the locks of earlier tables and their indexes go when there are many: a server has room for 64 of each
-    /// session by default, and a table's must stay while it is read, lest somebody empties it.
-    fn hold(&mut self, table: &TablePlan) -> Result<()> {
-        if self.held.contains(&table.number) {
+    /// Locks a table as long as others must neither empty nor rewrite it: until all is read where it has several
+    /// ranges. Locks of tables of one range, which no half is read of, are let go when there are many, since a server
+    /// has room for 64 of each session by default, and every index has one too.
+    fn hold(&mut self, table: &TablePlan, range: Option<&Range>) -> Result<()> {
+        let parted =
+            range.is_some_and(|range| range.relation.is_some() || range.predicate.is_some());
+        if self.kept.contains(&table.number) || (!parted && self.held.contains(&table.number)) {
             return Ok(());
         }
-        if self.held.len() >= MOST_HELD {
+        if parted || self.held.len() >= MOST_HELD {
             self.session.query(&format!("ROLLBACK TO SAVEPOINT {LOCKS}"))?;
             self.held.clear();
         }
-        self.held.insert(table.number);
+        if table.query.is_some() {
+            return Ok(());
+        }
+        let lock = format!("SELECT FROM {} LIMIT 0", table.source);
+        if parted {
+            self.session.query(&format!("RELEASE SAVEPOINT {LOCKS}"))?;
+            self.session.query(&lock)?;
+            self.session.query(&format!("SAVEPOINT {LOCKS}"))?;
+            self.kept.insert(table.number);
+        } else {
+            self.session.query(&lock)?;
+            self.held.insert(table.number);
+        }
         Ok(())
     }
 

@@ -71,6 +71,9 @@ def check_full(ends: Ends, plan: Plan, keeping: Keeping | None) -> None:
     faults = plan.faults
     if not faults or not all(isinstance(fault, TargetNotEmptyError) for fault in faults):
         return
+    # What a run that has ended has moved stands.
+    if any(item.action == "create" for item in plan.tables):
+        return
     # Large tables aren't counted for a message.
     if sum(item.source.estimated_rows for item in plan.tables) > COUNTED_ROWS:
         return

@@ -15,14 +15,14 @@ from dbferry.items import TableItem
 
 OPENING = 0.15
 """Seconds before any table: two connections, two catalogs, a plan."""
-FASTER, SLOWER = 4, 6
+FASTER, SLOWER = 6, 6
 """Better servers and more sessions · disks that wait for every commit, a network between."""
 LESS, MORE = 0.5, 1.6
 """Rows without gaps, or in another layout · wide rows that pack badly."""
 HOW = (
     "rows: {counted} tables counted, {told} as the source's statistics have them",
     "bytes: {known} tables as the source has them on its disk, {guessed} by 100 bytes a row",
-    "time: {rate} MB/s and {table} s for each table, as runs into {target} were measured on two processors, from a quarter "
+    "time: {rate} MB/s and {table} s for each table, as runs into {target} were measured on two processors, from a sixth "
     "of that to six times of it; measure with a small table",
     "disk: {room} times the bytes, from {low} to {high} times of that{log}",
 )

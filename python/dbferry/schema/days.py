@@ -89,6 +89,8 @@ def later(t: Translator, term: Term, by: Span) -> Term:
 def modified(t: Translator, term: Term, text: str) -> Term:
     """`date(day, '+1 day')` of SQLite."""
     by = _span(text)
+    if "week" in text:
+        raise Untranslatable("weeks, which SQLite takes for NULL")
     if by.unit != "day":
         raise Untranslatable("months of other lengths, which SQLite carries over")
     if term.kind is not Kind.DATE:

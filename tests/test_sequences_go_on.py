@@ -74,3 +74,56 @@ def test_many_unused_sequences_are_asked_at_once(database: Callable[[str], Datab
     )
     dbferry.migrate(held.url, made.url)
     assert made.rows("SELECT nextval('s7'), nextval('s450'), nextval('s8')") == [(77, 45, 1)]
+
+
+TEXT = "SELECT DISTINCT regexp_replace(code, '\\D', '', 'g')::int AS n FROM t ORDER BY n"
+
+
+@pytest.mark.parametrize("owned", ["", "ALTER SEQUENCE s OWNED BY t.code"])
+@pytest.mark.parametrize("default", ["'INV-' || nextval('s')", "nextval('s')"])
+def test_a_text_that_draws_goes_on(
+    database: Callable[[str], Database], default: str, owned: str
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        f"CREATE SEQUENCE s START WITH 7; CREATE TABLE t (code text DEFAULT {default}); {owned}"
+    )
+    held.sql("INSERT INTO t DEFAULT VALUES; INSERT INTO t DEFAULT VALUES")
+    dbferry.migrate(held.url, made.url)
+    made.sql("INSERT INTO t DEFAULT VALUES")
+    assert made.rows(TEXT) == [(7,), (8,), (9,)]
+    own = "SELECT pg_get_serial_sequence('t', 'code')"
+    assert made.rows(own) == held.rows(own)
+
+
+def test_a_number_that_is_made_of_the_next_one_is_no_number_of_the_sequence(
+    database: Callable[[str], Database],
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE SEQUENCE s; CREATE TABLE t (id int DEFAULT nextval('s') * 1000); ALTER SEQUENCE s OWNED BY t.id; "
+        "INSERT INTO t DEFAULT VALUES"
+    )
+    dbferry.migrate(held.url, made.url)
+    assert made.rows(NEXT) == [(2,)]
+
+
+@pytest.mark.parametrize("kind", ["numeric", "float8", "smallint"])
+def test_rows_of_other_numbers_are_passed_by(
+    database: Callable[[str], Database], kind: str
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(f"CREATE SEQUENCE s MAXVALUE 90; CREATE TABLE t (id {kind} DEFAULT nextval('s'))")
+    held.sql("SELECT nextval('s'); INSERT INTO t VALUES (30), (91)")
+    dbferry.migrate(held.url, made.url)
+    assert made.rows(NEXT) == [(31,)]
+
+
+def test_one_that_stands_does_not_go_back(database: Callable[[str], Database]) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE SEQUENCE s; CREATE TABLE t (id int DEFAULT nextval('s')); INSERT INTO t VALUES (3)"
+    )
+    made.sql("CREATE SEQUENCE s; SELECT setval('s', 900)")
+    dbferry.migrate(held.url, made.url)
+    assert made.rows(NEXT) == [(901,)]

@@ -16,11 +16,13 @@ from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.selection import destination, map_schema, pattern
+from dbferry.types import Kind
 
 if TYPE_CHECKING:
     from dbferry.schema.clauses import Clauses
 
 Place = tuple[str, str]
+NUMBERS = (Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC, Kind.FLOAT)
 
 
 class SequenceWriter:
@@ -42,7 +44,10 @@ class SequenceWriter:
             ]
             return
         self._standing = {(s.schema, s.name) for s in pair.target.sequences}
-        self._drawn: dict[Place, list[tuple[str, tuple[str | None, str, str]]]] = defaultdict(list)
+        self._drawn: dict[Place, list[str]] = defaultdict(list)
+        """Labels of the tables."""
+        self._counted: dict[Place, list[tuple[str | None, str, str]]] = defaultdict(list)
+        """The columns that hold its very numbers."""
         self._made: dict[Place, NumberSequence] = {}
         for draft, made in zip(drafts, clauses, strict=True):
             self._table(draft, made)
@@ -97,9 +102,13 @@ class SequenceWriter:
             if owns and one.name == other.name:
                 made.before.append(other.create_sequence(sequence))
                 made.after.append(other.own_sequence(sequence, *place))
-            else:
-                self._make(drawn)
-                self._drawn[sequence.schema, sequence.name].append((draft.table.label, place))
+                if column.identity is None:
+                    made.after += other.set_sequence(sequence, ())
+                continue
+            self._make(drawn)
+            self._drawn[sequence.schema, sequence.name].append(draft.table.label)
+            if item.canonical.kind in NUMBERS and column.default == one.draw(drawn):
+                self._counted[sequence.schema, sequence.name].append(place)
 
     def _make(self, told: NumberSequence) -> None:
         sequence = mapped(self.pair, told)
@@ -119,9 +128,9 @@ class SequenceWriter:
         other = self.pair.ends[1]
         for place, sequence in self._made.items():
             drawing = self._drawn[place]
-            statements = other.set_sequence(sequence, [column for _, column in drawing])
+            statements = other.set_sequence(sequence, self._counted[place])
             if drawing:
-                self.next_values[drawing[-1][0]] += statements
+                self.next_values[drawing[-1]] += statements
             elif place not in self._standing:
                 self.objects += statements
 

@@ -108,6 +108,7 @@ WHERE o.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database
 
 HEIRS = "SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, 'MEMBER')"
 FIRST_USER_OID = 16384
+WHOLE = ("int2", "int4", "int8")
 
 
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
@@ -227,11 +228,8 @@ def _behind_identities(columns: dict[str, list[Column]]) -> set[NumberSequence]:
     }
 
 
-def _identity(
-    sequence: NumberSequence | None, drawn: NumberSequence | None, declared: str
-) -> Identity | None:
-    """A sequence that a column owns makes it serial only if its default draws from it."""
-    if sequence is None or not (declared or drawn == sequence):
+def _identity(sequence: NumberSequence | None, *, declared: str, serial: bool) -> Identity | None:
+    if sequence is None or not (declared or serial):
         return None
     kinds = {"a": IdentityKind.ALWAYS, "d": IdentityKind.BY_DEFAULT}
     following = sequence.first if sequence.last is None else sequence.last + sequence.increment
@@ -241,6 +239,10 @@ def _identity(
         increment=sequence.increment,
         next_value=following if sequence.readable else None,
     )
+
+
+def _only_draws(default: str | None, drawn: NumberSequence | None) -> bool:
+    return drawn is not None and default == ddl.draw(drawn)
 
 
 def _default(text: str | None, drawn: NumberSequence | None) -> str | None:
@@ -260,21 +262,24 @@ def _columns(
     labels = {(t.schema, t.name): t.labels for t in types}
     columns: dict[str, list[Column]] = defaultdict(list)
     for row in session.query(COLUMNS.format(where=where)):
-        relid, name, position, nullable, default, declared, generated = row[:7]
+        relid, name, position, nullable, text, declared, generated = row[:7]
         place = (relid or "", name or "")
         drawn = sequences.drawn.get(place)
-        identity = _identity(sequences.owned.get(place), drawn, declared or "")
+        owned, own = sequences.owned.get(place), native(row, labels)
+        default = None if generated else _default(text, drawn)
+        # One that a column owns makes it serial only if the default of whole numbers is nothing but its next one.
+        serial = own.name in WHOLE and owned == drawn and _only_draws(default, drawn)
         columns[relid or ""].append(
             Column(
                 name=name or "",
                 position=int(position or 0),
                 nullable=nullable == "t" or checked.may_be_null(*place),
                 not_null=checked.not_null.get(place),
-                native=replace(native(row, labels), collation=row[20]),
-                identity=identity,
-                default=None if generated else _default(default, drawn),
+                native=replace(own, collation=row[20]),
+                identity=_identity(owned, declared=declared or "", serial=serial),
+                default=default,
                 draws=drawn,
-                generated=default if generated else None,
+                generated=text if generated else None,
                 stored=generated == "s",
                 comment=row[21],
             )

@@ -134,29 +134,36 @@ def set_sequence(
     sequence: NumberSequence, columns: Sequence[tuple[str | None, str, str]]
 ) -> Sequence[str]:
     """Past its own last number, and past those of the columns (schema, table, name) that draw from it."""
-    edge = "max" if sequence.increment > 0 else "min"
-    known = [f"(SELECT {edge}({quote(c)}) FROM {relation(s, t)})" for s, t, c in columns]
-    if sequence.last is not None:
-        known.append(str(sequence.last))
     name = literal(relation(sequence.schema, sequence.name))
-    if not known:
+    if sequence.last is None and not columns:
         unused = f"SELECT setval({name}, {sequence.first}, false)"
         return () if sequence.first == sequence.start else (unused,)
-    return (_further(name, known, sequence),)
+    # One that stands may be further than the source's.
+    known = [f"pg_sequence_last_value({name}::regclass)"] if columns else []
+    return (_further(name, columns, [sequence.last, *known], sequence),)
 
 
-def _further(name: str, known: Sequence[str], sequence: NumberSequence | None) -> str:
-    """Sets a sequence to the furthest of the known numbers that it may hold; to its first if there is none."""
+def _further(
+    name: str,
+    columns: Sequence[tuple[str | None, str, str]],
+    known: Sequence[int | str | None],
+    sequence: NumberSequence | None,
+) -> str:
+    """Sets a sequence to the furthest number that is known or in the columns; to its first if there is none."""
     first, step = (sequence.first, sequence.increment) if sequence else (1, 1)
     low, high = (sequence.minimum, sequence.maximum) if sequence else (1, BOUNDS["bigint"])
     if sequence and sequence.last is None:
         # Numbers that it would still come by are none that it has given.
         low, high = (first, high) if step > 0 else (low, first)
-    furthest = "greatest" if step > 0 else "least"
+    edge, furthest = ("max", "greatest") if step > 0 else ("min", "least")
+    numbers = [
+        f"(SELECT {edge}({quote(c)}) FROM {relation(s, t)} WHERE {quote(c)} BETWEEN {low} AND {high})"
+        for s, t, c in columns
+    ]
+    numbers += [str(n) for n in known if isinstance(n, str) or (n is not None and low <= n <= high)]
     return (
-        f"SELECT setval({name}, coalesce(k, {first}), k IS NOT NULL) FROM (SELECT CASE WHEN m "
-        f"BETWEEN {low} AND {high} THEN m END FROM (SELECT {furthest}({', '.join(known)})) AS f (m)) AS g (k) "
-        f"WHERE {name} IS NOT NULL"
+        f"SELECT setval({name}, coalesce(k, {first})::bigint, k IS NOT NULL) "
+        f"FROM (SELECT {furthest}({', '.join(numbers)})) AS f (k) WHERE {name} IS NOT NULL"
     )
 
 
@@ -539,10 +546,7 @@ def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
 
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
     """The next value: the source's own, or past every row, whichever is further along."""
-    place, step = relation(schema, table), identity.increment
-    edge = "max" if step > 0 else "min"
-    known = [f"(SELECT {edge}({quote(column)}) FROM {place})"]
-    if identity.next_value is not None:
-        known.append(str(identity.next_value - step))
-    name = f"pg_get_serial_sequence({literal(place)}, {literal(column)})"
-    return (_further(name, known, identity.sequence),)
+    following, place = identity.next_value, literal(relation(schema, table))
+    last = following - identity.increment if following is not None else None
+    name = f"pg_get_serial_sequence({place}, {literal(column)})"
+    return (_further(name, [(schema, table, column)], [last], identity.sequence),)

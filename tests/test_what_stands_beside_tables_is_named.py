@@ -333,7 +333,7 @@ def test_owners_are_named_who_cannot_be_given_anything(pg_db: Database, database
         ):
             assert left_out(told) == [
                 "function public.f() (not asked for); hint: --include functions",
-                f"ownership of 2 objects to ferry ({role} is no member of that role)",
+                f"ownership of 2 objects to ferry ({role} can't become that role)",
             ]
     finally:
         for db in (made, pg_db):

@@ -300,7 +300,7 @@ class ExtraWriter:
         if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:
             why = NOBODY
         elif extra.kind == "ownership" and extra.role not in self.pair.target.heirs:
-            why = f"{self.pair.target.user} is no member of that role"
+            why = f"{self.pair.target.user} can't become that role"
         elif extra.ability is not None:
             why = why or self.pair.lacks(extra.ability)
         if why and extra.role:

@@ -106,7 +106,10 @@ FROM pg_catalog.pg_collation o JOIN pg_catalog.pg_namespace n ON n.oid = o.colln
 WHERE o.collencoding IN (-1, (SELECT encoding FROM pg_catalog.pg_database
                               WHERE datname = pg_catalog.current_database()))"""
 
-HEIRS = "SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, 'MEMBER')"
+# Since 16 a member of a role may be one that can't become it, and give it nothing.
+HEIRS = """
+SELECT rolname FROM pg_catalog.pg_roles WHERE pg_catalog.pg_has_role(oid, CASE WHEN
+    pg_catalog.current_setting('server_version_num')::int >= 160000 THEN 'SET' ELSE 'MEMBER' END)"""
 FIRST_USER_OID = 16384
 WHOLE = ("int2", "int4", "int8")
 

@@ -209,9 +209,20 @@ class _Rights:
 
 
 def read(session: Session, where: str) -> Iterator[Extra]:
-    """One for each object and each role; owners first, who may have fewer rights than by themselves."""
-    for row in session.query(OWNERS.format(where=where)):
-        yield _ownership(row)
+    """One for each object and each role; owners first, who may have fewer rights than by themselves.
+
+    A new owner must have a right on the schema, so that what is said of schemas goes before all.
+    """
+    owners = [_ownership(row) for row in session.query(OWNERS.format(where=where))]
+    grants = list(_grants(session, where))
+    for of_schemas in (True, False):
+        for extra in (*owners, *grants):
+            if (extra.home is not None) is of_schemas:
+                yield extra
+    yield from _defaults(session.query(DEFAULTS))
+
+
+def _grants(session: Session, where: str) -> Iterator[Extra]:
     rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
     for row in session.query(GRANTS.format(where=where)):
         column, right, grantable, gone = row[8:]
@@ -240,7 +251,6 @@ def read(session: Session, where: str) -> Iterator[Extra]:
             of=(of, schema, of_name or "") if of else None,
             sql=tuple(found.statements(f"{kind} {name}", _quoted(role))),
         )
-    yield from _defaults(session.query(DEFAULTS))
 
 
 def _ownership(row: tuple[str | None, ...]) -> Extra:

@@ -26,7 +26,7 @@ CREATE ACCESS METHOD heap_too TYPE TABLE HANDLER heap_tableam_handler;
 CREATE TABLE kept_so (id int) USING heap_too;
 """
 OPTIONS = (
-    "CREATE FOREIGN DATA WRAPPER \"My Own\" HANDLER public.postgres_fdw_handler OPTIONS (debug 'it''s on')",
+    "CREATE FOREIGN DATA WRAPPER \"My Own\" HANDLER public.postgres_fdw_handler OPTIONS (debug '...')",
     "CREATE SERVER elsewhere TYPE 'a type' VERSION '9' FOREIGN DATA WRAPPER postgres_fdw OPTIONS (host 'h', dbname 'd')",
     "CREATE FOREIGN TABLE public.away (id integer OPTIONS (column_name 'key') NOT NULL, \"B\" numeric(3,1)) "
     "SERVER elsewhere OPTIONS (table_name 'x')",
@@ -127,10 +127,41 @@ def test_a_publication_of_parts_is_told_whole(postgres_of: Make) -> None:
     told = [note.partition("hint: ")[2] for note in left_out(dbferry.migrate(held.url, made.url))]
     operations = "WITH (publish = 'insert, update, delete, truncate')"
     assert told == [
-        f'CREATE PUBLICATION parts FOR TABLE public.t (id, "N") WHERE (id > 1) {operations}',
+        f'CREATE PUBLICATION parts FOR TABLE public.t (id, "N") WHERE ((id > 1)) {operations}',
         f'CREATE PUBLICATION whole FOR TABLE public.t, TABLES IN SCHEMA "Other" {operations}',
     ]
     for statement in told:
         made.sql(statement)
     query = "SELECT pubname, schemaname, tablename, attnames, rowfilter FROM pg_publication_tables ORDER BY 1, 2, 3"
     assert made.rows(query) == held.rows(query)
+
+
+def test_a_condition_of_a_publication_stands_in_brackets(postgres_of: Make) -> None:
+    held, made = postgres_of("18"), postgres_of("18")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, ok bool); ALTER TABLE t REPLICA IDENTITY FULL; "
+        "CREATE PUBLICATION good FOR TABLE t WHERE (ok)"
+    )
+    [told] = left_out(dbferry.migrate(held.url, made.url))
+    made.sql(told.partition("hint: ")[2])
+    query = "SELECT tablename, rowfilter FROM pg_publication_tables"
+    assert made.rows(query) == held.rows(query)
+
+
+def test_options_that_may_be_secrets_are_not_shown(pg_db: Database, database: Make) -> None:
+    pg_db.sql(
+        "CREATE FOREIGN DATA WRAPPER any_kind OPTIONS (host 'h', token 'hidden'); "
+        "CREATE SERVER afar FOREIGN DATA WRAPPER any_kind OPTIONS (port '1', \"API_KEY\" 'hidden'); "
+        "CREATE FOREIGN TABLE away (id int OPTIONS (column_name 'c', salt 'hidden')) SERVER afar "
+        "OPTIONS (table_name 't', passphrase 'hidden')"
+    )
+    told = [
+        note.partition("hint: ")[2].partition("CREATE ")[2]
+        for note in left_out(dbferry.plan(pg_db.url, database("postgresql").url))
+    ]
+    assert told == [
+        "FOREIGN DATA WRAPPER any_kind OPTIONS (host 'h', token '...')",
+        "SERVER afar FOREIGN DATA WRAPPER any_kind OPTIONS (port '1', \"API_KEY\" '...')",
+        "FOREIGN TABLE public.away (id integer OPTIONS (column_name 'c', salt '...')) SERVER afar "
+        "OPTIONS (table_name 't', passphrase '...')",
+    ]

@@ -1,7 +1,8 @@
 """Reads what PostgreSQL shares with other servers or keeps for itself, and is only named: with its statement.
 
 Foreign data and replication reach beyond this database, and nobody wants a second one to begin with them at once.
-What an option of a user mapping, a subscription or a setting holds may be a secret: no such value is read.
+What an option of a user mapping, a subscription or a setting holds may be a secret: no such value is read. Of wrappers,
+servers and foreign tables only such as are known to be none.
 """
 
 from __future__ import annotations
@@ -10,12 +11,24 @@ from collections.abc import Iterator
 
 from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql.beside import is_free
+from dbferry.engines.postgresql.ddl import literal
 
 OPTIONS = (
     "(SELECT 'OPTIONS (' || string_agg(pg_catalog.quote_ident(o.option_name) || ' ' || {value}, ', ') || ')'"
     " FROM pg_catalog.pg_options_to_table({options}) o)"
 )
-SHOWN, HIDDEN = "pg_catalog.quote_literal(o.option_value)", "'''...'''"
+HIDDEN = "'''...'''"
+# Where something lies and how it is written: whatever else a wrapper takes may be a secret, by whatever name.
+OPEN = """
+analyze_sampling async_capable batch_size client_encoding collation column_name connect_timeout
+database dbname delimiter encoding escape extensions fdw_startup_cost fdw_tuple_cost fetch_size force_not_null
+force_null format header host hostaddr import_collate import_default import_generated import_not_null
+keep_connections null parallel_abort parallel_commit port quote schema schema_name sslmode table table_name
+truncatable updatable use_remote_estimate"""
+SHOWN = (
+    f"CASE WHEN lower(o.option_name) IN ({', '.join(map(literal, OPEN.split()))}) "
+    f"THEN pg_catalog.quote_literal(o.option_value) ELSE {HIDDEN} END"
+)
 
 # Of each its kind, its schema if it has one, its name and the statement that makes it, if that can be told.
 WRAPPERS = """
@@ -67,7 +80,7 @@ SELECT 'publication', NULL, p.pubname, concat_ws(' ', 'CREATE PUBLICATION', pg_c
 FROM pg_catalog.pg_publication p WHERE {free} ORDER BY 3"""
 PART = """coalesce(' (' || (SELECT string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)
                 FROM pg_catalog.pg_attribute a WHERE a.attrelid = c.oid AND a.attnum = ANY (r.prattrs)) || ')', '')
-                || coalesce(' WHERE ' || pg_catalog.pg_get_expr(r.prqual, r.prrelid), '')"""
+                || coalesce(' WHERE (' || pg_catalog.pg_get_expr(r.prqual, r.prrelid) || ')', '')"""
 SCHEMAS = """(SELECT string_agg('TABLES IN SCHEMA ' || pg_catalog.quote_ident(n.nspname), ', ' ORDER BY n.nspname)
             FROM pg_catalog.pg_publication_namespace r JOIN pg_catalog.pg_namespace n ON n.oid = r.pnnspid
             WHERE r.pnpubid = p.oid)"""

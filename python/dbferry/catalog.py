@@ -421,7 +421,7 @@ class Extra:
     sql: tuple[str, ...] = ()
     """Statements that make it, in its own server's words."""
     drop: str | None = None
-    """Takes it away, where it would hold a table that it is made of."""
+    """Takes it away, where another is made or it would hold a table that it is made of."""
     schema: str | None = None
     home: str | None = None
     """The schema that its statements name alone, where it isn't known by one."""

@@ -19,6 +19,7 @@ from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.prepare import new_table
 from dbferry.schema.clauses import Clauses
+from dbferry.schema.qualified import requalified
 from dbferry.schema.trial import statement_refusal
 from dbferry.schema.usertypes import MADE, UserTypes
 from dbferry.schema.views import ViewWriter
@@ -45,6 +46,8 @@ LATE = (
     "comment",
 )
 """Kinds that no table is made of."""
+REPLACED = ("function", "procedure")
+"""Kinds that are made in the place of what stands."""
 
 
 @dataclass(frozen=True)
@@ -78,6 +81,7 @@ class ExtraWriter:
         self._taken: set[tuple[str, str | None, str]] = set()
         """Kind, schema and name in the source of those that come along."""
         self._there = {(e.kind, e.schema, e.name, e.table, e.role): e for e in pair.target.extras}
+        self._anew = pair.options.prepare is Prepare.DROP
         one, other = pair.ends
         self._same = one.name == other.name and bool(other.includes)
         every = set(other.includes) if self._same else set()
@@ -87,6 +91,7 @@ class ExtraWriter:
         self._asked = every if "all" in given else given & every
         self._makes = pair.options.only is not Only.DATA
         self._changed = pair.moved_schemas
+        self._owners = {_owned(self._told(e)) for e in pair.target.extras if e.kind == "ownership"}
         amiss = sorted(given - every - ({"all"} if every else set()))
         if amiss:
             what = "nothing" if "all" in amiss else _listed(amiss)
@@ -120,7 +125,7 @@ class ExtraWriter:
                 standing = self._standing(extra)
                 if standing is None:
                     lacking.append(extra)
-                elif standing.sql != self._moved(extra):
+                elif self._told(standing) != self._moved(extra):
                     self.left_out.append(f"{extra.label} ({TAKEN})")
         return lacking
 
@@ -279,52 +284,64 @@ class ExtraWriter:
         return not named or extra.group in self._asked
 
     def _take(self, extra: Extra, known: dict[Place, Draft], views: ViewWriter) -> None:
-        standing, draft = self._standing(extra), known.get(extra.table or ("", ""))
-        new = draft is not None and draft.action in ("create", "drop")
-        drops = self.pair.options.prepare is Prepare.DROP
+        draft = known.get(extra.table or ("", ""))
         # What is made of a table or a view goes with it.
-        gone = new or (drops and (bool(extra.needs) or extra.table in views.known))
-        if standing and not gone and extra.group != "grants":
-            if extra.kind == "schema" or self._moved(extra) == standing.sql:
-                return
-            if extra.table is not None or not drops:
-                self.left_out.append(f"{extra.label} ({TAKEN})")
-                return
-        roles = self.pair.target.roles
-        if extra.of is not None and not self._is_known(extra.of):
+        gone = draft is not None and draft.action in ("create", "drop")
+        gone |= self._anew and (bool(extra.needs) or extra.table in views.known)
+        if self._is_done(extra, gone=gone):
             return
-        # What goes with something that is made anew, as statistics do, is anew as well.
-        if extra.kind == "ownership" and standing and not (gone or drops):
-            return
-        why = self._hindrance(extra, known, views)
-        if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:
-            why = NOBODY
-        elif extra.kind == "ownership" and extra.role not in self.pair.target.heirs:
-            why = f"{self.pair.target.user} can't become that role"
-        elif extra.ability is not None:
-            why = why or self.pair.lacks(extra.ability)
-        if why and extra.role:
+        why = self._refused(extra, gone=gone) or self._hindrance(extra, known, views)
+        if why is None and extra.ability is not None:
+            why = self.pair.lacks(extra.ability)
+        if why is None:
+            self._warn(extra)
+            self._taken.add((extra.kind, extra.schema, extra.name))
+            self._put(extra, views)
+        elif extra.role:
             self._hindered[extra.kind, extra.role, why] += 1
-            return
-        if why:
+        else:
             self.left_out.append(f"{extra.label} ({why})")
-            return
-        self._warn(extra)
-        self._taken.add((extra.kind, extra.schema, extra.name))
+
+    def _is_done(self, extra: Extra, *, gone: bool) -> bool:
+        """True for what is there as it should be, or belongs to what isn't made."""
+        if extra.of is not None and not self._is_known(extra.of):
+            return True
+        if extra.kind == "ownership" and _owned(self._moved(extra)) in self._owners:
+            # What stands has an owner; what goes with something that is made anew, as statistics do, is anew as well.
+            made = self._anew and extra.home is None
+            return not (gone or (extra.of in self._taken if extra.of is not None else made))
+        standing = self._standing(extra)
+        if standing is None or gone or extra.group == "grants":
+            return False
+        return extra.kind == "schema" or self._moved(extra) == self._told(standing)
+
+    def _refused(self, extra: Extra, *, gone: bool) -> str | None:
+        """Why the target hasn't the place for it, or this user not the right."""
+        target = self.pair.target
+        if extra.group != "grants" and self._standing(extra) and not gone:
+            return TAKEN if extra.table is not None or not self._anew else None
+        roles = target.roles
+        if extra.role not in (None, EVERYBODY) and roles is not None and extra.role not in roles:
+            return NOBODY
+        if extra.kind == "ownership" and extra.role not in target.heirs:
+            return f"{target.user} can't become that role"
+        return None
+
+    def _put(self, extra: Extra, views: ViewWriter) -> None:
+        """Before the tables, or after those and the views that it is made of."""
+        drop = self._said(extra.drop, extra.home) if extra.drop and self._standing(extra) else None
+        moved = self._moved(extra)
         if extra.kind not in LATE and not extra.needs:
-            self._early.append(_Early(extra.label, self._moved(extra)))
+            room = [drop] if drop and extra.kind not in REPLACED else []
+            self._early.append(_Early(extra.label, (*room, *moved)))
             return
         # The body of a function may hold what no report should.
         told = "" if extra.group == "functions" else None
-        step = Step(what=extra.label, sql=_joined(self._moved(extra)), told=told)
-        reads = [place for place in extra.needs if place in views.known]
-        if not extra.needs or reads:
-            self.after_views.append(step)
-        else:
-            self.before_views.append(step)
-        if standing and extra.drop:
-            room = self._drops_before_views if reads else self._drops
-            room.append(self._said(extra.drop, extra.home))
+        step = Step(what=extra.label, sql=_joined(moved), told=told)
+        reads = any(place in views.known for place in extra.needs)
+        (self.after_views if reads or not extra.needs else self.before_views).append(step)
+        if drop:
+            (self._drops_before_views if reads else self._drops).append(drop)
 
     def _hindrance(self, extra: Extra, known: dict[Place, Draft], views: ViewWriter) -> str | None:
         away = [place for place in extra.needs if place not in known and place not in views.known]
@@ -362,6 +379,12 @@ class ExtraWriter:
     def _moved(self, extra: Extra) -> tuple[str, ...]:
         """Its statements with the target's names of schemas."""
         return tuple(self._said(statement, extra.home) for statement in extra.sql)
+
+    def _told(self, standing: Extra) -> tuple[str, ...]:
+        """The statements of one in the target, with such schemas quoted as where they are renamed."""
+        kept = {name: name for name in self._changed.values()}
+        other = self.pair.ends[1]
+        return tuple(requalified(text, kept, other) if kept else text for text in standing.sql)
 
     def _said(self, text: str, home: str | None) -> str:
         quote = self.pair.ends[1].quote
@@ -404,6 +427,11 @@ class ExtraWriter:
         if extra.kind == "row security":
             why += ": in the target all its rows are open to whoever may read it"
         return f"{extra.label} ({why}); hint: --include {extra.group}"
+
+
+def _owned(statements: Sequence[str]) -> str:
+    """What an owner is given."""
+    return _joined(statements).rpartition(" OWNER TO ")[0]
 
 
 def _joined(statements: Sequence[str]) -> str:

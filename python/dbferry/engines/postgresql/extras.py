@@ -363,4 +363,10 @@ def _event_triggers(session: Session) -> Iterator[Extra]:
         if fires in FIRES:
             made.append(f"ALTER EVENT TRIGGER {quoted} {FIRES[fires]}")
         made += commented(f"EVENT TRIGGER {quoted}", comment)
-        yield Extra(kind="event trigger", name=name or "", group="triggers", sql=tuple(made))
+        yield Extra(
+            kind="event trigger",
+            name=name or "",
+            group="triggers",
+            sql=tuple(made),
+            drop=f"DROP EVENT TRIGGER IF EXISTS {ddl.quote(name or '')}",
+        )

@@ -133,7 +133,7 @@ WITH object (kind, schema, name, tname, owner, oid, catalog, of, of_name) AS (
     LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
     WHERE {where} AND (t.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')
   UNION ALL
-    SELECT 'SCHEMA', n.nspname, pg_catalog.quote_ident(n.nspname), NULL, n.nspowner, n.oid, 'pg_namespace', NULL, NULL
+    SELECT 'SCHEMA', n.nspname, '"' || replace(n.nspname, '"', '""') || '"', NULL, n.nspowner, n.oid, 'pg_namespace', NULL, NULL
     FROM pg_catalog.pg_namespace n WHERE {where} AND n.nspname <> 'public'
   UNION ALL
     SELECT t.kind, n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || t.name, NULL, t.owner, t.oid, t.catalog,

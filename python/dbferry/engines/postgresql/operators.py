@@ -229,5 +229,5 @@ def _conversions(session: Session, where: str) -> Iterator[Extra]:
         yield _made(
             "conversion", name or "", schema,
             f"CREATE {'DEFAULT ' * (default == 't')}CONVERSION {place} {pair} FROM {function}",
-            *commented(f"CONVERSION {place}", remark),
+            *commented(f"CONVERSION {place}", remark), drop=f"DROP CONVERSION IF EXISTS {place}",
         )  # fmt: skip

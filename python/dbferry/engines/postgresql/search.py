@@ -55,7 +55,8 @@ def read(session: Session, where: str) -> Iterator[Extra]:
     for kind, (query, catalog) in KINDS.items():
         rows = session.query(query.format(where=where, free=is_free("p", catalog)))
         for schema, name, told, remark, mappings in rows:
-            place = f"TEXT SEARCH {kind.upper()} {ddl.relation(schema, name or '')}"
+            called, relation = f"TEXT SEARCH {kind.upper()}", ddl.relation(schema, name or "")
+            place = f"{called} {relation}"
             added = json.loads(mappings or "[]")
             yield Extra(
                 kind=f"text search {kind}",
@@ -67,4 +68,5 @@ def read(session: Session, where: str) -> Iterator[Extra]:
                     *(f"ALTER {place} ADD MAPPING {mapping}" for mapping in added),
                     *commented(place, remark),
                 ),
+                drop=f"DROP {called} IF EXISTS {relation}",
             )

@@ -149,12 +149,50 @@ def test_one_that_may_not_be_read_is_named(database: Make, source: str) -> None:
     try:
         url = held.url.replace(held.url.split("//")[1].split("@")[0], f"{user}:pw")
         left = not_moved(dbferry.migrate(url, made.url))
-        assert any(
-            "next number of sequence" in what and "this user may not read it" in what
-            for what in left
+        what = (
+            "next number, step, bounds, cycle and cache" if source == "mariadb" else "next number"
         )
+        schema = held.name if source == "mariadb" else "public"
+        assert (
+            f"not moved: {what} of sequence {schema}.s (this user may not read it); hint: grant SELECT on it in the source"
+        ) in left
     finally:
         if source == "mariadb":
             held.sql(f"DROP USER {user}@'%'")
         else:
             held.sql(f"DROP OWNED BY {user}; DROP ROLE {user}")
+
+
+@pytest.mark.parametrize("source", NEXT)
+@pytest.mark.parametrize(("step", "numbers"), [(1, (1, 900, 2000)), (-1, (2000, 900, 1))])
+def test_one_that_stands_does_not_go_back(
+    database: Make, source: str, step: int, numbers: tuple[int, int, int]
+) -> None:
+    held, made = database(source), database("mariadb")
+    first, further, _ = numbers
+    default = "nextval('s')" if source == "postgresql" else "nextval(s)"
+    create = f"CREATE SEQUENCE s INCREMENT BY {step} MINVALUE 1 MAXVALUE 2000 START WITH {first}"
+    at_once = "NOCACHE" if source == "mariadb" else ""
+    held.sql(
+        f"{create} {at_once}; CREATE TABLE t (id bigint DEFAULT {default} PRIMARY KEY, n int); INSERT INTO t (n) VALUES (1)"
+    )
+    made.sql(f"{create} NOCACHE; ALTER SEQUENCE s RESTART WITH {further}")
+    dbferry.migrate(held.url, made.url)
+    assert made.rows(NEXT["mariadb"]) == [(further,)]
+
+
+@pytest.mark.parametrize("target", ["mysql", "sqlite", "mariadb"])
+def test_one_that_its_column_does_not_count_by_is_made_or_named(
+    database: Make, target: str
+) -> None:
+    held, made = database("postgresql"), database(target)
+    held.sql(
+        "CREATE TABLE t (id serial PRIMARY KEY, n int); CREATE SEQUENCE s START WITH 7 OWNED BY t.n; "
+        "CREATE TABLE u (id int PRIMARY KEY, n int); CREATE SEQUENCE away OWNED BY u.n"
+    )
+    named = not_moved(dbferry.migrate(held.url, made.url, exclude=["u"]))
+    if target == "mariadb":
+        assert named == []
+        assert made.rows(NEXT[target]) == [(7,)]
+    else:
+        assert named == [f"not moved: sequence public.s ({target} has none that stands for itself)"]

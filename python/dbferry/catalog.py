@@ -81,6 +81,8 @@ class NumberSequence:
     restart: int | None = None
     """What it gives first when it has given none since it was set so; absent when that is its start."""
     readable: bool = True
+    described: bool = True
+    """False when no more is known of it than its name and its comment."""
     comment: str | None = None
     owner: tuple[str, str, str] | None = None
     """Schema, table and column that it is dropped with."""

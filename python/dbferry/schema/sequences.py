@@ -39,8 +39,7 @@ class SequenceWriter:
         if not carried(pair):
             self.left_out = [
                 f"sequence {s.schema}.{s.name} ({pair.target.engine} has none that stands for itself)"
-                for s in pair.source.sequences
-                if s.owner is None
+                for s in self._alone(drafts)
             ]
             return
         self._standing = {(s.schema, s.name) for s in pair.target.sequences}
@@ -56,10 +55,28 @@ class SequenceWriter:
             owned[(sequence.owner or ("", "", ""))[:2]].append(sequence)
         for draft, made in zip(drafts, clauses, strict=True):
             self._beside(draft, made, owned[draft.table.schema, draft.table.name])
-        for sequence in pair.source.sequences:
-            if sequence.owner is None and self._is_asked(sequence):
+        for sequence in self._alone(drafts):
+            if sequence.owner is not None or self._is_asked(sequence):
                 self._make(sequence)
         self._end()
+
+    def _alone(self, drafts: Sequence[Draft]) -> list[NumberSequence]:
+        """Those that go with no column; in another engine also those whose column counts by something else."""
+        one, other = self.pair.ends
+        columns = {
+            (draft.table.schema, draft.table.name, column.name): column
+            for draft in drafts
+            for column in draft.table.columns
+        }
+
+        def is_alone(sequence: NumberSequence) -> bool:
+            column = columns.get(sequence.owner or ("", "", ""))
+            if column is None:
+                return sequence.owner is None
+            counted = column.identity.sequence if column.identity else None
+            return one.name != other.name and counted != sequence
+
+        return [sequence for sequence in self.pair.source.sequences if is_alone(sequence)]
 
     def _is_asked(self, sequence: NumberSequence) -> bool:
         """Tables that are named come alone; a sequence may be excluded as a table is."""
@@ -116,8 +133,13 @@ class SequenceWriter:
         if place not in self._made:
             self._made[place] = sequence
             if not told.readable:
+                what = (
+                    "next number"
+                    if told.described
+                    else "next number, step, bounds, cycle and cache"
+                )
                 self.left_out.append(
-                    f"next number of sequence {told.schema}.{told.name} (this user may not read it); "
+                    f"{what} of sequence {told.schema}.{told.name} (this user may not read it); "
                     "hint: grant SELECT on it in the source"
                 )
             self.schemas.append(sequence.schema)

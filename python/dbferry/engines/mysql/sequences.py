@@ -25,7 +25,7 @@ def read(session: Session, schema: str, name: str, comment: str | None) -> Numbe
     """What it would give after all numbers that the server has set aside: it tells no other."""
     made = NumberSequence(
         schema=schema, name=name, type="bigint", start=1, increment=1, minimum=1, maximum=HIGHEST,
-        readable=False, comment=comment or None,
+        readable=False, described=False, comment=comment or None,
     )  # fmt: skip
     try:
         [row] = session.query(STATE.format(place=ddl.relation(schema, name)))
@@ -48,6 +48,7 @@ def read(session: Session, schema: str, name: str, comment: str | None) -> Numbe
         last=None if within else high if step > 0 else low,
         restart=following if within and following != start else None,
         readable=True,
+        described=True,
     )
 
 
@@ -96,6 +97,10 @@ def set_next(
         f"WHERE {ddl.quote(c)} BETWEEN {low} AND {high})"
         for s, t, c in columns
     ]
+    # One that stands may be further than the source's; a new one is where it starts.
+    known.append(
+        f"(SELECT coalesce(nullif(next_not_cached_value, start_value), {first}) FROM {name})"
+    )
     # It takes nothing but a number as it is written.
     return (
         f"SET @dbferry_next = {furthest}({', '.join([str(first), *known])})",

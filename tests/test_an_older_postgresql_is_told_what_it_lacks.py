@@ -87,7 +87,7 @@ def test_what_only_18_knows_is_told_before_and_left_out(postgres_of: Make, targe
         f"constraint must_have of public.t.id (postgresql {target} has no NOT NULL that is a constraint)",
         f"constraint not_for_children of public.t.n (postgresql {target} has no NOT NULL that is a constraint)",
         f"WITHOUT OVERLAPS of primary key room_key of public.room ({overlaps}: id, during; only equal keys are refused); "
-        "hint: EXCLUDE USING gist (id WITH =, during WITH &&), with the extension btree_gist",
+        'hint: EXCLUDE USING gist ("id" WITH =, "during" WITH &&), with the extension btree_gist',
         f"index apart of public.stay ({overlaps}: room, during)",
         f"index apart_too of public.parted ({overlaps}: id, day)",
         f"index part_id_day_excl of public.part ({overlaps}: id, day)",

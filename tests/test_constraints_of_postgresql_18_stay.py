@@ -128,7 +128,7 @@ def test_a_key_of_periods_needs_what_makes_it(pair: tuple[Database, Database]) -
     why = 'data type integer has no default operator class for access method "gist"'
     assert left_out == [
         f"not moved: WITHOUT OVERLAPS of primary key room_key of public.room ({why}; only equal keys are refused); "
-        "hint: EXCLUDE USING gist (id WITH =, during WITH &&), with the extension btree_gist",
+        'hint: EXCLUDE USING gist ("id" WITH =, "during" WITH &&), with the extension btree_gist',
         "not moved: extension btree_gist (not asked for); hint: --include extensions",
         "not moved: foreign key in_room of public.stay (it refers to columns of public.room that are no key)",
         f"not moved: index apart of public.stay ({why})",
@@ -137,3 +137,16 @@ def test_a_key_of_periods_needs_what_makes_it(pair: tuple[Database, Database]) -
         f"not moved: index part_id_day_excl of public.part ({why})",
         f"not moved: index shifts_1_id_day_excl of public.shifts_1 ({why})",
     ]
+
+
+def test_the_hint_makes_up_for_a_key_of_periods(postgres_of: Make) -> None:
+    held, made = postgres_of("18"), postgres_of("18")
+    held.sql(
+        'CREATE EXTENSION btree_gist; CREATE TABLE t ("Id" int, "from to" tstzrange, PRIMARY KEY ("Id", "from to" WITHOUT OVERLAPS))'
+    )
+    rules = [{"rename_column": "t.Id", "to": "The Number"}]
+    report = dbferry.migrate(held.url, made.url, rules=rules)
+    [told, _] = [note for note in report.notes if note.startswith("not moved")]
+    add = told.partition("hint: ")[2].removesuffix(", with the extension btree_gist")
+    assert add == 'EXCLUDE USING gist ("The Number" WITH =, "from to" WITH &&)'
+    made.sql(f"CREATE EXTENSION btree_gist; ALTER TABLE t ADD {add}")

@@ -228,7 +228,7 @@ class Keys:
             made = fit(self.pair, columns, index, words).index
             why = index_fault(self.pair, index, whole=_is_whole(draft))
             if why:
-                self._overlapping(draft, why)
+                self._plain_key(draft, index, why)
             elif made:
                 made = replace(made, name=carried.primary_key_name)
                 carried.primary_index = self._of_parent(made)
@@ -240,14 +240,19 @@ class Keys:
         if index.deferrable:
             carried.notes.append("primary key: checked at once")
 
-    def _overlapping(self, draft: Draft, why: str) -> None:
-        """A primary key becomes a plain one."""
-        parts = [f"{name} WITH =" for name in draft.table.primary_key[:-1]]
-        parts.append(f"{draft.table.primary_key[-1]} WITH &&")
+    def _plain_key(self, draft: Draft, index: Index, why: str) -> None:
+        """A primary key becomes one without a word about its index."""
+        label = f"primary key {draft.table.primary_key_name} of {draft.table.label}"
+        if not index.period:
+            self.left_out.append(f"index of {label} ({why}; the key has a plain one)")
+            return
+        targets = {item.name: self.pair.ends[1].quote(item.target) for item in draft.columns}
+        parts = [f"{targets[name]} WITH =" for name in draft.table.primary_key]
+        parts[-1] = parts[-1].removesuffix("=") + "&&"
         self._keyless.add((draft.table.schema, draft.table.name))
         self.left_out.append(
-            f"WITHOUT OVERLAPS of primary key {draft.table.primary_key_name} of {draft.table.label} ({why}; only equal "
-            f"keys are refused); hint: EXCLUDE USING gist ({', '.join(parts)}), with the extension btree_gist"
+            f"WITHOUT OVERLAPS of {label} ({why}; only equal keys are refused); "
+            f"hint: EXCLUDE USING gist ({', '.join(parts)}), with the extension btree_gist"
         )
 
     def _statistics(self, draft: Draft) -> list[Statistics]:
@@ -309,7 +314,7 @@ class Keys:
         carried = self.of(draft)
         if index is carried.primary_index:
             carried.primary_index = None
-            self._overlapping(draft, why)
+            self._plain_key(draft, index, why)
             return
         self.left_out.append(f"index {index.name} of {draft.table.label} ({why})")
         self._keyless |= {(draft.table.schema, draft.table.name)} if index.is_key else set()

@@ -156,7 +156,8 @@ class _Planner:
             self.pair.source_fault(
                 f"not moved: {said}",
                 code="M-LEFT",
-                hint=hint or "choose --on-left-out continue, and make by hand what is needed of it; tables, views and sequences may be excluded",
+                hint=hint
+                or "choose --on-left-out continue, and make by hand what is needed of it; tables, views and sequences may be excluded",
             )
 
     def _blocked(self) -> Plan:

@@ -201,9 +201,9 @@ impl RangeReader {
         Ok(Self { session, held: BTreeSet::new(), kept: BTreeSet::new(), join })
     }
 
-    /// Locks a table as long as others must neither empty nor rewrite it: until all is read where it has several
-    /// ranges. Locks of tables of one range, which no half is read of, are let go when there are many, since a server
-    /// has room for 64 of each session by default, and every index has one too.
+    /// Locks a table, which others must neither empty nor rewrite while a part of it is read: to the end where it has
+    /// several ranges. One of a single range is read at once, and its lock is let go when there are many; by default
+    /// a server has room for 64 of each session, and every index takes one too.
     fn hold(&mut self, table: &TablePlan, range: Option<&Range>) -> Result<()> {
         let parted =
             range.is_some_and(|range| range.relation.is_some() || range.predicate.is_some());

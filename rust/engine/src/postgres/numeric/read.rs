@@ -100,10 +100,6 @@ impl Digits<'_> {
     /// Appends the value as the server prints it.
     pub fn write_text(&self, out: &mut Vec<u8>) {
         let shown = usize::from(self.shown);
-        if let Some(text) = self.short_text() {
-            text.append_to(out);
-            return;
-        }
         out.reserve(2 * self.groups.len() + shown + 8);
         if self.negative {
             out.push(b'-');
@@ -131,67 +127,6 @@ impl Digits<'_> {
         while out.len() < end {
             let digits = four_digits(groups.next().unwrap_or(0));
             out.extend_from_slice(&digits[..(end - out.len()).min(4)]);
-        }
-    }
-}
-
-impl Digits<'_> {
-    /// The way of most numbers: up to sixteen digits before the point and twelve after it, each group at its place.
-    fn short_text(&self) -> Option<ShortText> {
-        let shown = usize::from(self.shown);
-        let before = i32::from(self.weight).max(0);
-        if before > 3 || shown > 12 {
-            return None;
-        }
-        let group = |weight: i32| {
-            let at = usize::try_from(i32::from(self.weight) - weight).ok();
-            let pair = at.and_then(|at| self.groups.as_chunks::<2>().0.get(at));
-            four_digits(pair.map_or(0, |pair| u16::from_be_bytes(*pair)))
-        };
-        // A place for the sign, up to four groups, the point, up to three groups.
-        let mut bytes = [0; ShortText::ROOM];
-        let first = group(before);
-        let mut start = 1 + first.iter().take(3).take_while(|digit| **digit == b'0').count();
-        let mut end = 1;
-        for weight in (0..=before).rev() {
-            bytes[end..end + 4].copy_from_slice(&group(weight));
-            end += 4;
-        }
-        if self.negative {
-            start -= 1;
-            bytes[start] = b'-';
-        }
-        if shown > 0 {
-            bytes[end] = b'.';
-            end += 1;
-            for (weight, at) in (0..shown).step_by(4).zip(1..) {
-                bytes[end + weight..end + weight + 4].copy_from_slice(&group(-at));
-            }
-            end += shown;
-        }
-        Some(ShortText { bytes, start, end })
-    }
-}
-
-/// A text within an array, which is copied whole.
-struct ShortText {
-    bytes: [u8; Self::ROOM],
-    start: usize,
-    end: usize,
-}
-
-impl ShortText {
-    /// Its text starts at 4 at most and has 30 bytes at most.
-    const ROOM: usize = 36;
-
-    fn append_to(&self, out: &mut Vec<u8>) {
-        let end = out.len() + self.end - self.start;
-        match self.bytes[self.start..].first_chunk::<32>() {
-            Some(chunk) => {
-                out.extend_from_slice(chunk);
-                out.truncate(end);
-            }
-            None => out.extend_from_slice(&self.bytes[self.start..self.end]),
         }
     }
 }

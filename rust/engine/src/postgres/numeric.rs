@@ -16,21 +16,5 @@ const INFINITY: u16 = 0xD000;
 const NEGATIVE_INFINITY: u16 = 0xF000;
 const POWERS: [u32; 5] = [1, 10, 100, 1_000, 10_000];
 
-/// Every number of two digits.
-const PAIRS: [[u8; 2]; 100] = {
-    let mut pairs = [[b'0'; 2]; 100];
-    let (mut place, mut tens, mut ones) = (0, b'0', b'0');
-    while place < pairs.len() {
-        pairs[place] = [tens, ones];
-        place += 1;
-        if ones == b'9' {
-            (tens, ones) = (tens + 1, b'0');
-        } else {
-            ones += 1;
-        }
-    }
-    pairs
-};
-
 #[cfg(test)]
 mod tests;

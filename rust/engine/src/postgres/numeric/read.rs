@@ -2,7 +2,7 @@
 
 use arrow_buffer::i256;
 
-use super::{INFINITY, NAN, NEGATIVE, NEGATIVE_INFINITY, PAIRS, POWERS};
+use super::{INFINITY, NAN, NEGATIVE, NEGATIVE_INFINITY, POWERS};
 use crate::error::{Error, Result};
 
 /// A value in binary form, taken apart.
@@ -130,6 +130,22 @@ impl Digits<'_> {
         }
     }
 }
+
+/// Every number of two digits.
+const PAIRS: [[u8; 2]; 100] = {
+    let mut pairs = [[b'0'; 2]; 100];
+    let (mut place, mut tens, mut ones) = (0, b'0', b'0');
+    while place < pairs.len() {
+        pairs[place] = [tens, ones];
+        place += 1;
+        if ones == b'9' {
+            (tens, ones) = (tens + 1, b'0');
+        } else {
+            ones += 1;
+        }
+    }
+    pairs
+};
 
 fn four_digits(group: u16) -> [u8; 4] {
     let [a, b] = PAIRS[usize::from(group / 100) % 100];

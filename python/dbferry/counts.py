@@ -11,6 +11,7 @@ from dbferry.errors import TargetNotEmptyError
 from dbferry.report import Report, TableReport
 
 if TYPE_CHECKING:
+    from dbferry.catalog import Session
     from dbferry.items import Plan, TableItem
     from dbferry.ledger.book import TableEntry
     from dbferry.ledger.keeping import Keeping
@@ -20,9 +21,9 @@ COUNTED_ROWS = 20_000_000
 """A few seconds' work on each side."""
 
 
-def rows_of(ends: Ends, item: TableItem) -> int:
-    """In the target."""
-    return int(ends.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
+def rows_of(session: Session, rows: str) -> int:
+    """How many there are of what a FROM says."""
+    return int(session.query(f"SELECT count(*) FROM {rows}")[0][0] or 0)
 
 
 def recounted(ends: Ends, plan: Plan, report: Report, aside: Mapping[int, int]) -> Report:
@@ -39,7 +40,7 @@ def recounted(ends: Ends, plan: Plan, report: Report, aside: Mapping[int, int]) 
 
 def _recounted(ends: Ends, item: TableItem, table: TableReport, aside: int) -> TableReport:
     # Nothing is put aside of tables that had rows before.
-    target = rows_of(ends, item)
+    target = rows_of(ends.session, item.target)
     return replace(
         table,
         state="done" if table.source_rows == target + aside else "different",
@@ -81,14 +82,14 @@ def check_full(ends: Ends, plan: Plan, keeping: Keeping | None) -> None:
     if keeping is not None and keeping.quarantine is not None:
         mine = (row for row in keeping.quarantine.rows() if row.task == keeping.book.id)
         aside = Counter(row.table for row in mine)
-    if all(_source_rows(ends, i) == rows_of(ends, i) + aside[i.name] for i in plan.tables):
+    if all(
+        rows_of(ends.reading, item.relation)
+        == rows_of(ends.session, item.target) + aside[item.name]
+        for item in plan.tables
+    ):
         raise TargetNotEmptyError(
             "the target has rows already, and every table as many as the source", side="target",
             engine=ends.target.engine,
             hint="a run that has ended, or was killed after its end, has moved them: nothing is left to do unless "
             "the source has changed since; to move them again choose --prepare truncate, drop or append",
         )  # fmt: skip
-
-
-def _source_rows(ends: Ends, item: TableItem) -> int:
-    return int(ends.reading.query(f"SELECT count(*) FROM {item.relation}")[0][0] or 0)

@@ -12,9 +12,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
+from dbferry.counts import rows_of
 from dbferry.engines import engine
 from dbferry.errors import MissingError, RequestError
-from dbferry.ledger.book import TABLES
 from dbferry.report import QUARANTINE
 
 if TYPE_CHECKING:
@@ -72,7 +72,6 @@ class Quarantine:
     def __init__(self, session: OpenSession, other: Engine, room: Room, schema: str | None) -> None:
         self.session, self._room = session, room
         self.relation = other.relation(schema, QUARANTINE)
-        self._tasks = other.relation(schema, TABLES[0])
 
     @classmethod
     def beside(cls, book: Book) -> Quarantine:
@@ -115,21 +114,11 @@ class Quarantine:
             f"AND table_name = {self._room.literal(table)} AND row_key IN ({keys})"
         )
 
-    def close(self, task: str) -> None:
+    def close(self, book: Book) -> None:
         """Removes the table when nothing is in it and no other task may need it; fine if it is gone."""
         with suppress(MissingError), self._room.alone(self.session):
-            empty = self.session.query(f"SELECT count(*) FROM {self.relation}") == [("0",)]
-            if empty and not self._is_needed_beside(task):
+            if rows_of(self.session, self.relation) == 0 and not _is_needed_beside(book):
                 self.drop()
-
-    def _is_needed_beside(self, task: str) -> bool:
-        """A task at work stands in the ledger before it puts a row aside."""
-        others = f"SELECT count(*) FROM {self._tasks} WHERE id <> {self._room.literal(task)}"
-        try:
-            return self.session.query(others) != [("0",)]
-        except (MissingError, RequestError):
-            # There is no ledger; SQLite tells that as it tells any statement that it doesn't take.
-            return False
 
     def drop(self) -> None:
         self.session.execute(f"DROP TABLE IF EXISTS {self.relation}")
@@ -137,6 +126,15 @@ class Quarantine:
     def terms(self, task: str, most: int) -> dict[str, Any]:
         """As the engine takes it."""
         return {"relation": self.relation, "task": task, "most": most}
+
+
+def _is_needed_beside(book: Book) -> bool:
+    """A task at work stands in the ledger before it puts a row aside."""
+    try:
+        return book.others(book.id) > 0
+    except (MissingError, RequestError):
+        # There is no ledger; SQLite tells that as it tells any statement that it doesn't take.
+        return False
 
 
 def told(source: Endpoint, item: TableItem, native: Mapping[str, Any]) -> dict[str, Any]:

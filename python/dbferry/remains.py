@@ -61,7 +61,7 @@ class Remains(Ends):
         try:
             if self.keeping is not None:
                 self.keeping.book.check()
-            if any(rows_of(self, item) != written for item, written in empty):
+            if any(rows_of(self.session, item.target) != written for item, written in empty):
                 return False
             for item in self.made:
                 self.drop(item)

@@ -13,6 +13,7 @@ from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
+from dbferry.counts import rows_of
 from dbferry.engines import engine
 from dbferry.errors import BusyError, RequestError, from_fields
 from dbferry.ledger.keeping import book_in, made
@@ -98,7 +99,7 @@ def retry_task(task: Task) -> list[Retried]:
         plan.check()
         again = _Again(task, source, target, reading, writing, book.id, quarantine, other)
         retried = again.all(plan, rows)
-        quarantine.close(book.id)
+        quarantine.close(book)
         return retried
 
 
@@ -172,8 +173,7 @@ class _Again(Ends):
                 yield from missing
 
     def _count(self, item: TableItem, condition: str) -> int:
-        query = f"SELECT count(*) FROM {item.relation} WHERE {condition}"
-        return int(self.reading.query(query)[0][0] or 0)
+        return rows_of(self.reading, f"{item.relation} WHERE {condition}")
 
     def _copy(
         self, item: TableItem, rows: Sequence[BadRow]
@@ -181,7 +181,7 @@ class _Again(Ends):
         native = item.native()
         native.update(told(self.source, item, native))
         native["opening"] = self.quarantine.forgetting(self.id, item.name, rows)
-        before = int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
+        before = rows_of(self.session, item.target)
         part = {"number": 0, "relation": None, "predicate": self._found(item, rows), "bytes": 0}
         # Not all the source's rows are moved: no count of it says what there should be.
         work = [{"ranges": [part], "rows_before": before, "mixed": True}]

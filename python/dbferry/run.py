@@ -220,7 +220,7 @@ class _Run(Remains):
         for item in before.tables:
             if item.action in ("create", "drop"):
                 with suppress(DbferryError):
-                    if rows_of(self, item) == 0 or keeping.begins_anew:
+                    if rows_of(self.session, item.target) == 0 or keeping.begins_anew:
                         self.drop(item)
         self.put_back(before)
         keeping.close()
@@ -402,7 +402,7 @@ class _Run(Remains):
                 self.made += made if error.fatal else []
                 raise
             self.made += made
-            before.append(rows_of(self, item) if item.action == "append" else 0)
+            before.append(rows_of(self.session, item.target) if item.action == "append" else 0)
         return before
 
     def _copy(self, rounds: Rounds) -> list[dict[str, Any]]:

@@ -14,7 +14,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from dbferry.catalog import Column
+from dbferry.counts import rows_of
 from dbferry.errors import DataError, DbferryError
+from dbferry.ledger.room import takes_ddl_whole
 from dbferry.quarantine import AFTER, Quarantine
 from dbferry.types import Verdict
 
@@ -86,13 +88,13 @@ class Sieve:
 
     def _take_away(self, session: OpenSession, book: Book, touched: Sequence[Made]) -> None:
         """Where that is a part of the transaction: one that stands would delete rows on its own, or refuse to."""
-        for _, step in touched if book.room.joined([]) is not None else ():
+        for _, step in touched if takes_ddl_whole(book.room) else ():
             if step.undo:
                 session.execute(step.undo)
 
     def _put_back(self, session: OpenSession, book: Book, touched: Sequence[Made]) -> None:
         """As they were first made; what has proved them is to be done again."""
-        for item, step in touched if book.room.joined([]) is not None else ():
+        for item, step in touched if takes_ddl_whole(book.room) else ():
             if step.undo:
                 session.execute(step.sql)
                 for statement in step.then:
@@ -101,8 +103,8 @@ class Sieve:
     def _aside(self, book: Book, item: TableItem, misfits: Misfits) -> int:
         """How many rows were put aside."""
         session, number = book.session, self._numbers[item.name]
-        rows = f"FROM {item.target} AS c WHERE {misfits.where}"
-        count = int(session.query(f"SELECT count(*) {rows}")[0][0] or 0)
+        rows = f"{item.target} AS c WHERE {misfits.where}"
+        count = rows_of(session, rows)
         if not count:
             return 0
         part, before = session.query(book.fullest(number))[0]
@@ -148,7 +150,7 @@ class Telling:
         relation = Quarantine.beside(book).relation
         return (
             f"INSERT INTO {relation} (task, table_number, table_name, range_number, row_key, column_name, "
-            f"code, reason, row_values, noted) SELECT {', '.join(told)} {rows}"
+            f"code, reason, row_values, noted) SELECT {', '.join(told)} FROM {rows}"
         )
 
     def _key(self) -> str:

@@ -20,6 +20,7 @@ from typing import Any, Literal, get_args
 import dbferry
 from dbferry import _native
 from dbferry.catalog import Catalog, Table
+from dbferry.counts import rows_of
 from dbferry.engines import Engine, engine
 from dbferry.engines.arrow import catalog as arrow
 from dbferry.errors import (
@@ -258,7 +259,7 @@ class _Write:
 
     def _count(self) -> int:
         (item,) = self.planned.tables
-        return int(self.session.query(f"SELECT count(*) FROM {item.target}")[0][0] or 0)
+        return rows_of(self.session, item.target)
 
     def _finish(self) -> None:
         """Keys of a table that was made; the new table in the place of the old one."""

@@ -19,6 +19,7 @@ from dbferry.assessment.estimate import Estimate, estimate
 from dbferry.assessment.finding import Finding, Level, SourceEnd, TargetEnd, supported
 from dbferry.assessment.objects import of_plan
 from dbferry.assessment.report import Assessment, Party
+from dbferry.counts import rows_of
 from dbferry.engines import engine
 from dbferry.errors import RequestError
 from dbferry.items import Plan
@@ -127,14 +128,10 @@ def _estimate(plan: Plan, reading: OpenSession, source: Catalog) -> Estimate:
     return estimate(
         plan.tables,
         one.assessor().sizes(reading, tables),
-        {t.label: _count(reading, one.source_relation(t)) for t in uncounted},
+        {t.label: rows_of(reading, one.source_relation(t)) for t in uncounted},
         target=plan.target_engine,
         pace=engine(plan.target_engine).assessor().pace(),
     )
-
-
-def _count(session: OpenSession, relation: str) -> int:
-    return int(session.query(f"SELECT count(*) FROM {relation}")[0][0] or 0)
 
 
 def _check_target(

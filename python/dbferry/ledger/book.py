@@ -14,6 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dbferry.counts import rows_of
 from dbferry.errors import DbferryError, FencedError, MissingError
 from dbferry.sessions import TakesStreams
 
@@ -345,6 +346,11 @@ class Book:
         step = f"{self._of(number)} AND name = {self._value(name)}"
         return f"DELETE FROM {self.relation('dbferry_step')} WHERE {step}"
 
+    def others(self, task: str) -> int:
+        """Tasks beside one."""
+        rows = f"{self.relation(TABLES[0])} WHERE id <> {self._value(task)}"
+        return rows_of(self.session, rows)
+
     def close(self, task: str) -> None:
         """Removes a task, and the tables with the last; fine if it is gone.
 
@@ -353,12 +359,10 @@ class Book:
         mine = self._value(task)
         with self.room.alone(self.session):
             try:
-                others = self.session.query(
-                    f"SELECT count(*) FROM {self.relation('dbferry_task')} WHERE id <> {mine}"
-                )
+                others = self.others(task)
             except MissingError:
                 return
-            if others == [("0",)]:
+            if not others:
                 self.drop()
                 return
             removing = [f"DELETE FROM {self.relation(TABLES[0])} WHERE id = {mine}"]

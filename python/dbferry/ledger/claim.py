@@ -18,6 +18,7 @@ from tenacity import Retrying, retry_if_exception, stop_after_delay, wait_random
 
 from dbferry.errors import AtWorkError, DbferryError
 from dbferry.ledger.book import Book
+from dbferry.ledger.room import takes_ddl_whole
 
 if TYPE_CHECKING:
     from dbferry.ledger.book import Entry
@@ -72,7 +73,7 @@ class Claim:
         again(self._take_again, session, task)
 
     def _take_again(self, session: OpenSession, task: str) -> None:
-        if not self._room.claim(session, self._endpoint, task) and self._room.joined([]) is None:
+        if not self._room.claim(session, self._endpoint, task) and not takes_ddl_whole(self._room):
             raise _at_work(None)
 
     def tell(self, fence: int, lease: int) -> None:

@@ -172,5 +172,5 @@ class Keeping:
     def close(self) -> None:
         """The ledger goes last: a run that is killed over this is gone on with, or has left nothing behind."""
         if self.quarantine is not None:
-            self.quarantine.close(self.book.id)
+            self.quarantine.close(self.book)
         self.book.close(self.book.id)

@@ -95,12 +95,23 @@ class Room(Protocol):
         """Ends all sessions of a label but one's own; how many there were."""
 
 
-def halved(texts: Sequence[str]) -> str:
-    """Texts put together by halves: a chain of many would be nested too deep."""
-    if len(texts) == 1:
-        return texts[0]
-    middle = len(texts) // 2
-    return f"({halved(texts[:middle])} || {halved(texts[middle:])})"
+def takes_ddl_whole(room: Room) -> bool:
+    """True where statements that make and drop things can be a part of a transaction."""
+    return room.joined([]) is not None
+
+
+class Plain:
+    """A target that says these in the words of the standard."""
+
+    def deleting(self, relation: str, where: str) -> str:
+        return f"DELETE FROM {relation} AS c WHERE {where}"
+
+    def concat(self, texts: Sequence[str]) -> str:
+        """By halves: a chain of many would be nested too deep."""
+        if len(texts) == 1:
+            return texts[0]
+        middle = len(texts) // 2
+        return f"({self.concat(texts[:middle])} || {self.concat(texts[middle:])})"
 
 
 class Untold:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from dbferry.errors import DbferryError, ExistsError
 from dbferry.ledger.book import run_joined
+from dbferry.ledger.room import takes_ddl_whole
 
 if TYPE_CHECKING:
     from dbferry.ledger.book import Book
@@ -18,7 +19,7 @@ class Steps:
     def __init__(self, book: Book, done: dict[int, set[str]], *, resumed: bool) -> None:
         self._book, self._done = book, done
         self._lock = Lock()
-        self.unsure = resumed and book.room.joined([]) is None
+        self.unsure = resumed and not takes_ddl_whole(book.room)
         """True when a statement may be carried out and not noted."""
 
     def run(self, session: OpenSession, table: int, statement: str) -> None:

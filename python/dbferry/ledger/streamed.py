@@ -7,16 +7,15 @@ it marked, and rolls its rows back.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from dbferry.errors import FencedError, InternalError
 from dbferry.ledger.book import Cut
 from dbferry.ledger.room import Untold
 
 if TYPE_CHECKING:
-    from dbferry.catalog import Column
     from dbferry.ledger.book import Book, TableEntry
     from dbferry.sessions import OpenSession
     from dbferry.urls import Endpoint
@@ -39,30 +38,14 @@ class StreamedLedger(Untold):
     def literal(self, text: str) -> str:
         return "'" + text.replace("'", "''") + "'"
 
-    def binary(self, text: str) -> str:
+    def _never(self, *args: Any, **kwargs: Any) -> NoReturn:
         raise InternalError("a row of a stream has no place of its own")
 
-    def number(self, text: str) -> str:
-        raise InternalError("a row of a stream has no place of its own")
-
-    def told(self, text: str) -> str:
-        raise InternalError("a row of a stream has no place of its own")
-
-    def as_bytes(self, column: Column) -> tuple[str, str]:
-        raise InternalError("a row of a stream has no place of its own")
-
-    def as_json(self, column: Column, value: str) -> str:
-        raise InternalError("a row of a stream has no place of its own")
-
-    def deleting(self, relation: str, where: str) -> str:
-        raise InternalError("a row of a stream has no place of its own")
-
-    def concat(self, texts: Sequence[str]) -> str:
-        raise InternalError("a row of a stream has no place of its own")
+    binary = number = told = as_bytes = as_json = deleting = concat = _never
 
     @property
-    def sifting(self) -> tuple[str, str, str]:
-        raise InternalError("a row of a stream has no place of its own")
+    def sifting(self) -> NoReturn:
+        self._never()
 
     @contextmanager
     def alone(self, session: OpenSession) -> Iterator[None]:

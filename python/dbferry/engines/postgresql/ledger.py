@@ -10,7 +10,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from dbferry.engines.postgresql import ddl, types
-from dbferry.ledger.room import LARGE, halved
+from dbferry.ledger.room import LARGE, Plain
 
 if TYPE_CHECKING:
     from dbferry.catalog import Column
@@ -27,7 +27,7 @@ ALONE_SECONDS = 10
 TURN_SECONDS = 0.1
 
 
-class PostgresqlLedger:
+class PostgresqlLedger(Plain):
     now = "EXTRACT(EPOCH FROM pg_catalog.clock_timestamp())::bigint"
     long_text = "text"
     by_row = True
@@ -58,12 +58,6 @@ class PostgresqlLedger:
             f"THEN '{{\"bytes\": ' || pg_catalog.octet_length({text}) || '}}' "
             f"ELSE pg_catalog.to_json({text})::text END"
         )
-
-    def deleting(self, relation: str, where: str) -> str:
-        return f"DELETE FROM {relation} AS c WHERE {where}"
-
-    def concat(self, texts: Sequence[str]) -> str:
-        return halved(texts)
 
     # Others may write to the table: what is deleted must be what was told.
     sifting = ("BEGIN ISOLATION LEVEL REPEATABLE READ", "COMMIT", "ROLLBACK")

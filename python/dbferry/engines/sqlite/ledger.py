@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import fcntl
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dbferry.engines.sqlite import ddl
-from dbferry.ledger.room import LARGE, Untold, halved
+from dbferry.ledger.room import LARGE, Plain, Untold
 
 if TYPE_CHECKING:
     from dbferry.catalog import Column
@@ -29,7 +29,7 @@ NO_TEXT = (
 )
 
 
-class SqliteLedger(Untold):
+class SqliteLedger(Plain, Untold):
     now = "CAST(strftime('%s', 'now') AS INTEGER)"
     long_text = "text"
     by_row = True
@@ -65,12 +65,6 @@ class SqliteLedger(Untold):
             f"WHEN {NO_TEXT.replace('{c}', value)} THEN '{{\"hex\": ' || {digits} || '}}' "
             f"ELSE json_quote(CAST({value} AS TEXT)) END"
         )
-
-    def deleting(self, relation: str, where: str) -> str:
-        return f"DELETE FROM {relation} AS c WHERE {where}"
-
-    def concat(self, texts: Sequence[str]) -> str:
-        return halved(texts)
 
     sifting = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 

@@ -1,6 +1,5 @@
 """A run that is killed before, during or after any of its steps goes on when the same command is run again."""
 
-import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -27,13 +26,7 @@ def test_every_row_arrives_once(
     with ExitStack() as stack:
         end = served(target, stack)
         args = ["migrate", source.url, end.url, "--range-rows", "30", "--workers", "2"]
-        moment = at(point, nth, stage, victim.kill)
-        end.proxy.arm(moment=moment)
-        process = dbferry.start(*args)
-        victim.is_(process)
-        out, err = process.communicate(timeout=60)
-        assert end.proxy.struck == [str(moment)], f"never came: {moment}\n{out}{err}"
-        assert process.returncode == -signal.SIGKILL
+        victim.runs(dbferry, args, end, at(point, nth, stage, victim.kill))
         result = dbferry(*args)
     # Without its ledger nothing tells a run that is through from rows of another's, but their number.
     finished = point == "the ledger's end" and stage not in (Stage.BEFORE, Stage.ORPHANED)

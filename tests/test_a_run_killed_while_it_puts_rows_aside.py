@@ -1,6 +1,5 @@
 """A run that is killed, or cut off, while it puts rows aside that keys refuse: each is in its table or told of, once."""
 
-import signal
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -66,13 +65,7 @@ def test_the_next_run_ends_well(
     with ExitStack() as stack:
         end = served(target, stack)
         args = ["migrate", held.url, end.url, "--on-bad-row", "quarantine", "--json"]
-        wanted = moment(engine, point, stage, victim.kill)
-        end.proxy.arm(moment=wanted)
-        process = dbferry.start(*args)
-        victim.is_(process)
-        out, err = process.communicate(timeout=60)
-        assert end.proxy.struck == [str(wanted)], f"never came: {wanted}\n{out}{err}"
-        assert process.returncode == -signal.SIGKILL
+        victim.runs(dbferry, args, end, moment(engine, point, stage, victim.kill))
         check(dbferry, target, moved(dbferry(*args)).tables())
 
 
@@ -85,13 +78,8 @@ def test_a_key_that_was_taken_away_is_made_again(
     with ExitStack() as stack:
         end = served(target, stack)
         args = ["migrate", held.url, end.url, "--on-bad-row", "quarantine", "--json"]
-        end.proxy.arm(
-            moment=Said(START + rb"ALTER TABLE \S*b. DROP FOREIGN", 1, stage, victim.kill)
-        )
-        process = dbferry.start(*args)
-        victim.is_(process)
-        process.communicate(timeout=60)
-        assert len(end.proxy.struck) == 1
+        dropped = Said(START + rb"ALTER TABLE \S*b. DROP FOREIGN", 1, stage, victim.kill)
+        victim.runs(dbferry, args, end, dropped)
         check(dbferry, target, moved(dbferry(*args)).tables())
     for orphan in ("INSERT INTO b VALUES (9, 7)", "INSERT INTO c VALUES (9, 7)"):
         with pytest.raises(Exception, match=r"(?i)foreign key"):

@@ -237,8 +237,8 @@ def test_more_than_the_cap_leave_all_rows_in_and_the_next_run_makes_the_rest(
     assert moved(held, made)["b"] == (4, 2, 2)
 
 
-@pytest.mark.parametrize("target", ENGINES)
-def test_foreign_keys_that_stood_hold_afterwards(database: Make, target: str) -> None:
+def standing(database: Make, target: str) -> tuple[Database, Database]:
+    """Tables that stand in both, of which only the source's have rows; one of `b` refers to nothing."""
     held, made = database("sqlite"), database(target)
     for db in (held, made):
         db.sql(
@@ -246,6 +246,12 @@ def test_foreign_keys_that_stood_hold_afterwards(database: Make, target: str) ->
             "CREATE TABLE b (id int NOT NULL PRIMARY KEY, a int, CONSTRAINT b_a FOREIGN KEY (a) REFERENCES a (id))"
         )
     held.sql("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1), (2, 7)")
+    return held, made
+
+
+@pytest.mark.parametrize("target", ENGINES)
+def test_foreign_keys_that_stood_hold_afterwards(database: Make, target: str) -> None:
+    held, made = standing(database, target)
     with pytest.raises(SchemaError):
         dbferry.migrate(held.url, made.url)
     assert moved(held, made, prepare="truncate") == {"a": (1, 1, 0), "b": (2, 1, 1)}
@@ -254,13 +260,7 @@ def test_foreign_keys_that_stood_hold_afterwards(database: Make, target: str) ->
 @pytest.mark.parametrize("target", ENGINES[:3])
 def test_rows_that_stood_before_are_left_alone(database: Make, target: str) -> None:
     """Added to a table: what breaks its foreign key may be another's row."""
-    held, made = database("sqlite"), database(target)
-    for db in (held, made):
-        db.sql(
-            "CREATE TABLE a (id int NOT NULL PRIMARY KEY);"
-            "CREATE TABLE b (id int NOT NULL PRIMARY KEY, a int, CONSTRAINT b_a FOREIGN KEY (a) REFERENCES a (id))"
-        )
-    held.sql("INSERT INTO a VALUES (1); INSERT INTO b VALUES (1, 1), (2, 7)")
+    held, made = standing(database, target)
     with pytest.raises(SchemaError):
         dbferry.migrate(held.url, made.url, on_bad_row="quarantine", prepare="append")
     assert ids(made, "b") == [1, 2]

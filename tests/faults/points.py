@@ -1,10 +1,13 @@
 """The points of a run at which it may be killed, by what it says to the server of its target."""
 
-from collections.abc import Callable, Iterable
+import signal
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from itertools import cycle, product
 from subprocess import Popen
 
+from command import Command
+from faults.ends import Served
 from faults.moments import Said, Stage
 
 START = rb"(?s:Q.{4}|\x03)"
@@ -57,3 +60,12 @@ class Victim:
         process = self._process.result(10)
         process.kill()
         process.wait(10)
+
+    def runs(self, dbferry: Command, args: Sequence[str], end: Served, moment: Said) -> None:
+        """The command, which comes to its moment and dies of it."""
+        end.proxy.arm(moment=moment)
+        process = dbferry.start(*args)
+        self.is_(process)
+        out, err = process.communicate(timeout=60)
+        assert end.proxy.struck == [str(moment)], f"never came: {moment}\n{out}{err}"
+        assert process.returncode == -signal.SIGKILL

@@ -84,3 +84,28 @@ def test_an_index_that_the_server_is_still_at_is_made_once(
     )
     moved(cut(Command(tmp_path), source, target, at("an index", 1, Stage.DURING, nothing)))
     assert differences(source, target) == []
+
+
+@pytest.mark.parametrize(
+    "again", [rb"dbferry_range.* (FOR SHARE|LOCK IN SHARE MODE)", rb"sql_mode = 'STRICT"]
+)
+@pytest.mark.parametrize("other", ["postgresql", "mariadb", "mysql"])
+def test_what_follows_a_cut_may_be_cut_as_well(
+    other: str, again: bytes, database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    """The question what came of a commit, and a new session's first words to its server."""
+    if other == "postgresql" and b"sql_mode" in again:
+        again = rb"INSERT INTO|COPY "
+    source, target = database("sqlite"), database(other)
+    make_source(source, seed=1, people=100)
+    second = Said(again, 1, Stage.BEFORE, nothing)
+    with ExitStack() as stack:
+        end = served(target, stack)
+        first = at(
+            "the commit of a range", 2, Stage.UNANSWERED, lambda: end.proxy.arm(moment=second)
+        )
+        end.proxy.arm(moment=first)
+        options = ["--range-rows", "30", "--retry-seconds", "10", "--workers", "1"]
+        moved(Command(tmp_path)("migrate", source.url, end.url, *options))
+        assert end.proxy.struck == [str(second)], "never came"
+    assert differences(source, target) == []

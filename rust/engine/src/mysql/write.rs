@@ -103,6 +103,7 @@ impl Writer for RowWriter {
         let Some(ledger) = &self.opening.ledger else { return Ok(None) };
         let entry = format!("{} LOCK IN SHARE MODE", ledger.entry(table, range));
         let answer = self.connection.rows(&entry);
+        self.lost |= answer.is_err();
         let engine = self.connection.flavour().engine();
         ledger.written(&answer.map_err(|error| error.on(engine).at(Side::Target))?)
     }
@@ -154,8 +155,8 @@ impl RowWriter {
     ) -> Result<Written> {
         let engine = self.connection.flavour().engine();
         let ours = |error: Error| error.on(engine).at(Side::Target);
-        self.settle(table.transfer).map_err(ours)?;
-        let written = self.open_transaction(table).and_then(|()| fill(self)).and_then(|written| {
+        let begun = self.settle(table.transfer).and_then(|()| self.open_transaction(table));
+        let written = begun.and_then(|()| fill(self)).and_then(|written| {
             if let Some(ledger) = &self.opening.ledger {
                 mark(&mut self.connection, ledger, table, range, written)?;
             }

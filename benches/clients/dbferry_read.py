@@ -6,10 +6,10 @@ import time
 
 import pyarrow as pa
 
-import dbferry
+from dbferry import read
 
 url, table, parallel, what = sys.argv[1:]
 start = time.perf_counter()
-reader = pa.RecordBatchReader.from_stream(dbferry.read(url, table, parallel=int(parallel)))
+reader = pa.RecordBatchReader.from_stream(read(url, table, parallel=int(parallel)))
 rows = reader.read_all().num_rows if what == "keep" else sum(batch.num_rows for batch in reader)
 print(json.dumps({"seconds": time.perf_counter() - start, "rows": rows}))

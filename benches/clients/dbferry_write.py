@@ -10,7 +10,7 @@ import time
 import pyarrow as pa
 from pyarrow import parquet
 
-import dbferry
+from dbferry import write
 
 url, table, path, parallel, what = sys.argv[1:]
 rows: pa.Table | pa.RecordBatchReader
@@ -20,5 +20,5 @@ else:
     file = parquet.ParquetFile(path)
     rows = pa.RecordBatchReader.from_batches(file.schema_arrow, file.iter_batches())
 start = time.perf_counter()
-dbferry.write(rows, url, table, mode="append", parallel=int(parallel))
+write(rows, url, table, mode="append", parallel=int(parallel))
 print(json.dumps({"seconds": time.perf_counter() - start}))

@@ -87,10 +87,18 @@ def read_source(
 
 
 def read_catalog(
-    endpoint: Endpoint, session: OpenSession, side: str, schemas: Sequence[str]
+    endpoint: Endpoint,
+    session: OpenSession,
+    side: str,
+    schemas: Sequence[str],
+    *,
+    other: str | None = None,
 ) -> Catalog:
+    """`other` is the engine of the other end, where it is known and has been read."""
+    one = engine(endpoint.engine)
+    alike = other is None or engine(other).family == one.family
     try:
-        return engine(endpoint.engine).read_catalog(session, schemas)
+        return one.read_catalog(session, schemas, alike=alike)
     except DbferryError as error:
         error.side = error.side or side
         raise

@@ -69,7 +69,9 @@ def retry_task(task: Task) -> list[Retried]:
         reading = stack.enter_context(open_session(source, side="source"))
         writing = stack.enter_context(open_session(target, side="target"))
         one, theirs = read_source(task, source, reading)
-        other = read_catalog(target, writing, "target", reached_schemas(task, theirs))
+        other = read_catalog(
+            target, writing, "target", reached_schemas(task, theirs), other=one.engine
+        )
         book = book_in(other, writing, target)
         if book is None or not made(other, QUARANTINE):
             return []

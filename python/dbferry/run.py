@@ -190,7 +190,7 @@ class _Run(Remains):
     ) -> Plan:
         """The plan: of the run that was broken off, if one was and it can be gone on with; else a new one."""
         options = options_of(self.task, sample=sample)
-        other = read_catalog(self.target, self.session, "target", reached)
+        other = read_catalog(self.target, self.session, "target", reached, other=one.engine)
         self.tables, _ = select(one, options)
         book = book_in(other, self.session, self.target)
         there = made(other)
@@ -211,7 +211,9 @@ class _Run(Remains):
                     return keeping.plan(keeping.entry, entries)
                 if moves:
                     self._forget(keeping, keeping.entry, entries)
-                    other = read_catalog(self.target, self.session, "target", reached)
+                    other = read_catalog(
+                        self.target, self.session, "target", reached, other=one.engine
+                    )
         return make_plan(one, hidden(other), options, self.reading, self.session)
 
     def _forget(self, keeping: Keeping, entry: Entry, entries: Sequence[TableEntry]) -> None:

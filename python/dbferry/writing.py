@@ -178,7 +178,7 @@ class _Write:
                 f"`{label}` is no name of a table", hint="write it as table or schema.table"
             )
         schema, name = parts[0] if len(parts) == 2 else None, parts[-1]
-        catalog = other.read_catalog(session, [schema] if schema else [])
+        catalog = other.read_catalog(session, [schema] if schema else [], alike=False)
         standing = _standing(catalog, other, schema, name)
         _check_mode(mode, standing, label)
         if mode == "replace" and standing is not None:

@@ -105,7 +105,7 @@ def _target(
     if target.path is not None and not Path(target.path).exists():
         opened = replace(target, path=":memory:")
     writing = stack.enter_context(open_session(opened, side="target"))
-    other = read_catalog(target, writing, "target", reached_schemas(task, theirs))
+    other = read_catalog(target, writing, "target", reached_schemas(task, theirs), other=one.engine)
     return target, writing, other
 
 

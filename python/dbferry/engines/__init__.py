@@ -238,7 +238,11 @@ class Engine(Protocol):
     def script_opening(self) -> Sequence[str] | None:
         """What a file of statements begins with for the engine's own client; nothing where there are none."""
 
-    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog: ...
+    def read_catalog(
+        self, session: Session, schemas: Collection[str] = (), *, alike: bool = True
+    ) -> Catalog:
+        """The database. Unless the other end is `alike`, what only this engine has beside tables may be left away."""
+
     def complete(self, session: Session, table: Table) -> Table:
         """With what only one question per table tells, and only another of this family asks for."""
 

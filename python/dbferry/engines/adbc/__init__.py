@@ -47,7 +47,9 @@ class Adbc(Keyless):
 
         return AdbcLedger()
 
-    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+    def read_catalog(
+        self, session: Session, schemas: Collection[str] = (), *, alike: bool = True
+    ) -> Catalog:
         from dbferry.engines.adbc import catalog
 
         return catalog.read(session, schemas)

@@ -34,7 +34,9 @@ class Arrow(Keyless):
     declare = staticmethod(types.declare)
     accept = staticmethod(types.accept)
 
-    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+    def read_catalog(
+        self, session: Session, schemas: Collection[str] = (), *, alike: bool = True
+    ) -> Catalog:
         """An empty place; `catalog.of_streams` makes one of what stands there."""
         return catalog.of_streams(())
 

@@ -65,7 +65,9 @@ class Duckdb(Keyless):
 
         return DuckdbLedger()
 
-    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+    def read_catalog(
+        self, session: Session, schemas: Collection[str] = (), *, alike: bool = True
+    ) -> Catalog:
         return catalog.read(session, schemas)
 
     def _no_source(self) -> RequestError:

@@ -124,8 +124,10 @@ class Postgresql:
 
         return PostgresqlLedger()
 
-    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
-        return catalog.read(session, schemas)
+    def read_catalog(
+        self, session: Session, schemas: Collection[str] = (), *, alike: bool = True
+    ) -> Catalog:
+        return catalog.read(session, schemas, alike=alike)
 
     def complete(self, session: Session, table: Table) -> Table:
         return table

@@ -114,20 +114,20 @@ FIRST_USER_OID = 16384
 WHOLE = ("int2", "int4", "int8")
 
 
-def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
+def read(session: Session, schemas: Collection[str] = (), *, alike: bool = True) -> Catalog:
     """Every schema of the database: `schemas` has none to add."""
     ((path,),) = session.query("SHOW search_path")
     # What the server prints names every object with its schema.
     session.query("SELECT pg_catalog.set_config('search_path', '', false)")
     try:
-        return _read(session)
+        return _read(session, alike=alike)
     finally:
         session.query(
             f"SELECT pg_catalog.set_config('search_path', {ddl.literal(path or '')}, false)"
         )
 
 
-def _read(session: Session) -> Catalog:
+def _read(session: Session, *, alike: bool) -> Catalog:
     where = USER_SCHEMAS
     types = objects.user_types(session)
     of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
@@ -153,7 +153,7 @@ def _read(session: Session) -> Catalog:
         views=objects.views(session, where, of_extension, others, kept),
         sequences=tuple(sequence for sequence in sequences.all if sequence not in behind),
         skipped=tuple(extras.large_objects(session)),
-        extras=extras.read(session, where),
+        extras=(extras.read if alike else extras.common)(session, where),
         roles=frozenset(
             row[0] or "" for row in session.query("SELECT rolname FROM pg_catalog.pg_roles")
         ),

@@ -157,6 +157,12 @@ def read(session: Session, where: str) -> tuple[Extra, ...]:
     )
 
 
+def common(session: Session, where: str) -> tuple[Extra, ...]:
+    """What other engines have as well."""
+    needs = needs_of_functions(session)
+    return (*_functions(session, where, needs), *_triggers(session, where))
+
+
 def large_objects(session: Session) -> list[str]:
     """A phrase for what isn't moved, if there are any."""
     ((count,),) = session.query(LARGE_OBJECTS)

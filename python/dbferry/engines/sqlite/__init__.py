@@ -89,7 +89,9 @@ class Sqlite(Unnumbered):
 
         return SqliteLedger()
 
-    def read_catalog(self, session: Session, schemas: Collection[str] = ()) -> Catalog:
+    def read_catalog(
+        self, session: Session, schemas: Collection[str] = (), *, alike: bool = True
+    ) -> Catalog:
         return catalog.read(session, schemas)
 
     def complete(self, session: Session, table: Table) -> Table:

@@ -102,6 +102,14 @@ def copy_to_import(source: PostgresEnd, target: SqliteEnd) -> Pipe:
     return pipe
 
 
+def copy_to_load(source: PostgresEnd, target: MariadbEnd) -> Pipe:
+    def pipe(table: str, condition: str) -> str:
+        read = copy_out(source, table, condition, "DELIMITER '|'")
+        return f"{read} | {load_data(target, Path('/dev/stdin'))}"
+
+    return pipe
+
+
 def load_data(end: MariadbEnd, path: Path) -> str:
     load = f"LOAD DATA LOCAL INFILE '{path}' INTO TABLE lineitem FIELDS TERMINATED BY '|'"
     return mariadb(end, "--local-infile=1", load)

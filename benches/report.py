@@ -94,7 +94,7 @@ def goals(work: Run) -> list[list[str]]:
     lines = []
     for tool in own(work):
         found = medians(work["runs"], tool)
-        for goal in work["goals"]:
+        for goal in (goal for goal in work["goals"] if goal.get("of", "") in tool):
             measure, against = goal["measure"], goal["against"]
             name = "client CPU" if measure == "cpu" else "seconds"
             text = f"{name} at most {goal['factor']} x {against}"

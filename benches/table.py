@@ -80,7 +80,7 @@ def postgres_to_arrow(ends: Ends, parallel: int) -> Work:
     if parallel == 1:
         goals = (Goal("floor", 1.05), Goal("DuckDB", 0.85, "cpu"))
     else:
-        goals = (Goal("floor", 1.15), Goal("best rival", 0.7))
+        goals = (Goal("floor", 1.15), Goal("best rival", 0.7, of="table"))
     work = Work(f"postgresql to arrow, {parallel} connections", LINEITEM, goals)
     halves = floors.page_halves(end) if parallel == 2 else ("",)
     read_by_dbferry(work, end, parallel)
@@ -106,7 +106,7 @@ def postgres_to_arrow(ends: Ends, parallel: int) -> Work:
 
 def arrow_to_postgres(ends: Ends, folder: Path) -> Work:
     end, url = ends.postgres_target, rivals.plain_url(ends.postgres_target)
-    goals = (Goal("floor", 1.1), Goal("best rival", 0.5))
+    goals = (Goal("floor", 1.1, of="table"), Goal("best rival", 0.5, of="table, 2"))
     work = Work("arrow to postgresql", LINEITEM, goals, end)
     for parallel in (1, 2):
         write_by_dbferry(work, end, folder, parallel, f"COPY of ready files, {parallel}", "none")
@@ -214,22 +214,26 @@ def mariadb_to_postgres_with_keys(ends: Ends) -> Work:
 
 def to_mariadb(ends: Ends, folder: Path, *, slow: bool) -> Work:
     source, target = ends.postgres_source, ends.mariadb_target
-    work = Work("arrow or postgresql to mariadb", LINEITEM, (Goal("floor", 1.1),), target)
-    floor = "LOAD DATA of ready files, 2"
+    goals = (Goal("floor", 1.1, of="table"), Goal("floor", 1.1, of="migrate"))
+    work = Work("arrow or postgresql to mariadb", LINEITEM, goals, target)
     for parallel in (1, 2):
+        floor = f"LOAD DATA of ready files, {parallel}"
         write_by_dbferry(work, target, folder, parallel, floor, "primary")
     options = ("--prepare", "append", "--tables", "lineitem")
     ready = {"prepare": "primary"}
-    work.own("dbferry, migrate", migrate(source, target, *options), floor=floor, **ready)
+    piped = "COPY to LOAD DATA, 2"
+    work.own("dbferry, migrate", migrate(source, target, *options), floor=piped, **ready)
     work.floor(
         "LOAD DATA of ready files, 1",
         lambda: floors.load_data(target, folder / "lineitem.psv"),
         **ready,
     )
-    halves = [folder / f"lineitem.{number}.psv" for number in (0, 1)]
+    files = [folder / f"lineitem.{number}.psv" for number in (0, 1)]
     work.floor(
-        floor, lambda: floors.jobs(*([floors.load_data(target, half)] for half in halves)), **ready
+        floor, lambda: floors.jobs(*([floors.load_data(target, file)] for file in files)), **ready
     )
+    halves, pipe = floors.page_halves(source), floors.copy_to_load(source, target)
+    work.floor(piped, lambda: floors.jobs(*([pipe("lineitem", half)] for half in halves)), **ready)
     if slow:
         work.rival("sling", lambda: rivals.sling_run(ends, source, target, LINEITEM))
         work.rival("ingestr", lambda: rivals.ingestr(ends, source, target, LINEITEM))
@@ -238,7 +242,7 @@ def to_mariadb(ends: Ends, folder: Path, *, slow: bool) -> Work:
 
 def sqlite_to_arrow(ends: Ends) -> Work:
     end, url = ends.sqlite_source, rivals.plain_url(ends.sqlite_source)
-    work = Work("sqlite to arrow", LINEITEM, (Goal("best rival", 0.55),))
+    work = Work("sqlite to arrow", LINEITEM, (Goal("best rival", 0.55, of="table, 2"),))
     read_by_dbferry(work, end, 1)
     read_two = partial(own, "dbferry_read.py", end.url, "lineitem", 2)
     work.own("dbferry, table, 2", read_two("keep"), memory_mb=0)
@@ -252,7 +256,7 @@ def sqlite_to_arrow(ends: Ends) -> Work:
 
 def arrow_to_sqlite(ends: Ends, folder: Path) -> Work:
     end, url = ends.sqlite_target, rivals.plain_url(ends.sqlite_target)
-    goals = (Goal("floor", 1.1), Goal("best rival", 1.0))
+    goals = (Goal("floor", 1.1, of="table"), Goal("best rival", 1.0, of="table"))
     work = Work("arrow to sqlite", LINEITEM, goals, end)
     write_by_dbferry(work, end, folder, 1, "", "primary")
     kinds = {"bigint": "i", "int": "i", "decimal(15,2)": "r"}

@@ -34,11 +34,15 @@ class Case:
 
 @dataclass(frozen=True)
 class Goal:
-    """dbferry's `measure` is at most `factor` times that of the floor, of the best rival, or of a named one."""
+    """dbferry's `measure` is at most `factor` times that of the floor, of the best rival, or of a named one.
+
+    `of` is a part of the names of the cases that it is for.
+    """
 
     against: str
     factor: float
     measure: str = "seconds"
+    of: str = ""
 
 
 @dataclass

@@ -20,8 +20,8 @@ from typer.exceptions import Abort, TyperException
 import dbferry
 from dbferry import show
 from dbferry.assessment.finding import Level
+from dbferry.display import Bar, Display, Lines
 from dbferry.errors import DbferryError, Interrupted, RequestError, format_error
-from dbferry.progress import Bar, Display, Lines
 from dbferry.script import check_folder
 from dbferry.task import DEFAULT_ENGINE, Task
 

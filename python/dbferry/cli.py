@@ -520,7 +520,9 @@ def _task(source: str, target: str | None, **options: Any) -> Task:
         return Task.from_dms(source, target, mappings, settings, **given)
     if target is None:
         if "://" in source:
-            raise RequestError("the target is missing", hint="dbferry migrate SOURCE TARGET")
+            raise RequestError(
+                "the target is missing", hint="give SOURCE and TARGET, or a task file"
+            )
         return Task.from_file(source, **given)
     return Task.of(source=source, target=target, **given)
 

@@ -61,6 +61,12 @@ def check_pair(source: Endpoint, target: Endpoint) -> None:
         )
 
 
+def check_file(target: Endpoint) -> None:
+    """Whoever looks for what a run has left makes no file for it."""
+    if target.path is not None and not Path(target.path).exists():
+        raise RequestError(f"there is no file `{target.path}`", side="target", engine=target.engine)
+
+
 def check_quarantine(task: Task, target: Endpoint) -> None:
     """Rows are put aside in the transaction that commits the others."""
     room = engine(target.engine).ledger()

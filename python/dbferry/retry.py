@@ -19,7 +19,7 @@ from dbferry.errors import BusyError, RequestError, from_fields
 from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
 from dbferry.mapping.task import reached_schemas, withholding
-from dbferry.opening import Ends, hidden, options_of, read_catalog, read_source
+from dbferry.opening import Ends, check_file, hidden, options_of, read_catalog, read_source
 from dbferry.partners import Partners, literal
 from dbferry.planner import make_plan
 from dbferry.quarantine import BadRow, Quarantine, told
@@ -66,6 +66,7 @@ def retry_task(task: Task) -> list[Retried]:
     """Tries all rows of a task again that are in its target's quarantine."""
     with withholding(task.rules), ExitStack() as stack:
         source, target = parse(task.source), parse(task.target)
+        check_file(target)
         reading = stack.enter_context(open_session(source, side="source"))
         writing = stack.enter_context(open_session(target, side="target"))
         one, theirs = read_source(task, source, reading)

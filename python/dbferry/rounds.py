@@ -10,10 +10,11 @@ from __future__ import annotations
 import json
 import time
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
+from dbferry.counts import rows_of
 from dbferry.engines import engine
 from dbferry.errors import DbferryError, RequestError, from_fields
 from dbferry.ledger.book import Cut
@@ -190,6 +191,7 @@ class Rounds(Ends):
         mixed = {}
         for item, entry in zip(self.plan.tables, entries, strict=True):
             mixed[entry.number] = self._settle(keeping, item, entry, snapshot) if again else False
+        self._tell_older(entry for entry in entries if mixed[entry.number] and entry.whole)
         self._cut(keeping, snapshot, natives, entries, again=again)
         return [
             {
@@ -220,29 +222,42 @@ class Rounds(Ends):
                 f"{item.name}: the source has not been written to since (snapshot {snapshot.token})"
             )
             return False
+        if (entry.whole or self.task.unfinished != "restart") and self._holds(item, entry):
+            self._say(f"{item.name}: the rows moved before are as they were in the source")
+            return False
         if entry.whole:
             return True
         room = engine(self.source.engine).ledger()
-        relations = _relations(item, entry)
-        if self.task.unfinished != "restart" and room is not None:
-            places = room.places(self.reading, relations) if entry.place else ""
-            if places == entry.place and room.kept(self.reading, item.relation, entry.done, places):
-                self._say(f"{item.name}: the rows moved before are as they were in the source")
-                return False
-            if self.task.unfinished == "resume" and room.cuts_by_key:
-                self._say(
-                    f"{item.name}: its ranges were read under several snapshots; rows written to in between are of "
-                    "one or the other moment"
-                )
-                return True
+        if self.task.unfinished == "resume" and room is not None and room.cuts_by_key:
+            self._say(
+                f"{item.name}: its ranges were read under several snapshots; rows written to in between are of "
+                "one or the other moment"
+            )
+            return True
         self._restart(keeping, item, entry)
         return False
 
+    def _tell_older(self, entries: Iterable[TableEntry]) -> None:
+        if names := ", ".join(entry.name for entry in entries):
+            self._say(
+                f"moved under an earlier snapshot, and without what was written in the source since: {names}"
+            )
+
+    def _holds(self, item: TableItem, entry: TableEntry) -> bool:
+        """True when it is sure that the source has the rows that were read from the done ranges."""
+        room = engine(self.source.engine).ledger()
+        if room is None or not entry.place:
+            return False
+        places = room.places(self.reading, _relations(item, entry))
+        return places == entry.place and room.kept(self.reading, item.relation, entry.done, places)
+
     def _restart(self, keeping: Keeping, item: TableItem, entry: TableEntry) -> None:
-        if entry.rows_before:
+        moved = sum(part.rows for part in entry.done)
+        if entry.rows_before or rows_of(self.session, item.target) > moved:
+            had = "had rows before" if entry.rows_before else "has rows that the run hasn't moved"
             raise RequestError(
                 f"{item.name} can't be gone on with, for the source may have been written to, nor begun again, for "
-                "the target's table had rows before",
+                f"the target's table {had}",
                 table=item.name,
                 side="target",
                 hint="remove the rows that the run has added, and let dbferry cleanup forget it; or choose --resume "

@@ -277,7 +277,7 @@ class _Run(Remains):
         report = self._noted(report, finish, rounds, guest)
         different = [table for table in report.tables if table.state != "done"]
         if different:
-            mismatch = _mismatch(different)
+            mismatch = _mismatch(different, self.task.prepare)
             mismatch.report = report
             raise mismatch
         return replace(report, seconds=time.monotonic() - started)
@@ -491,12 +491,14 @@ def _failure(failed: Sequence[dict[str, Any]]) -> DbferryError:
     return error
 
 
-def _mismatch(different: Sequence[TableReport]) -> MismatchError:
+def _mismatch(different: Sequence[TableReport], prepare: str) -> MismatchError:
     named = ", ".join(
         f"`{t.source}` ({t.source_rows} rows in the source, {t.target_rows} in the target)"
         for t in different
     )
+    # What is emptied would be gone where rows of others are added to.
+    then = "; run again with --prepare truncate" if prepare != "append" else ""
     return MismatchError(
         f"the counts differ: {named}",
-        hint="something else wrote to the target during the run; run again with --prepare truncate",
+        hint=f"something else wrote to the target during the run{then}",
     )

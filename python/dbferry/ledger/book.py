@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from dbferry.counts import rows_of
-from dbferry.errors import DbferryError, FencedError, MissingError
+from dbferry.errors import DbferryError, FencedError, MissingError, RequestError
 from dbferry.sessions import TakesStreams
 
 if TYPE_CHECKING:
@@ -145,6 +145,12 @@ class Book:
     # What stands in it
 
     def tasks(self) -> list[Entry]:
+        """Raises a RequestError where another version has written what this one doesn't know."""
+        for version, number in self.session.query(
+            f"SELECT version, format FROM {self.relation('dbferry_task')}"
+        ):
+            if _int(number) != FORMAT:
+                raise other_version(_text(version), self.other.name)
         rows = self.session.query(
             f"SELECT id, version, run, holder, fence, lease_until - {self.room.now}, started, state, "
             f"source, asked, shapes, plan FROM {self.relation('dbferry_task')} ORDER BY started, id"
@@ -205,8 +211,6 @@ class Book:
 
     def begin(self, values: Mapping[str, object], lease: int) -> None:
         """The entry of a new task."""
-        # One that was killed over its end may have left them.
-        self.run_all(self._without_task(self._value(self.id)))
         self.fence = 1
         told = {
             "id": self.id, "format": FORMAT, "run": self.run, "fence": 1, "state": "preparing", **values,
@@ -215,9 +219,9 @@ class Book:
         wanted = ", ".join(
             [*map(self._value, told.values()), f"{self.room.now} + {lease}", self.room.now]
         )
-        self.session.execute(
-            f"INSERT INTO {self.relation('dbferry_task')} ({names}) VALUES ({wanted})"
-        )
+        entry = f"INSERT INTO {self.relation('dbferry_task')} ({names}) VALUES ({wanted})"
+        # One that was killed over its end may have left something; of one that stands nothing may go.
+        self.run_all([*self._without_task(self._value(self.id)), entry])
 
     def take_over(self, entry: Entry, holder: str, lease: int) -> None:
         """Raises the fence: from its commit on no earlier run can commit a range."""
@@ -451,6 +455,16 @@ def run_in_turn(session: TakesStreams, statements: Sequence[str]) -> None:
             session.rollback()
         raise
     session.commit()
+
+
+def other_version(version: str, engine: str) -> RequestError:
+    """The error for a ledger that can't be read."""
+    return RequestError(
+        f"a run was broken off that dbferry {version} has begun, and this version can't read what it has noted",
+        side="target",
+        engine=engine,
+        hint=f"go on with dbferry {version}, or let it clean up: dbferry cleanup TARGET",
+    )
 
 
 def label(task: str, run: str) -> str:

@@ -9,11 +9,13 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
+from pydantic import ValidationError
+
 import dbferry
 from dbferry.engines import engine
-from dbferry.errors import DbferryError, PermissionError_
+from dbferry.errors import MissingError, PermissionError_
 from dbferry.ledger import resume, stored
-from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
+from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label, other_version
 from dbferry.ledger.claim import Claim, holder, lease_seconds
 from dbferry.ledger.stored import Veil
 from dbferry.quarantine import Quarantine
@@ -85,7 +87,8 @@ class Keeping:
             self.book.take_over(self.entry, holder(), lease_seconds())
 
     def _look(self) -> Entry | None:
-        with suppress(DbferryError):
+        """Nothing where there is no ledger; what else goes wrong tells nothing of an earlier run."""
+        with suppress(MissingError):
             return self.book.entry(self.book.id)
         return None
 
@@ -119,7 +122,10 @@ class Keeping:
         )
 
     def plan(self, entry: Entry, tables: Sequence[TableEntry]) -> Plan:
-        return stored.plan_of(entry.plan, [table.plan for table in tables], self._veil)
+        try:
+            return stored.plan_of(entry.plan, [table.plan for table in tables], self._veil)
+        except ValidationError:
+            raise other_version(entry.version, self._target.engine) from None
 
     # A new one
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any
 
 from dbferry.engines import engine
 from dbferry.errors import BusyError, RequestError
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
+from dbferry.opening import check_file
 from dbferry.quarantine import BadRow, Quarantine
 from dbferry.report import QUARANTINE
 from dbferry.sessions import open_session
@@ -139,10 +139,7 @@ def _book(endpoint: Endpoint, table: str) -> Iterator[Book | None]:
         raise RequestError(
             f"{endpoint.engine} keeps no ledger, and so no task is ever unfinished in it"
         )
-    if endpoint.path is not None and not Path(endpoint.path).exists():
-        raise RequestError(
-            f"there is no file `{endpoint.path}`", side="target", engine=endpoint.engine
-        )
+    check_file(endpoint)
     with open_session(endpoint, side="target") as session:
         found = other.find_table(session, None, table).tables
         yield Book(session, other, room, found[0].schema) if found else None

@@ -1,0 +1,147 @@
+"""A run goes on from what the ledger says, is told what it doesn't know, and takes nothing that isn't its own."""
+
+import signal
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from test_a_killed_run_goes_on import done, killed_after
+
+from command import Command, moved, refused
+from servers.database import Database
+from servers.postgres import PostgresServer
+
+ROWS = 60_000
+CUT = 60
+TABLE = "CREATE TABLE rows_ (id integer PRIMARY KEY, v text);"
+Broken = tuple[Database, Database, list[str]]
+
+
+@pytest.fixture
+def appending(dbferry: Command, database: Callable[[str], Database]) -> Broken:
+    """A source, a PostgreSQL into whose empty table a run was adding when it was killed, and its arguments."""
+    source = database("sqlite")
+    source.sql(
+        f"{TABLE} WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < {ROWS}) "
+        "INSERT INTO rows_ SELECT i, 'row ' || i FROM n"
+    )
+    code = 0
+    while code == 0:
+        # On a busy machine a run may be over before the test has looked.
+        target = database("postgresql")
+        # A key would hide that rows are doubled.
+        target.sql("CREATE TABLE rows_ (id bigint NOT NULL, v text)")
+        args = ["migrate", source.url, target.url, "--range-rows", str(CUT), "--workers", "1"]
+        args += ["--prepare", "append"]
+        code = killed_after(dbferry, args, target, 5, signal.SIGKILL)
+    assert code == -signal.SIGKILL
+    return source, target, args
+
+
+def test_who_may_not_read_the_ledger_doubles_no_row(
+    dbferry: Command, postgres: PostgresServer, appending: Broken
+) -> None:
+    _, target, args = appending
+    before = target.rows("SELECT count(*) FROM rows_")
+    target.sql("CREATE ROLE adds LOGIN PASSWORD 'pw'; GRANT ALL ON rows_ TO adds")
+    try:
+        other = postgres.url(target.name, user="adds", password="pw")
+        told = [other if arg == target.url else arg for arg in args]
+        refused(dbferry(*told), 1, "permission denied for table dbferry_task", "hint: GRANT")
+        assert target.rows("SELECT count(*) FROM rows_") == before
+    finally:
+        target.sql("DROP OWNED BY adds; DROP ROLE adds")
+    moved(dbferry(*args))
+    assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS, ROWS)]
+
+
+def test_rows_of_others_are_not_removed_to_begin_again(dbferry: Command, appending: Broken) -> None:
+    source, target, args = appending
+    target.sql("INSERT INTO rows_ VALUES (-1, 'of others')")
+    source.sql("UPDATE rows_ SET v = 'other' WHERE id = 1")
+    refused(dbferry(*args), 1, "has rows that the run hasn't moved", "hint: remove the rows")
+    assert target.rows("SELECT v FROM rows_ WHERE id = -1") == [("of others",)]
+    result = refused(dbferry(*args, "--resume"), 3, "the counts differ")
+    assert "truncate" not in result.err
+    assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS + 1, ROWS + 1)]
+
+
+def test_another_versions_ledger_is_refused(dbferry: Command, appending: Broken) -> None:
+    _, target, args = appending
+    before = target.rows("SELECT count(*) FROM rows_")
+    target.sql("UPDATE dbferry_task SET format = 2, version = '99.1'")
+    for command in (args, ["status", target.url], ["cleanup", target.url]):
+        refused(dbferry(*command), 2, "dbferry 99.1", "hint: go on with dbferry 99.1")
+    target.sql("UPDATE dbferry_task SET format = 1, plan = '{}'")
+    refused(dbferry(*args), 2, "dbferry 99.1", "hint: go on with dbferry 99.1")
+    assert target.rows("SELECT count(*) FROM rows_") == before
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+@pytest.mark.parametrize("written", [True, False])
+def test_tables_of_an_earlier_moment_are_named(
+    dbferry: Command, database: Callable[[str], Database], engine: str, written: bool
+) -> None:
+    source, target = database(engine), database("sqlite")
+    source.sql("CREATE TABLE early (id integer PRIMARY KEY, v text)")
+    source.sql("CREATE TABLE late (id integer PRIMARY KEY)")
+    for table in ("early (id)", "late"):
+        source.sql(
+            f"INSERT INTO {table} WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 900) "
+            "SELECT i FROM n"
+        )
+    target.sql(
+        "CREATE TABLE late (id integer PRIMARY KEY); CREATE TRIGGER refuse BEFORE INSERT ON late WHEN NEW.id = 9 "
+        "BEGIN SELECT RAISE(ABORT, 'refused'); END"
+    )
+    cut = "1" if engine == "postgresql" else "100"
+    args = ["migrate", source.url, target.url, "--range-rows", cut, "--json"]
+    refused(dbferry(*args), 1, "late")
+    target.sql("DROP TRIGGER refuse")
+    if written:
+        source.sql("INSERT INTO early VALUES (901, 'new')")
+    result = moved(dbferry(*args))
+    told = "moved under an earlier snapshot, and without what was written in the source since: "
+    named = [note.removeprefix(told) for note in result.json["notes"] if note.startswith(told)]
+    assert bool(named) == written
+    assert all("early" in note for note in named)
+    assert target.rows("SELECT count(*) FROM early") == [(900,)]
+
+
+@pytest.mark.parametrize("scheme", ["sqlite", "duckdb"])
+def test_no_file_is_made_for_rows_that_nobody_has_put_aside(
+    dbferry: Command, sqlite_db: Database, tmp_path: Path, scheme: str
+) -> None:
+    file = tmp_path / "not there"
+    url = f"{scheme}:///{file}"
+    refused(dbferry("quarantine", "retry", sqlite_db.url, url), 2, "there is no file")
+    assert not file.exists()
+
+
+def test_a_ledger_that_is_not_answered_for_begins_nothing(
+    dbferry: Command, appending: Broken
+) -> None:
+    """A session that is ended over the question what is done must not be taken for a no."""
+    _, target, args = appending
+    known = done(target)
+    server = target.server  # type: ignore[attr-defined]
+    with server.connect(target.name, autocommit=False) as holder:
+        holder.execute("LOCK TABLE dbferry_task")
+        process = dbferry.start(*args)
+        asking = (
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND application_name LIKE 'dbferry/%' AND query LIKE '%FROM \"public\".\"dbferry_task\"%'"
+        )
+        waiting = (
+            "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
+            "AND application_name LIKE 'dbferry/%'"
+        )
+        while process.poll() is None and not target.rows(asking):
+            if target.rows(waiting):
+                # The catalog is read first.
+                holder.rollback()
+                holder.execute("LOCK TABLE dbferry_task")
+        holder.rollback()
+    moved(dbferry.finish(process))
+    assert known >= 5
+    assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS, ROWS)]

@@ -10,6 +10,7 @@ from test_a_killed_run_goes_on import done, killed_after
 from command import Command, moved, refused
 from servers.database import Database
 from servers.postgres import PostgresServer
+from servers.server import wait_until
 
 ROWS = 60_000
 CUT = 60
@@ -145,3 +146,39 @@ def test_a_ledger_that_is_not_answered_for_begins_nothing(
     moved(dbferry.finish(process))
     assert known >= 5
     assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS, ROWS)]
+
+
+def test_a_task_is_held_again_after_its_session_was_lost(
+    dbferry: Command, appending: Broken
+) -> None:
+    _, target, args = appending
+    held = (
+        "FROM pg_locks JOIN pg_stat_activity USING (pid) WHERE locktype = 'advisory' AND datname = current_database() "
+        "AND application_name LIKE 'dbferry/%'"
+    )
+    slow = dbferry.start(*args, "--max-rate", "1000 rows", env={"DBFERRY_LEASE_SECONDS": "4"})
+    try:
+        before = done(target)
+        wait_until(lambda: done(target) > before, "a range of the run that goes on")
+        assert target.rows(f"SELECT pg_terminate_backend(pid) {held}") == [(True,)]
+        wait_until(lambda: bool(target.rows(f"SELECT 1 {held}")), "another session that holds it")
+        refused(dbferry(*args), 1, "another run of this task is at work")
+        refused(dbferry("cleanup", target.url), 1, "a run is at work")
+    finally:
+        slow.kill()
+        slow.communicate()
+    moved(dbferry(*args))
+    assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS, ROWS)]
+
+
+def test_a_folder_that_takes_no_file_is_told(
+    dbferry: Command, database: Callable[[str], Database]
+) -> None:
+    source, target = database("sqlite"), database("sqlite")
+    source.sql(TABLE)
+    # Root may write into any folder; nobody may write a file of this length.
+    path = Path(target.path)  # type: ignore[attr-defined]
+    long = path.with_name("x" * 240)
+    path.rename(long)
+    told = refused(dbferry.migrate(source, f"sqlite:///{long}"), 1, "no file can be made beside")
+    assert "hint: " in told.err

@@ -90,6 +90,9 @@ class Claim:
                 book = self._book_of(session)
                 book.fence = fence
                 book.renew(lease)
+                if self._session is None:
+                    # The lock has gone with the session that is lost.
+                    self._room.claim(session, self._endpoint, book.id)
                 self._session = session
             except DbferryError as error:
                 if error.retryable:

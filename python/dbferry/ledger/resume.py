@@ -59,8 +59,8 @@ def shapes(tables: Iterable[Table]) -> dict[str, Any]:
 
 
 def check(entry: Entry, asked: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
-    """Raises a RequestError that names everything that isn't as it was."""
-    faults = [*_task_faults(entry.asked, asked), *_source_faults(entry.shapes, shapes)]
+    """Raises a RequestError that names everything that isn't as it was; of the source only where it is asked for the same."""
+    faults = _task_faults(entry.asked, asked) or _source_faults(entry.shapes, shapes)
     if faults:
         raise faults[0] if len(faults) == 1 else RequestErrors(faults)
 

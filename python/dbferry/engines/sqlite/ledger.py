@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 from dbferry.engines.sqlite import ddl
+from dbferry.errors import PermissionError_
 from dbferry.ledger.room import LARGE, Plain, Untold
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class SqliteLedger(Plain, Untold):
     def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
         if endpoint.path is None or endpoint.path == ":memory:":
             return True
-        file = Path(f"{endpoint.path}-dbferry-{task}").open("w")  # noqa: SIM115  (held until released)
+        file = _beside(endpoint.path, task)
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -100,3 +101,13 @@ class SqliteLedger(Plain, Untold):
             Path(self._lock.name).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
+
+
+def _beside(path: str, task: str) -> TextIO:
+    try:
+        return Path(f"{path}-dbferry-{task}").open("w")
+    except OSError as error:
+        raise PermissionError_(
+            f"no file can be made beside `{path}`", side="target", engine="sqlite", detail=error.strerror,
+            hint="dbferry and SQLite itself keep files beside the database while it is written: make its folder writable",
+        ) from None  # fmt: skip

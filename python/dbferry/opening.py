@@ -11,13 +11,17 @@ from dbferry.engines import engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.ledger.book import TABLES
 from dbferry.ledger.keeping import keeps
+from dbferry.mapping.shape import rename_schemas
 from dbferry.mapping.task import losses, met_schemas, named_schemas
+from dbferry.pair import Pair
 from dbferry.report import QUARANTINE
+from dbferry.schema.sequences import set_anew
 from dbferry.selection import Only, Options, Prepare
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
     from dbferry.catalog import Catalog
+    from dbferry.items import Plan
     from dbferry.sessions import OpenSession
     from dbferry.task import Task
 
@@ -45,6 +49,14 @@ def options_of(task: Task, *, sample: bool) -> Options:
         partitions=task.partitions, include=task.include, notes=task.notes,
         puts_aside=task.on_bad_row == "quarantine", complete=task.on_left_out == "stop",
     )  # fmt: skip
+
+
+def repeated(ends: Ends, one: Catalog, other: Catalog, plan: Plan) -> list[str]:
+    """Of the plan of a run that was broken off what has to be done once more."""
+    options = options_of(ends.task, sample=False)
+    pair = Pair(one, hidden(other), options, ends.reading, ends.session)
+    rename_schemas(pair)
+    return set_anew(pair, plan.objects)
 
 
 def check_pair(source: Endpoint, target: Endpoint) -> None:

@@ -31,7 +31,7 @@ from dbferry.finish import Finish
 from dbferry.guest import Guest
 from dbferry.items import Plan
 from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
-from dbferry.ledger.resume import task_id
+from dbferry.ledger.resume import gone_on_with, task_id
 from dbferry.ledger.steps import Steps
 from dbferry.load import load
 from dbferry.mapping.task import reached_schemas, withholding
@@ -42,6 +42,7 @@ from dbferry.opening import (
     options_of,
     read_catalog,
     read_source,
+    repeated,
 )
 from dbferry.patience import Contact, Patience
 from dbferry.planner import make_plan
@@ -136,6 +137,8 @@ class _Run(Remains):
     notes: list[str] = field(default_factory=list)
     resumed: bool = False
     """True when an earlier run is gone on with."""
+    anew: Sequence[str] = ()
+    """Statements that such a run repeats."""
     stage: Literal["opening", "preparing", "moving"] = "opening"
     """Nothing is written before the ledger's start, and no row before all tables are made."""
 
@@ -207,8 +210,10 @@ class _Run(Remains):
                 if any(entry.has_moved for entry in entries) and not keeping.begins_anew:
                     keeping.check(keeping.entry, self.tables)
                     self.resumed = True
-                    self.notes.append(_gone_on_with(keeping.entry, entries, moves=moves))
-                    return keeping.plan(keeping.entry, entries)
+                    self.notes.append(gone_on_with(keeping.entry, entries, moves=moves))
+                    plan = keeping.plan(keeping.entry, entries)
+                    self.anew = repeated(self, one, other, plan)
+                    return plan
                 if moves:
                     self._forget(keeping, keeping.entry, entries)
                     other = read_catalog(
@@ -246,7 +251,7 @@ class _Run(Remains):
             self.stage = "preparing"
             self._begin(rounds)
             finish = watch.finish = self._finish() if self.keeping is None else finish
-            rounds.before = [] if self.resumed else self._prepare()
+            rounds.before = self._go_on() if self.resumed else self._prepare()
             self.stage = "moving"
             with guest:
                 outcomes = self._copy(rounds)
@@ -389,6 +394,11 @@ class _Run(Remains):
         world = isinstance(error, Interrupted | SchemaError)
         return self._sampled and not world and error.kind in DATA_KINDS
 
+    def _go_on(self) -> list[int]:
+        for statement in self.anew:
+            self.session.execute(statement)
+        return []
+
     def _prepare(self) -> list[int]:
         """Makes or empties the target's tables; gives the rows that each has and keeps."""
         for statement in self.plan.objects:
@@ -471,15 +481,6 @@ class _Run(Remains):
 
 def _differences(plan: Plan) -> list[str]:
     return [f"differs: {item.name}: {found}" for item in plan.tables for found in item.differences]
-
-
-def _gone_on_with(entry: Entry, entries: Sequence[TableEntry], *, moves: bool) -> str:
-    ranges = [part for table in entries for part in table.ranges]
-    done = sum(part.done for part in ranges)
-    whole = sum(table.whole for table in entries)
-    told = f"{whole} of {len(entries)} tables and {done} of {len(ranges)} ranges were done"
-    begun = "gone on with" if moves else "to be gone on with by dbferry migrate"
-    return f"a run that was broken off is {begun}: {told}"
 
 
 def _failure(failed: Sequence[dict[str, Any]]) -> DbferryError:

@@ -182,3 +182,24 @@ def test_a_folder_that_takes_no_file_is_told(
     path.rename(long)
     told = refused(dbferry.migrate(source, f"sqlite:///{long}"), 1, "no file can be made beside")
     assert "hint: " in told.err
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_sequences_give_what_the_source_gives_when_the_run_ends(
+    dbferry: Command, database: Callable[[str], Database], engine: str
+) -> None:
+    source, target = database(engine), database("postgresql")
+    source.sql(
+        "CREATE SEQUENCE alone; CREATE TABLE early (id integer PRIMARY KEY); INSERT INTO early VALUES (1); "
+        "CREATE TABLE late (id integer PRIMARY KEY); INSERT INTO late VALUES (9)"
+    )
+    target.sql(
+        "CREATE SCHEMA moved; CREATE TABLE moved.late (id integer PRIMARY KEY CHECK (id <> 9))"
+    )
+    home = "public" if engine == "postgresql" else source.name
+    args = ["migrate", source.url, target.url, "--schema", f"{home}=moved"]
+    refused(dbferry(*args), 1, "late")
+    target.sql("ALTER TABLE moved.late DROP CONSTRAINT late_id_check")
+    source.sql("SELECT setval('alone', 700)" if engine == "postgresql" else "DO setval(alone, 700)")
+    moved(dbferry(*args))
+    assert target.rows("SELECT nextval('moved.alone')") == [(701,)]

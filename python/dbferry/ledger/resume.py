@@ -11,7 +11,7 @@ from dbferry.errors import DbferryError, RequestError, RequestErrors
 
 if TYPE_CHECKING:
     from dbferry.catalog import Table
-    from dbferry.ledger.book import Entry
+    from dbferry.ledger.book import Entry, TableEntry
     from dbferry.task import Task
     from dbferry.urls import Endpoint
 
@@ -35,6 +35,15 @@ def _identity(endpoint: Endpoint) -> list[object]:
     hosts = [[host.name, host.port] for host in endpoint.hosts]
     place = endpoint.driver.shown if endpoint.driver is not None else None
     return [endpoint.engine, hosts, endpoint.socket, endpoint.database, endpoint.path, place]
+
+
+def gone_on_with(entry: Entry, entries: Sequence[TableEntry], *, moves: bool) -> str:
+    ranges = [part for table in entries for part in table.ranges]
+    done = sum(part.done for part in ranges)
+    whole = sum(table.whole for table in entries)
+    told = f"{whole} of {len(entries)} tables and {done} of {len(ranges)} ranges were done"
+    begun = "gone on with" if moves else "to be gone on with by dbferry migrate"
+    return f"a run that was broken off is {begun}: {told}"
 
 
 def asked(task: Task) -> dict[str, Any]:

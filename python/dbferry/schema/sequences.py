@@ -7,7 +7,7 @@ set at the end, past the source's and past every row of the columns that draw fr
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -155,6 +155,17 @@ class SequenceWriter:
                 self.next_values[drawing[-1]] += statements
             elif place not in self._standing:
                 self.objects += statements
+
+
+def set_anew(pair: Pair, objects: Collection[str]) -> list[str]:
+    """What sets those that an earlier run has made to what the source gives now; its rows may hold these numbers."""
+    other = pair.ends[1]
+    statements: list[str] = []
+    for told in pair.source.sequences if objects and carried(pair) else ():
+        sequence = mapped(pair, told)
+        if other.create_sequence(sequence) in objects:
+            statements += other.set_sequence(sequence, ())
+    return statements
 
 
 def carried(pair: Pair) -> bool:

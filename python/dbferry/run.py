@@ -31,7 +31,7 @@ from dbferry.finish import Finish
 from dbferry.guest import Guest
 from dbferry.items import Plan
 from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
-from dbferry.ledger.resume import gone_on_with, task_id
+from dbferry.ledger.resume import check_target, gone_on_with, task_id
 from dbferry.ledger.steps import Steps
 from dbferry.load import load
 from dbferry.mapping.task import reached_schemas, withholding
@@ -212,6 +212,7 @@ class _Run(Remains):
                     self.resumed = True
                     self.notes.append(gone_on_with(keeping.entry, entries, moves=moves))
                     plan = keeping.plan(keeping.entry, entries)
+                    check_target(plan, entries, other)
                     self.anew = repeated(self, one, other, plan)
                     return plan
                 if moves:

@@ -203,3 +203,19 @@ def test_sequences_give_what_the_source_gives_when_the_run_ends(
     source.sql("SELECT setval('alone', 700)" if engine == "postgresql" else "DO setval(alone, 700)")
     moved(dbferry(*args))
     assert target.rows("SELECT nextval('moved.alone')") == [(701,)]
+
+
+@pytest.mark.parametrize(
+    "change", ["DROP TABLE rows_", "ALTER TABLE rows_ RENAME TO r", "ALTER TABLE rows_ DROP v"]
+)
+def test_a_target_that_was_taken_away_is_refused(
+    dbferry: Command, appending: Broken, change: str
+) -> None:
+    _, target, args = appending
+    target.sql(change)
+    refused(dbferry(*args), 2, "the target isn't as it was", "is gone", "hint: undo the change")
+    refused(dbferry("plan", *args[1:3], "--prepare", "append"), 2, "is gone")
+    moved(dbferry("cleanup", target.url))
+    target.sql("DROP TABLE IF EXISTS rows_")
+    moved(dbferry(*args))
+    assert target.rows("SELECT count(*) FROM rows_") == [(ROWS,)]

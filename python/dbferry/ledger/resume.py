@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 from dbferry.errors import DbferryError, RequestError, RequestErrors
 
 if TYPE_CHECKING:
-    from dbferry.catalog import Table
+    from dbferry.catalog import Catalog, Table
+    from dbferry.items import Plan, TableItem
     from dbferry.ledger.book import Entry, TableEntry
     from dbferry.task import Task
     from dbferry.urls import Endpoint
@@ -78,6 +79,34 @@ HINT = (
     "undo the change to go on; or begin anew with --prepare truncate or drop; "
     "or let dbferry cleanup forget the run that was broken off"
 )
+
+
+def check_target(plan: Plan, entries: Sequence[TableEntry], target: Catalog) -> None:
+    """Raises a RequestError where rows were moved into what isn't there any more."""
+    faults = [
+        RequestError(
+            f"the target isn't as it was when the run was broken off: {change}",
+            table=item.name, side="target", engine=target.engine, hint=HINT,
+        )
+        for item, entry in zip(plan.tables, entries, strict=True)
+        if entry.has_moved
+        for change in _gone(item, target)
+    ]  # fmt: skip
+    if faults:
+        raise faults[0] if len(faults) == 1 else RequestErrors(faults)
+
+
+def _gone(item: TableItem, target: Catalog) -> list[str]:
+    place = item.destination
+    found = target.table(place.schema or "", place.name)
+    if found is None:
+        return [f"the table {item.target} is gone"]
+    there = {column.name.lower() for column in found.columns}
+    return [
+        f"column `{column.target}` of {item.target} is gone"
+        for column in item.columns
+        if column.target.lower() not in there
+    ]
 
 
 def _task_faults(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[DbferryError]:

@@ -111,3 +111,21 @@ def test_what_a_sample_has_not_shown_is_an_error_at_its_row(sqlite_db: Database)
         pa.table(stream)
     error = refused(sqlite_db.url, "t", probe=True)
     assert (error.code, error.column) == ("V-MIXED", "x")
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb", "mysql"])
+def test_a_table_of_another_schema_is_not_taken_for_one_of_this(
+    database: Callable[[str], Database], engine: str
+) -> None:
+    held = database(engine)
+    other = f"{held.name}_other"
+    held.sql(
+        f"CREATE TABLE t (ours integer); CREATE SCHEMA {other}; CREATE TABLE {other}.t (theirs integer)"
+    )
+    try:
+        assert dbferry.read(held.url, f"{other}.t").schema.names == ("theirs",)
+        assert dbferry.read(held.url, "t").schema.names == ("ours",)
+        with pytest.raises(RequestError, match="no table of the source is called"):
+            dbferry.read(held.url, "nosuch.t")
+    finally:
+        held.sql(f"DROP TABLE {other}.t; DROP SCHEMA {other}")

@@ -31,6 +31,7 @@ QUERY = re.compile(
     re.DOTALL | re.IGNORECASE,
 )
 NAME = re.compile(r'"(?:[^"]|"")+"|`(?:[^`]|``)+`|[^."`]+')
+NAMES = re.compile(rf"(?:{NAME.pattern})(?:\.(?:{NAME.pattern}))*")
 
 WORTH_SHARING = 32 << 20
 """Bytes of a table from which on another session is worth opening for it."""
@@ -80,9 +81,17 @@ class Stream:
     in no particular order.
     """
 
-    def __init__(self, schema: Schema, reader: Reader) -> None:
+    def __init__(self, schema: Schema, reader: Reader, endpoint: Endpoint) -> None:
         self.schema = schema
         self._reader = reader
+        self._endpoint = endpoint
+
+    def comes_from(self, endpoint: Endpoint) -> bool:
+        """True when it is read from that database, whoever asks."""
+        ours = self._endpoint
+        return (ours.engine, ours.hosts, ours.socket, ours.database, ours.path) == (
+            endpoint.engine, endpoint.hosts, endpoint.socket, endpoint.database, endpoint.path,
+        )  # fmt: skip
 
     def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
         return self._reader.__arrow_c_stream__(requested_schema)
@@ -157,10 +166,9 @@ def read(
     >>> len(pyarrow.table(read("sqlite:///shop.db", "SELECT * FROM orders WHERE total > 10")))
     1
     """
-    if parallel is not None and parallel < 1:
-        raise RequestError("`parallel` is the number of sessions, 1 or more")
-    if batch_rows is not None and batch_rows < 1:
-        raise RequestError("`batch_rows` is the number of rows in a batch, 1 or more")
+    check_counts(parallel, batch_rows)
+    if isinstance(columns, str):
+        raise RequestError("`columns` is a list of names", hint=f'write columns=["{columns}"]')
     endpoint = parse(url)
     if endpoint.engine == "duckdb":
         raise RequestError("duckdb can't be a source yet", hint="duckdb reads its files as Arrow")
@@ -175,7 +183,17 @@ def read(
         sizes["batch_rows"] = batch_rows
     hint = "read it with probe=True, which looks at all rows first" if item.sampled else None
     reader = open_reader(endpoint, json.dumps(sizes), json.dumps(table), hint)
-    return Stream(Schema([(c.target, c.target_type.text) for c in item.columns], reader), reader)
+    columns_told = [(c.target, c.target_type.text) for c in item.columns]
+    return Stream(Schema(columns_told, reader), reader, endpoint)
+
+
+def check_counts(parallel: object, batch_rows: object) -> None:
+    for name, value, what in (
+        ("parallel", parallel, "sessions"),
+        ("batch_rows", batch_rows, "rows in a batch"),
+    ):
+        if value is not None and (type(value) is not int or value < 1):
+            raise RequestError(f"`{name}` is the number of {what}, 1 or more")
 
 
 def find(one: Engine, session: Session, what: str) -> Catalog:
@@ -183,11 +201,11 @@ def find(one: Engine, session: Session, what: str) -> Catalog:
     if is_query(what):
         return one.describe(session, re.sub(r"[\s;]+\Z", "", what))
     parts = name_parts(what)
-    found = one.find_table(session, None, what)
-    if not found.tables and 1 < len(parts) < 3:
-        found = one.find_table(session, parts[0], parts[1])
-    elif not found.tables and parts != (what,):
-        found = one.find_table(session, None, parts[-1])
+    found = one.find_table(session, None, what or '""')
+    if not found.tables and len(parts) == 2:
+        found = _within(one.find_table(session, parts[0], parts[1]), parts[0])
+    elif not found.tables and len(parts) == 1 and parts != (what,):
+        found = one.find_table(session, None, parts[0])
     if len(found.tables) == 1:
         return found
     preferred = [table for table in found.tables if table.schema == found.default_schema]
@@ -209,12 +227,21 @@ def find(one: Engine, session: Session, what: str) -> Catalog:
     )
 
 
+def _within(found: Catalog, schema: str) -> Catalog:
+    """Without the tables of that name in other schemas, which the engine may look into as well."""
+    same = str.lower if found.folds_tables else str
+    tables = tuple(t for t in found.tables if same(t.schema) == same(schema))
+    return replace(found, tables=tables)
+
+
 def is_query(what: str) -> bool:
     return QUERY.match(what) is not None
 
 
 def name_parts(what: str) -> tuple[str, ...]:
-    """`"my schema".table` is two names, without their quotes."""
+    """`"my schema".table` is two names, without their quotes; nothing where the quotes don't match."""
+    if NAMES.fullmatch(what) is None:
+        return ()
     parts = []
     for part in NAME.findall(what):
         mark = part[0]

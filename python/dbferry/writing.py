@@ -24,6 +24,7 @@ from dbferry.counts import rows_of
 from dbferry.engines import Engine, engine
 from dbferry.engines.arrow import catalog as arrow
 from dbferry.errors import (
+    BusyError,
     DbferryError,
     ExistsError,
     Interrupted,
@@ -35,7 +36,7 @@ from dbferry.items import Plan
 from dbferry.load import load_table
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
-from dbferry.reading import Stream, name_parts
+from dbferry.reading import Stream, check_counts, name_parts
 from dbferry.report import Report, TableReport
 from dbferry.selection import Options, Prepare
 from dbferry.sessions import OpenSession, TakesStreams, open_session
@@ -49,6 +50,10 @@ WORDS = (
     ("--prepare truncate", 'mode="truncate"'),
     ("--prepare append", 'mode="append"'),
     ("--on-loss ", "on_loss="),
+    (", or exclude the table", ""),
+    ("in the source", "in the stream"),
+    ("give one another name by a rule `rename_column`", "rename one in the stream"),
+    ("exclude it", "give it a column"),
 )
 MOST_SESSIONS = 4
 
@@ -90,15 +95,14 @@ def write(
     """
     if mode not in get_args(Mode):
         raise RequestError(f"unknown mode `{mode}`", hint=f"modes: {', '.join(get_args(Mode))}")
-    if parallel is not None and parallel < 1:
-        raise RequestError("`parallel` is the number of sessions, 1 or more")
-    if batch_rows is not None and batch_rows < 1:
-        raise RequestError("`batch_rows` is the number of rows in a batch, 1 or more")
+    check_counts(parallel, batch_rows)
     key = (primary_key,) if isinstance(primary_key, str) else tuple(primary_key)
+    if len(set(key)) != len(key):
+        raise RequestError("`primary_key` names the same column twice")
     if key and mode in ("append", "truncate"):
         raise RequestError("`primary_key` is for a table that is made", hint='use mode="create"')
     rules = (on_loss,) if isinstance(on_loss, str) else tuple(on_loss)
-    endpoint, sizes = parse(url), _sizes(mode, parallel, batch_rows)
+    endpoint = parse(url)
     try:
         incoming = _native.take_stream(stream)
     except TypeError as error:
@@ -109,19 +113,30 @@ def write(
     try:
         with open_session(endpoint, side="target") as session:
             work = _Write.plan(endpoint, session, incoming, table, mode, key, rules)
-            return work.run(incoming, sizes, progress)
+            work.reads_itself = isinstance(stream, Stream) and stream.comes_from(endpoint)
+            return work.run(incoming, _sizes(work, parallel, batch_rows), progress)
     except DbferryError as error:
         _told_by(stream, error)
         error.table = table
         for part in getattr(error, "faults", (error,)):
+            # What the writer finds wrong with a value is of the stream, and not of an engine's.
+            part.engine = "arrow" if part.side == "source" else part.engine
             part.table, part.hint = table, _in_words(part.hint)
         raise
 
 
-def _sizes(mode: Mode, parallel: int | None, batch_rows: int | None) -> dict[str, Any]:
-    # What empties a table and what fills it are one transaction, so one session.
+def _sizes(work: _Write, parallel: int | None, batch_rows: int | None) -> dict[str, Any]:
+    # What empties a table and what fills it are one transaction, so one session. Two of them that meet in a key wait
+    # for each other, where one is told at once that the key is there.
+    # Nor do they see the rows of each other that a key of the table refers to.
+    table = work.standing if work.mode == "append" else None
+    keys = table and (table.primary_key, *(index.unique for index in table.indexes))
+    itself = table and any(
+        (key.schema, key.table) == (table.schema, table.name) for key in table.foreign_keys
+    )
+    alone = work.mode == "truncate" or itself or (any(keys or ()) and parallel is None)
     workers = parallel or min(MOST_SESSIONS, max(2, os.cpu_count() or 2))
-    sizes: dict[str, Any] = {"workers": 1 if mode == "truncate" else workers}
+    sizes: dict[str, Any] = {"workers": 1 if alone else workers}
     if batch_rows is not None:
         sizes["batch_rows"] = batch_rows
     return sizes
@@ -158,6 +173,8 @@ class _Write:
     """The table that is there."""
     made: bool = False
     """True once a table of ours is in the target."""
+    reads_itself: bool = False
+    """True when the rows come from the database that they go to, perhaps from the same table."""
 
     @classmethod
     def plan(
@@ -172,15 +189,10 @@ class _Write:
     ) -> _Write:
         """Decides everything; raises what can't be done."""
         other = engine(endpoint.engine)
-        parts = name_parts(label)
-        if not 0 < len(parts) < 3:
-            raise RequestError(
-                f"`{label}` is no name of a table", hint="write it as table or schema.table"
-            )
-        schema, name = parts[0] if len(parts) == 2 else None, parts[-1]
-        catalog = other.read_catalog(session, [schema] if schema else [], alike=False)
-        standing = _standing(catalog, other, schema, name)
+        catalog, schema, name = _place(other, session, label)
+        standing = catalog.table(schema or catalog.default_schema or "", name)
         _check_mode(mode, standing, label)
+        _check_standing(other, session, standing, mode, {f["name"] for f in incoming.fields()})
         if mode == "replace" and standing is not None:
             name = other.fit_name(f"dbferry_{secrets.token_hex(4)}_{name}")
         source = _source(name, incoming.fields(), key)
@@ -207,10 +219,7 @@ class _Write:
             self._begin()
             outcome, losses = self._copy(snapshot, watch)
             report = self._report(outcome, losses, started)
-            if outcome.get("error"):
-                raise from_fields(outcome["error"])
-            if outcome["state"] != "done":
-                raise Interrupted("the write was interrupted")
+            _check_outcome(outcome)
             self._finish()
         except (KeyboardInterrupt, DbferryError) as error:
             snapshot.cancel()
@@ -220,9 +229,16 @@ class _Write:
                 else Interrupted("the write was interrupted")
             )
             failure.side = failure.side or "target"
+            if isinstance(failure, BusyError) and sizes["workers"] > 1:
+                failure.hint = "if two rows have the same key, parallel=1 tells which"
             self._undo(failure)
             failure.report = report
             raise failure from None
+        except BaseException:
+            # What `progress` raises is the caller's own.
+            snapshot.cancel()
+            self._undo(Interrupted("the write was interrupted"))
+            raise
         return replace(report, seconds=time.monotonic() - started)
 
     @property
@@ -236,9 +252,11 @@ class _Write:
             if self.mode == "truncate":
                 place = item.destination
                 self.session.execute(self._other.empty_table(place.schema, place.name))
-        for statement in (*self.planned.objects, *item.before):
+        made = item.action == "create"
+        # The foreign keys of a table that stands stay, so that rows which break them are refused before any is there.
+        for statement in (*(self.planned.objects if made else ()), *item.before):
             self.session.execute(statement)
-        self.made = item.action == "create"
+        self.made = made
 
     def _copy(
         self, snapshot: _native.Snapshot, watch: _Watch
@@ -248,14 +266,22 @@ class _Write:
             before = 0 if self.made else self._count()
             return load_table(snapshot, self.session, item, before, lambda r: watch([r]))
         native = item.native()
-        if self.mode == "truncate":
-            native["opening"] = self._other.empty_table(
-                item.destination.schema, item.destination.name
-            )
+        place = item.destination
+        native["opening"] = (
+            self._emptied(place.schema, place.name)
+            if self.mode == "truncate"
+            else self._other.write_settings
+        )
         target = json.dumps(self.endpoint.native())
         told = snapshot.copy(target, json.dumps([native]), "[{}]", watch, '{"together": true}')
         copied, losses = json.loads(told)
         return copied["outcomes"][0], losses
+
+    def _emptied(self, schema: str | None, name: str) -> str:
+        if self.reads_itself:
+            # TRUNCATE would keep out who reads the table for us, and each would wait for the other.
+            return f"DELETE FROM {self._other.relation(schema, name)}"
+        return self._other.empty_table(schema, name)
 
     def _count(self) -> int:
         (item,) = self.planned.tables
@@ -266,8 +292,6 @@ class _Write:
         (item,) = self.planned.tables
         ddl = self.planned.ddl()
         statements = [*ddl.indexes, *ddl.foreign_keys] if self.made else []
-        for step in item.put_back:
-            statements += [step.sql, *step.then]
         if self.mode == "replace" and self.standing is not None:
             statements += self._other.swap_table(
                 item.destination.schema, item.destination.name, self.standing.name
@@ -286,9 +310,6 @@ class _Write:
             else:
                 self.session.execute("ROLLBACK")
         if not self.made:
-            for step in item.put_back:
-                with suppress(DbferryError):
-                    self.session.execute(step.sql)
             return
         place = item.destination
         try:
@@ -334,9 +355,57 @@ def _source(name: str, fields: Sequence[Mapping[str, Any]], key: tuple[str, ...]
     return replace(table, columns=columns, primary_key=key)
 
 
-def _standing(catalog: Catalog, other: Engine, schema: str | None, name: str) -> Table | None:
-    place = schema if schema and other.has_schemas else catalog.default_schema
-    return catalog.table(place or "", other.fit_name(name))
+def _place(other: Engine, session: OpenSession, label: str) -> tuple[Catalog, str | None, str]:
+    """The catalog in which a table is named, its schema if one is said, and its name.
+
+    As for `read`, a table that is called so as a whole comes first.
+    """
+    parts = name_parts(label)
+    catalog = other.read_catalog(session, [parts[0]] if len(parts) == 2 else [])
+    if parts != (label,) and label:
+        whole = catalog if len(parts) != 2 else other.read_catalog(session, [])
+        if whole.table(whole.default_schema or "", label) is not None:
+            return whole, None, label
+    if not 0 < len(parts) < 3:
+        raise RequestError(
+            f"`{label}` is no name of a table",
+            hint="write it as table or schema.table, in quotes where a name has a point or a quote in it",
+        )
+    schema, name = parts[0] if len(parts) == 2 else None, parts[-1]
+    if schema and not other.has_schemas and schema != catalog.default_schema:
+        raise RequestError(
+            f"{other.name} has no schemas but `{catalog.default_schema}`",
+            hint=f"""a table with a point in its name is written '"{label}"'""",
+        )
+    if other.fit_name(name) != name:
+        raise RequestError(
+            f"the name of the table is longer than {other.name} allows",
+            hint=f"the longest of it would be `{other.fit_name(name)}`",
+        )
+    if schema and other.has_schemas and schema not in catalog.schemas:
+        raise MissingError(
+            f"the target has no schema `{schema}`", side="target", engine=other.name,
+            hint="create it first, or quote a name that has a point in it",
+        )  # fmt: skip
+    return catalog, schema if other.has_schemas else None, name
+
+
+def _check_standing(
+    other: Engine, session: OpenSession, standing: Table | None, mode: Mode, given: set[str]
+) -> None:
+    """What the target couldn't take back, and what it would compute in place of what is given."""
+    if standing is None:
+        return
+    fault = other.write_fault(session, standing, mode)
+    if fault is not None:
+        raise RequestError(fault[0], side="target", engine=other.name, hint=fault[1])
+    folded = {other.fold_column(name) for name in given}
+    for column in standing.columns if mode != "replace" else ():
+        if column.generated is not None and other.fold_column(column.name) in folded:
+            raise RequestError(
+                "the target computes the values of this column",
+                side="target", engine=other.name, column=column.name, hint="leave it out of the stream",
+            )  # fmt: skip
 
 
 def _check_mode(mode: Mode, standing: Table | None, label: str) -> None:
@@ -350,6 +419,13 @@ def _check_mode(mode: Mode, standing: Table | None, label: str) -> None:
             "the target has a table of this name", table=label, side="target",
             hint='choose mode="append", "truncate" or "replace"',
         )  # fmt: skip
+
+
+def _check_outcome(outcome: Mapping[str, Any]) -> None:
+    if outcome.get("error"):
+        raise from_fields(outcome["error"])
+    if outcome["state"] != "done":
+        raise Interrupted("the write was interrupted")
 
 
 class _Watch:

@@ -381,6 +381,13 @@ class Engine(Protocol):
     def empty_table(self, schema: str | None, name: str) -> str:
         """Removes all rows as a part of the transaction that it is run in."""
 
+    @property
+    def write_settings(self) -> str | None:
+        """What a session that writes a stream into a table is told in its transaction."""
+
+    def write_fault(self, session: Session, table: Table, mode: str) -> tuple[str, str] | None:
+        """Why `write` can't do so to a table that stands, as a whole or at all; and what helps."""
+
     def swap_table(self, schema: str | None, fresh: str, name: str) -> Sequence[str]:
         """Drops `name` and gives its name to `fresh`, all or nothing."""
 

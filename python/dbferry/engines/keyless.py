@@ -47,9 +47,13 @@ class Keyless(Unnumbered):
     defers = False
     builds_beside = False
     finishing = ()
+    write_settings: str | None = None
 
     def takes_partitioning(self, table: Table, source: Engine) -> bool:
         return False
+
+    def write_fault(self, session: Session, table: Table, mode: str) -> tuple[str, str] | None:
+        return None
 
     def complete(self, session: Session, table: Table) -> Table:
         return table

@@ -28,6 +28,7 @@ from dbferry.engines.mysql import (
     sequences,
     twin,
     types,
+    whole,
 )
 from dbferry.engines.mysql.phrases import MysqlPhrases
 from dbferry.engines.unnumbered import Unnumbered
@@ -77,6 +78,8 @@ class Mysql(Unnumbered):
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     empty_table = staticmethod(ddl.empty_table)
+    write_fault = staticmethod(whole.fault)
+    write_settings = whole.SETTINGS
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)

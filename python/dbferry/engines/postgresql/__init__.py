@@ -17,6 +17,7 @@ from dbferry.engines.postgresql import (
     indexes,
     probe,
     types,
+    whole,
 )
 from dbferry.engines.postgresql.phrases import PostgresqlPhrases
 from dbferry.types import Declared, Facts, Verbatim, Verdict
@@ -102,6 +103,8 @@ class Postgresql:
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     empty_table = staticmethod(ddl.empty_table)
+    write_fault = staticmethod(whole.fault)
+    write_settings = whole.SETTINGS
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     read = staticmethod(types.read)

@@ -59,6 +59,7 @@ class Sqlite(Unnumbered):
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     empty_table = staticmethod(ddl.empty_table)
+    write_settings: str | None = None
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)
@@ -157,6 +158,9 @@ class Sqlite(Unnumbered):
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
         return table, {}
+
+    def write_fault(self, session: Session, table: Table, mode: str) -> tuple[str, str] | None:
+        return None
 
     def takes_partitioning(self, table: Table, source: Engine) -> bool:
         return False

@@ -327,14 +327,15 @@ class Keys:
     # Foreign keys
 
     def _take_away(self, draft: Draft) -> None:
-        """Foreign keys between tables that stand and get rows."""
+        """Foreign keys between tables that stand and get rows, and all that nothing else would hold."""
         existing = draft.existing
         if existing is None:
             return
         other, away = self.pair.ends[1], self.of(draft).put_back
         for table in (existing, *existing.partitions):
             for key in table.foreign_keys:
-                if (key.schema, key.table) not in self._met:
+                met = (key.schema, key.table) in self._met
+                if not met and (other.checks_references or draft.standing is None):
                     continue
                 drop = other.drop_foreign_key(table.schema, table.name, key.name or "")
                 self.drops += [drop] if drop is not None else []

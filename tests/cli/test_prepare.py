@@ -130,3 +130,22 @@ def test_a_foreign_key_of_the_target_does_not_decide_the_order(
     )
     moved(dbferry.migrate(sqlite_db, pg_db))
     assert pg_db.rows("SELECT count(*) FROM child") == [(2,)]
+
+
+@pytest.mark.parametrize("engine", ["postgresql", "mysql", "mariadb"])
+def test_rows_whose_parents_stay_where_they_are_are_proved(
+    dbferry: Command, sqlite_db: SqliteDatabase, database: Make, engine: str
+) -> None:
+    db = database(engine)
+    db.sql("CREATE TABLE parent (id integer PRIMARY KEY)")
+    db.sql("INSERT INTO parent VALUES (1)")
+    db.sql(
+        "CREATE TABLE child (id integer PRIMARY KEY, p integer, FOREIGN KEY (p) REFERENCES parent (id))"
+    )
+    sqlite_db.sql("CREATE TABLE child (id integer PRIMARY KEY, p integer)")
+    sqlite_db.sql("INSERT INTO child VALUES (1, 1), (2, NULL)")
+    moved(dbferry.migrate(sqlite_db, db, "--prepare", "append"))
+    with pytest.raises(Exception, match=r"(?i)foreign key"):
+        db.sql("INSERT INTO child VALUES (3, 77)")
+    sqlite_db.sql("DELETE FROM child; INSERT INTO child VALUES (4, 77)")
+    refused(dbferry.migrate(sqlite_db, db, "--prepare", "append"), 1, "foreign key")

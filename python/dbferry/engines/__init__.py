@@ -212,6 +212,10 @@ class Engine(Protocol):
         """True when a constraint may wait for the end of a transaction."""
 
     @property
+    def checks_references(self) -> bool:
+        """True when a foreign key that stands is held, as far as the engine does so, while rows are loaded."""
+
+    @property
     def builds_beside(self) -> bool:
         """True when indexes are built while other tables are loaded."""
 

@@ -45,6 +45,7 @@ class Keyless(Unnumbered):
     has_partial_indexes = False
     actions = ACTIONS
     defers = False
+    checks_references = True
     builds_beside = False
     finishing = ()
     write_settings: str | None = None

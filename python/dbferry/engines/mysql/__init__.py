@@ -64,6 +64,7 @@ class Mysql(Unnumbered):
     # InnoDB has no SET DEFAULT.
     actions = ACTIONS[:4]
     defers = False
+    checks_references = False
     builds_beside = True
     finishing = ()
     measures = Measures("char_length({c})", "length({c})")

@@ -74,6 +74,7 @@ class Postgresql:
     has_partial_indexes = True
     actions = ACTIONS
     defers = True
+    checks_references = True
     builds_beside = True
     finishing = FINISHING
     measures = Measures("char_length(({c})::text)", "octet_length({c})")

@@ -48,6 +48,7 @@ class Sqlite(Unnumbered):
     has_partial_indexes = True
     actions = ACTIONS
     defers = True
+    checks_references = True
     # A file has one writer at a time.
     builds_beside = False
     finishing = ()

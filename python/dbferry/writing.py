@@ -361,9 +361,9 @@ def _place(other: Engine, session: OpenSession, label: str) -> tuple[Catalog, st
     As for `read`, a table that is called so as a whole comes first.
     """
     parts = name_parts(label)
-    catalog = other.read_catalog(session, [parts[0]] if len(parts) == 2 else [])
+    catalog = other.read_catalog(session, [parts[0]] if len(parts) == 2 else [], alike=False)
     if parts != (label,) and label:
-        whole = catalog if len(parts) != 2 else other.read_catalog(session, [])
+        whole = catalog if len(parts) != 2 else other.read_catalog(session, [], alike=False)
         if whole.table(whole.default_schema or "", label) is not None:
             return whole, None, label
     if not 0 < len(parts) < 3:

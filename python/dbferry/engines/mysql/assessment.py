@@ -125,7 +125,7 @@ def check_source(end: SourceEnd) -> Iterable[Finding]:
         "snapshot", method != "single session",
         good=f"read by many sessions at one moment: {method}",
         bad="read by a single session: nothing else gives this user one moment in time",
-        sql=f"GRANT RELOAD ON *.* TO {server.grants.user};",
+        sql=f"GRANT RELOAD, PROCESS ON *.* TO {server.grants.user};",
     )  # fmt: skip
     yield from _engines(end)
     yield _long(end.session)

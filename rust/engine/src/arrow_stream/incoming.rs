@@ -1,6 +1,9 @@
 //! A stream from outside, batch by batch.
 
 use std::sync::Arc;
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::thread;
+use std::time::Duration;
 
 use arrow_array::cast::AsArray;
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
@@ -9,16 +12,45 @@ use arrow_array::{Array, ArrayReader, ArrayRef, RecordBatch, RecordBatchOptions,
 use arrow_schema::ffi::FFI_ArrowSchema;
 use arrow_schema::{ArrowError, DataType, Field, Schema, SchemaRef};
 
+use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
 
 type Arrays = Box<dyn Iterator<Item = Result<ArrayRef, ArrowError>> + Send>;
+type Pulled = (Arrays, Option<Result<ArrayRef, ArrowError>>);
+
+/// How often a wait for the producer looks whether all was stopped.
+const TURN: Duration = Duration::from_millis(50);
 
 /// Batches of one schema.
 pub struct Incoming {
     schema: SchemaRef,
     /// The schema without its promises that a column has no NULLs: the target tests them.
     nullable: SchemaRef,
-    arrays: Arrays,
+    /// Nothing while the producer is at work.
+    arrays: Option<Arrays>,
+    puller: Option<Puller>,
+}
+
+/// A thread that waits for the producer, which may be code of anybody's and never come back.
+struct Puller {
+    wanted: Sender<Arrays>,
+    pulled: Receiver<Pulled>,
+}
+
+impl Puller {
+    fn start() -> Self {
+        let (wanted, asked) = channel::<Arrays>();
+        let (send, pulled) = channel();
+        thread::spawn(move || {
+            for mut arrays in asked {
+                let next = arrays.next();
+                if send.send((arrays, next)).is_err() {
+                    return;
+                }
+            }
+        });
+        Self { wanted, pulled }
+    }
 }
 
 impl Incoming {
@@ -46,16 +78,17 @@ impl Incoming {
     fn new(schema: SchemaRef, arrays: Arrays) -> Self {
         let fields = schema.fields().iter();
         let fields: Vec<Field> = fields.map(|f| f.as_ref().clone().with_nullable(true)).collect();
-        Self { schema, nullable: Arc::new(Schema::new(fields)), arrays }
+        let nullable = Arc::new(Schema::new(fields));
+        Self { schema, nullable, arrays: Some(arrays), puller: None }
     }
 
     pub fn schema(&self) -> SchemaRef {
         Arc::clone(&self.schema)
     }
 
-    /// The next rows; an error is the producer's own.
-    pub fn next_batch(&mut self) -> Result<Option<RecordBatch>> {
-        let Some(array) = self.arrays.next() else { return Ok(None) };
+    /// The next rows; an error is the producer's own. One that never answers is left behind once all is stopped.
+    pub fn next_batch(&mut self, cancel: &Cancel) -> Result<Option<RecordBatch>> {
+        let Some(array) = self.pull(cancel)? else { return Ok(None) };
         let array = array.map_err(broken)?;
         let rows = array.as_struct_opt().ok_or_else(no_rows)?;
         if rows.null_count() > 0 {
@@ -70,6 +103,25 @@ impl Incoming {
         )
         .map(Some)
         .map_err(broken)
+    }
+}
+
+impl Incoming {
+    fn pull(&mut self, cancel: &Cancel) -> Result<Option<Result<ArrayRef, ArrowError>>> {
+        let gone = || Error::new(Kind::Internal, "the stream's producer panicked");
+        let arrays = self.arrays.take().ok_or_else(Error::cancelled)?;
+        let puller = self.puller.get_or_insert_with(Puller::start);
+        puller.wanted.send(arrays).map_err(|_| gone())?;
+        loop {
+            match puller.pulled.recv_timeout(TURN) {
+                Ok((arrays, next)) => {
+                    self.arrays = Some(arrays);
+                    return Ok(next);
+                }
+                Err(RecvTimeoutError::Timeout) => cancel.check()?,
+                Err(RecvTimeoutError::Disconnected) => return Err(gone()),
+            }
+        }
     }
 }
 

@@ -72,12 +72,17 @@ impl Stream {
     }
 
     /// Takes the next few rows.
-    fn take(&self, shared: &Shared, table: &TablePlan, sizes: &Sizes) -> Result<Option<Taken>> {
+    fn take(
+        &self,
+        shared: &Shared,
+        table: &TablePlan,
+        reading: &Reading<'_>,
+    ) -> Result<Option<Taken>> {
         let mut state = lock(&self.state);
         let taken = match &*state {
             State::Failed(error) => return Err(error.clone()),
             State::Unopened | State::Open(_) | State::Ended => {
-                self.advance(&mut state, shared, table, sizes)
+                self.advance(&mut state, shared, table, reading)
             }
         };
         match &taken {
@@ -93,7 +98,7 @@ impl Stream {
         state: &mut State,
         shared: &Shared,
         table: &TablePlan,
-        sizes: &Sizes,
+        reading: &Reading<'_>,
     ) -> Result<Option<Taken>> {
         if matches!(*state, State::Unopened) {
             let incoming = shared.producer.open(table)?;
@@ -101,21 +106,23 @@ impl Stream {
             *state = State::Open(Open { incoming, decoder, rest: None });
         }
         let State::Open(open) = state else { return Ok(None) };
-        let Some(batch) = open.next(sizes)? else { return Ok(None) };
+        let Some(batch) = open.next(reading)? else { return Ok(None) };
         let before = self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         Ok(Some(Taken { batch, decoder: Arc::clone(&open.decoder), before }))
     }
 }
 
 impl Open {
-    fn next(&mut self, sizes: &Sizes) -> Result<Option<RecordBatch>> {
+    fn next(&mut self, reading: &Reading<'_>) -> Result<Option<RecordBatch>> {
         let (batch, share) = match self.rest.take() {
             Some(rest) => rest,
             None => loop {
-                let Some(batch) = self.incoming.next_batch()? else { return Ok(None) };
+                let Some(batch) = self.incoming.next_batch(reading.cancel)? else {
+                    return Ok(None);
+                };
                 if batch.num_rows() > 0 {
                     let batch = self.decoder.pick(&batch)?;
-                    let share = share(&batch, sizes);
+                    let share = share(&batch, &reading.sizes);
                     break (batch, share);
                 }
             },
@@ -191,7 +198,7 @@ impl Reader for StreamReader {
         if self.repeats() {
             stream.begin();
         }
-        while let Some(taken) = stream.take(&self.0, table, &reading.sizes).map_err(placed)? {
+        while let Some(taken) = stream.take(&self.0, table, reading).map_err(placed)? {
             reading.cancel.check()?;
             let wire_bytes = taken.batch.columns().iter().map(|a| size(a.as_ref()) as u64).sum();
             let decoded = if reading.sifted {

@@ -226,6 +226,11 @@ impl Connection {
         }
     }
 
+    /// By which the server lists it.
+    pub(super) fn id(&self) -> u32 {
+        self.id
+    }
+
     pub fn flavour(&self) -> Flavour {
         self.flavour
     }

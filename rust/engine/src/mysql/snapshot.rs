@@ -4,12 +4,17 @@
 //!
 //! - `MariaDB` with a binary log tells each snapshot's position in the log (`Binlog_snapshot_%`): snapshots are opened until
 //!   all tell the same. No lock, no privilege; a server that never stops writing may not let it succeed.
-//! - With the privilege for it, FLUSH TABLES WITH READ LOCK stops all writers while the snapshots are opened.
+//! - With the privileges for it, FLUSH TABLES WITH READ LOCK stops all writers while the snapshots are opened. It waits for
+//!   statements that run, and once it has begun to wait, even in vain, everyone waits for them: so it is left alone while one
+//!   runs for long, or where this user can't see whether one does.
 //! - Otherwise one session reads alone, which is consistent by itself.
 //!
 //! Tables of engines without transactions (`MyISAM`) are read as they are at the time.
 
+use std::time::Duration;
+
 use crate::cancel::Cancel;
+use crate::copy::patience::sleep;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Endpoint, Sizes};
 use crate::session::Session;
@@ -26,6 +31,8 @@ pub const ALONE: &str = "single session";
 const ATTEMPTS: usize = 20;
 /// Seconds to wait for the global lock: while we wait, everyone else's writes wait behind us.
 const LOCK_WAIT: u32 = 10;
+/// After which a statement shows with a time of a whole second.
+const LOOK_AGAIN: Duration = Duration::from_millis(1100);
 
 const OPEN: &str = "START TRANSACTION WITH CONSISTENT SNAPSHOT, READ ONLY";
 
@@ -59,6 +66,9 @@ fn open(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot>
 pub fn snapshot_method(session: &mut dyn Session) -> Result<&'static str> {
     if tells_positions(session)? {
         return Ok(BY_POSITION);
+    }
+    if !sees_others(session)? {
+        return Ok(ALONE);
     }
     // A flush of a table that doesn't exist needs the same privilege as the lock and does nothing else.
     match session.query("FLUSH NO_WRITE_TO_BINLOG TABLES `dbferry`.` no such table`") {
@@ -159,6 +169,9 @@ fn meet(sessions: &mut [Connection], cancel: &Cancel) -> Result<bool> {
 /// Opens all snapshots while a session of its own holds the global lock; false when that isn't allowed or takes too long.
 fn lock(endpoint: &Endpoint, sessions: &mut [Connection], cancel: &Cancel) -> Result<bool> {
     let mut coordinator = Connection::open(endpoint, Role::Reader, cancel)?;
+    if !sees_others(&mut coordinator)? || !is_quiet(&mut coordinator, cancel)? {
+        return Ok(false);
+    }
     coordinator.run(&format!("SET SESSION lock_wait_timeout = {LOCK_WAIT}"))?;
     if let Err(error) = coordinator.run("FLUSH TABLES WITH READ LOCK") {
         return if falls_back(&error) { Ok(false) } else { Err(error) };
@@ -169,6 +182,41 @@ fn lock(endpoint: &Endpoint, sessions: &mut [Connection], cancel: &Cancel) -> Re
     });
     coordinator.run("UNLOCK TABLES")?;
     opened.map(|()| true)
+}
+
+/// True when this user may see what others do.
+fn sees_others(session: &mut dyn Session) -> Result<bool> {
+    // It wants the privilege PROCESS, by which role or grant ever the user has it.
+    match session.query("SELECT 1 FROM information_schema.innodb_trx LIMIT 1") {
+        Ok(_) => Ok(true),
+        Err(error) if error.kind().retryable() => Err(error),
+        Err(_) => Ok(false),
+    }
+}
+
+/// True when no statement of anybody has run for a second.
+fn is_quiet(session: &mut Connection, cancel: &Cancel) -> Result<bool> {
+    let own = session.id().to_string();
+    for last in [false, true] {
+        let rows = session.query("SHOW PROCESSLIST")?;
+        let running = rows.iter().filter_map(|row| match row.as_slice() {
+            [Some(id), _, _, _, Some(command), time, ..]
+                if *id != own && matches!(command.as_str(), "Query" | "Execute") =>
+            {
+                time.as_ref().map(|time| time != "0")
+            }
+            _ => None,
+        });
+        let running: Vec<bool> = running.collect();
+        if running.contains(&true) {
+            return Ok(false);
+        }
+        if last || running.is_empty() {
+            break;
+        }
+        sleep(LOOK_AGAIN, cancel)?;
+    }
+    Ok(true)
 }
 
 /// Not allowed (managed servers answer with an access error), or the lock was not to be had.

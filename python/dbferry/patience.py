@@ -39,8 +39,11 @@ class Patience:
         self.seconds = seconds
         self.healed: Counter[str] = Counter()
         """Times by what went wrong."""
+        self.sides: set[str | None] = set()
+        """Whose servers were at fault."""
 
     def note(self, side: str | None, kind: str, message: str, times: int = 1) -> None:
+        self.sides.add(side)
         self.healed[f"{side or 'either side'}: {message} ({kind})"] += times
 
     def persist(self, work: Callable[[], T]) -> T:

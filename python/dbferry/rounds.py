@@ -126,6 +126,8 @@ class Rounds(Ends):
             self.moved.outcomes = copied["outcomes"]
             self.moved.losses = [[*where, rows] for where, rows in lost.items()]
             if copied["lost"] is None:
+                if self._forgot(copied["outcomes"]):
+                    continue
                 return self.moved
             error = from_fields(copied["lost"])
             if self.keeping is None or self.cancelled:
@@ -136,6 +138,16 @@ class Rounds(Ends):
                 raise error
             self.patience.note(error.side, error.kind, error.message)
             self.snapshot = None
+
+    def _forgot(self, outcomes: Sequence[Mapping[str, Any]]) -> bool:
+        """True when a target knows nothing of what it has committed: a standby that was behind is the primary now."""
+        if self.keeping is None or "target" not in self.patience.sides:
+            return False
+        if self.cancelled or any(
+            outcome["state"] in ("failed", "unfinished") for outcome in outcomes
+        ):
+            return False
+        return any(not table.whole for table in self.patience.persist(lambda: self._tables))
 
     @property
     def _tables(self) -> list[TableEntry]:

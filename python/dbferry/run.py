@@ -350,13 +350,17 @@ class _Run(Remains):
             nonlocal current
             if self.keeping is not None:
                 self.keeping.book.set_state("finishing")
+                if "target" in patience.sides:
+                    # It may have become another server, with less in it.
+                    current.close()
+                    current = watch.finish = self._kept(whole)
             try:
                 current.complete(whole, watch.again)
                 current.close()
             except DbferryError as error:
                 if error.retryable and self.keeping is not None:
                     current.close(cancel=True)
-                    current = watch.finish = self._finish(again=True)
+                    patience.sides.add("target")
                 raise
 
         if self.keeping is None:
@@ -364,6 +368,16 @@ class _Run(Remains):
         else:
             patience.persist(work)
         return current
+
+    def _kept(self, whole: set[int]) -> Finish:
+        """What follows the rows as the ledger knows it. Raises a DbferryError when it knows less of rows than this run."""
+        for entry in self.keeping.tables if self.keeping is not None else ():
+            if entry.number in whole and not entry.whole:
+                raise DbferryError(
+                    "the target has lost rows that it had committed", side="target", table=entry.name,
+                    engine=self.target.engine, hint="run the same command again: what is missing is moved once more",
+                )  # fmt: skip
+        return self._finish(again=True)
 
     def _as_far_as(self, report: Report) -> Report:
         """With the rows that an interrupted copy has moved, which the ledger knows."""

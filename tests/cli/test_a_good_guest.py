@@ -15,6 +15,7 @@ from servers.mysql import MysqlServer
 from servers.mysql_family import MysqlFamilyServer
 from servers.postgres import PostgresServer
 from servers.server import wait_until
+from servers.standby import Standby
 
 Make = Callable[[str], Database]
 ROWS = 20_000
@@ -99,23 +100,6 @@ def test_the_copy_rests_while_others_are_at_work(
     [note] = [note for note in report["notes"] if note.startswith("rested")]
     assert "3 sessions at work in the source, above 2" in note
     assert report["totals"]["seconds"] > 4
-
-
-class Standby(PostgresServer):
-    """A replica of another private server."""
-
-    def __init__(self, primary: PostgresServer, *args: str) -> None:
-        super().__init__(*args)
-        self._primary = primary
-
-    def _initialize(self) -> None:
-        one = self._primary
-        place = f"host={one.host} port={one.port} user={one.user} password={one.password}"
-        backup = str(self.binary_folder / "pg_basebackup")
-        self._run([backup, "-D", str(self.data), "-R", "-c", "fast", "-d", place])
-
-    def _create_users(self) -> None:
-        """They are the primary's."""
 
 
 @pytest.fixture

@@ -10,6 +10,7 @@ use crate::{mysql, postgres, sqlite};
 
 /// A session for catalogs, probes and DDL.
 pub fn session(endpoint: &Endpoint, side: Side, cancel: &Cancel) -> Result<Box<dyn Session>> {
+    let endpoint = &Endpoint { writes: side == Side::Target, ..endpoint.clone() };
     let session: Result<Box<dyn Session>> = match endpoint.engine {
         Engine::Postgresql => postgres::connect(endpoint, cancel).map(|s| Box::new(s) as _),
         Engine::Mysql | Engine::Mariadb => {
@@ -33,7 +34,8 @@ pub fn snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<S
 }
 
 /// One writing session.
-pub fn writer(opening: WriterOpening) -> Result<Box<dyn Writer>> {
+pub fn writer(mut opening: WriterOpening) -> Result<Box<dyn Writer>> {
+    opening.endpoint.writes = true;
     let engine = opening.endpoint.engine;
     match engine {
         Engine::Postgresql => postgres::writer(opening),

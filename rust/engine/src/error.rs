@@ -237,6 +237,11 @@ impl Error {
         self
     }
 
+    /// One of several hosts is a standby, or a primary no more.
+    pub fn takes_no_writes() -> Self {
+        Self::new(Kind::Connect, "the server takes no writes, as a standby does")
+    }
+
     /// The other side broke its protocol.
     pub fn protocol(message: impl Into<String>) -> Self {
         Self::new(Kind::Protocol, message)

@@ -117,11 +117,19 @@ pub struct Endpoint {
     pub label: Option<String>,
     #[serde(default = "Endpoint::default_timeout")]
     pub connect_timeout_seconds: u64,
+    /// True for a target: of several hosts, those that take no writes are passed over.
+    #[serde(skip)]
+    pub writes: bool,
 }
 
 impl Endpoint {
     fn default_timeout() -> u64 {
         15
+    }
+
+    /// True when a host that takes no writes is of no use, and another may be.
+    pub fn chooses(&self) -> bool {
+        self.writes && self.hosts.len() > 1
     }
 }
 

@@ -118,6 +118,9 @@ impl Connection {
         connection.login(endpoint, &greeting, transport)?;
         connection.packets.stream().set_timeout(None)?;
         connection.settle(role)?;
+        if endpoint.chooses() && connection.reads_only()? {
+            return Err(Error::takes_no_writes());
+        }
         if let Some(label) = &endpoint.label {
             connection.bear(label)?;
         }
@@ -224,6 +227,12 @@ impl Connection {
             // It may have ended by itself meanwhile.
             Ok(_) | Err(_) => Ok(()),
         }
+    }
+
+    fn reads_only(&mut self) -> Result<bool> {
+        let rows = self.rows("SELECT @@global.read_only")?;
+        let told = rows.first().and_then(|row| row.first()?.as_deref());
+        Ok(!matches!(told, Some("0" | "OFF")))
     }
 
     /// By which the server lists it.

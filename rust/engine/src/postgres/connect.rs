@@ -83,6 +83,9 @@ fn open(endpoint: &Endpoint, address: Address<'_>, cancel: &Cancel) -> Result<Co
         });
     }
     session.apply_settings()?;
+    if endpoint.chooses() && session.reads_only()? {
+        return Err(Error::takes_no_writes());
+    }
     session.incoming.stream.set_timeout(None)?;
     Ok(session)
 }
@@ -161,6 +164,11 @@ impl Connection {
             rows.join(", ")
         ))?;
         Ok(())
+    }
+
+    fn reads_only(&mut self) -> Result<bool> {
+        let rows = self.query("SHOW transaction_read_only")?;
+        Ok(rows.first().is_some_and(|row| row.first() == Some(&Some("on".to_owned()))))
     }
 
     /// Ends a session of the same label that was lost here, and that the server may still hold with all its locks.

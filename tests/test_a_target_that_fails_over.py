@@ -1,0 +1,97 @@
+"""A target with several hosts: a standby is passed over, and waited for until it is the primary."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from threading import Thread
+from time import sleep
+
+import pytest
+
+from command import Command, moved
+from faults.compare import differences
+from faults.moments import Stage
+from faults.points import at
+from faults.proxy import Proxy
+from faults.sources import make_source
+from servers.database import Database, ServerDatabase
+from servers.postgres import PostgresServer
+from servers.standby import Standby
+
+Make = Callable[[str], Database]
+Pair = tuple[PostgresServer, Standby]
+
+
+@pytest.fixture
+def pair() -> Iterator[Pair]:
+    with ExitStack() as stack:
+        primary = PostgresServer()
+        stack.callback(primary.close)
+        primary.start()
+        standby = Standby(primary)
+        stack.callback(standby.close)
+        standby.start()
+        yield primary, standby
+
+
+def both(first: int, second: int, db: ServerDatabase) -> str:
+    """The URL of a database at two ports."""
+    url = db.url.replace(f":{db.server.port}/", f":{first},{db.server.host}:{second}/")
+    return f"{url}?sslmode=disable"
+
+
+def follow(db: ServerDatabase, standby: Standby) -> None:
+    """Until the standby has the database."""
+    while not standby.sql("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{db.name}'"):
+        sleep(0.1)
+
+
+def test_a_standby_that_is_named_first_is_passed_over(
+    pair: Pair, database: Make, tmp_path: Path
+) -> None:
+    primary, standby = pair
+    source, target = database("sqlite"), ServerDatabase(primary)
+    make_source(source, seed=1, people=100)
+    follow(target, standby)
+    moved(Command(tmp_path)("migrate", source.url, both(standby.port, primary.port, target)))
+    assert differences(source, target) == []
+
+
+class Inherited(ServerDatabase):
+    """A database as the standby has it."""
+
+    def __init__(self, server: Standby, name: str) -> None:
+        self.server, self.engine, self.name = server, server.scheme, name
+
+
+@pytest.mark.parametrize("behind", [False, True])
+def test_a_run_goes_on_in_the_new_primary(
+    behind: bool, pair: Pair, database: Make, tmp_path: Path
+) -> None:
+    """`behind`: what the old one has committed last has not come to the new one."""
+    primary, standby = pair
+    source, target = database("sqlite"), ServerDatabase(primary)
+    make_source(source, seed=1, people=400)
+    follow(target, standby)
+
+    def stop_to_follow() -> None:
+        standby.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''")
+        standby.sql("postgres", "SELECT pg_reload_conf()")
+        proxy.arm(moment=at("the commit of a range", 6, Stage.AFTER, fail_over))
+
+    def fail_over() -> None:
+        primary.kill()
+        Thread(target=inherit).start()
+
+    def inherit() -> None:
+        sleep(2)
+        standby.sql("postgres", "SELECT pg_promote()")
+
+    first = at("the commit of a range", 4, Stage.AFTER, stop_to_follow if behind else fail_over)
+    with Proxy(primary.port) as proxy:
+        proxy.arm(moment=first)
+        options = ["--range-rows", "30", "--retry-seconds", "60", "--json"]
+        url = both(proxy.port, standby.port, target)
+        report = moved(Command(tmp_path)("migrate", source.url, url, *options)).json
+    assert any(" target: " in note for note in report["notes"])
+    assert differences(source, Inherited(standby, target.name)) == []

@@ -62,3 +62,28 @@ def test_the_run_ends_well(
     notes = [note for note in moved(result).json["notes"] if note.startswith("tried again")]
     assert any(f" {side}: " in note for note in notes), notes
     assert differences(source, target) == []
+
+
+def test_what_a_crash_has_emptied_is_not_called_done(
+    database: Callable[[str], Database], tmp_path: Path
+) -> None:
+    source = database("postgresql")
+    source.sql(
+        "CREATE UNLOGGED TABLE t (n int); INSERT INTO t SELECT * FROM generate_series(1, 100);"
+        "CREATE INDEX by_n ON t (n); CREATE TABLE u (n int); INSERT INTO u VALUES (1)"
+    )
+    with PostgresServer(SAFE[PostgresServer]) as server, ExitStack() as stack:
+        target = ServerDatabase(server)
+        end = served(target, stack)
+        outage = Outage(server, server.kill, seconds=0.5)
+        end.proxy.arm(moment=at("an index", 1, Stage.BEFORE, outage))
+        result = Command(tmp_path)("migrate", source.url, end.url, "--retry-seconds", "60")
+        outage.over()
+        assert result.code == 3
+        assert "`public.t` (100 rows in the source, 0 in the target)" in result.err
+        assert "a crash of the target's server has emptied what is UNLOGGED" in result.err
+        again = Command(tmp_path)("migrate", source.url, end.url, "--prepare", "truncate")
+        assert again.code == 0, again.err
+        assert target.rows("SELECT (SELECT count(*) FROM t), (SELECT count(*) FROM u)") == [
+            (100, 1)
+        ]

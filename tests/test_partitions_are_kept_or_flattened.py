@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 
 import dbferry
+import test_postgresql_schemas_dump_alike as schemas
 from dbferry.errors import RequestError
 from servers.database import Database
 from servers.postgres import PostgresServer
@@ -175,6 +176,36 @@ def test_what_a_partition_alone_has_and_the_target_refuses_is_named(database: Ma
     assert made.rows(
         "SELECT attnotnull FROM pg_attribute WHERE attrelid = 'a'::regclass AND attname = 'n'"
     ) == [(True,)]
+
+
+ORDERED = (
+    "CREATE TYPE mood AS ENUM ('low', 'high');"
+    "CREATE TABLE t (a int NOT NULL, b text COLLATE \"C\" DEFAULT 'x', c int GENERATED ALWAYS AS (a * 2) STORED, d mood,"
+    " e varchar(5)) PARTITION BY LIST (a); ALTER TABLE t ALTER e SET STORAGE MAIN;"
+    "CREATE TABLE p (gone int, d mood NOT NULL DEFAULT 'low', b text COLLATE \"C\" DEFAULT 'y', e varchar(5),"
+    " c int GENERATED ALWAYS AS (a * 2) STORED, a int NOT NULL) PARTITION BY LIST (b);"
+    "ALTER TABLE p DROP gone; ALTER TABLE t ATTACH PARTITION p FOR VALUES IN (1, 2);"
+    "CREATE TABLE p_x PARTITION OF p FOR VALUES IN ('x');"
+    "CREATE TABLE p_rest (LIKE t INCLUDING ALL); ALTER TABLE p_rest ALTER d SET NOT NULL;"
+    "ALTER TABLE p ATTACH PARTITION p_rest DEFAULT;"
+    "CREATE TABLE q (gone int, LIKE t INCLUDING ALL); ALTER TABLE q DROP gone; ALTER TABLE t ATTACH PARTITION q DEFAULT;"
+    "ALTER TABLE t ADD CONSTRAINT of_all CHECK (a > 0), ADD PRIMARY KEY (a, b); CREATE INDEX by_d ON t (d);"
+    "ALTER TABLE p_rest ADD CONSTRAINT own CHECK (e <> 'no');"
+    "INSERT INTO t (a, b, d, e) VALUES (1, 'x', 'low', 'e'), (2, 'z', 'high', 'f'), (3, 'z', NULL, NULL)"
+)
+
+
+@pytest.mark.parametrize("version", ["14", "18"])
+def test_a_partition_keeps_the_order_of_its_columns(postgres_of: Make, version: str) -> None:
+    held, made = postgres_of(version), postgres_of(version)
+    held.sql(ORDERED)
+    for prepare in ("create", "truncate", "drop"):
+        notes = dbferry.migrate(held.url, made.url, prepare=prepare).notes
+        assert not [note for note in notes if note.startswith("not moved")]
+        assert schemas.dump(made) == schemas.dump(held)
+        for table in ("t", "p", "p_rest", "q"):
+            rows = f"SELECT * FROM {table} ORDER BY a"
+            assert made.rows(rows) == held.rows(rows)
 
 
 def test_what_a_partition_alone_has_is_named_where_there_is_one_plain_table(

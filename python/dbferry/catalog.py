@@ -11,7 +11,7 @@ from typing import Literal, Protocol
 Ability = Literal[
     "NULLS NOT DISTINCT", "SET NULL of some columns", "security_invoker", "MAINTAIN", "WITHOUT OVERLAPS", "PERIOD",
     "exclusion constraints of partitioned tables", "NOT ENFORCED", "NOT NULL that is a constraint",
-    "NOT VALID for foreign keys of partitioned tables",
+    "NOT VALID for foreign keys of partitioned tables", "UNLOGGED sequences",
 ]  # fmt: skip
 """What only some versions of an engine can be given, in the words of its messages."""
 
@@ -81,6 +81,8 @@ class NumberSequence:
     restart: int | None = None
     """What it gives first when it has given none since it was set so; absent when that is its start."""
     readable: bool = True
+    unlogged: bool = False
+    """As that of a table."""
     described: bool = True
     """False when no more is known of it than its name and its comment."""
     comment: str | None = None
@@ -287,6 +289,11 @@ class Table:
     """Schema and name of the table that this is a partition of."""
     bound: str | None = None
     """Which rows of it a partition holds."""
+    order: tuple[tuple[str, str | None], ...] = ()
+    """The columns of a partition, where they come in another order than those of its parent, each with the name
+    of its NOT NULL, if that is a constraint."""
+    unlogged: bool = False
+    """True when a crash of its server empties it; PostgreSQL only."""
     filtered: bool = False
     """True when policies may hide rows of it from whoever has read the catalog; PostgreSQL only."""
     estimated_rows: int = 0

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dbferry.errors import TargetNotEmptyError
+from dbferry.errors import MismatchError, TargetNotEmptyError
 from dbferry.report import Report, TableReport
 
 if TYPE_CHECKING:
@@ -48,6 +48,47 @@ def _recounted(ends: Ends, item: TableItem, table: TableReport, aside: int) -> T
         target_rows=target,
         rows=table.rows + table.quarantined - aside,
     )
+
+
+def emptied(ends: Ends, plan: Plan, report: Report) -> Report:
+    """The report with what a crash of the target since the copy has left of tables that it empties."""
+    pairs = zip(plan.tables, report.tables, strict=True)
+    tables = [
+        _left(ends, item, table)
+        if item.unlogged and table.target_rows and table.state == "done"
+        else table
+        for item, table in pairs
+    ]
+    return replace(report, tables=tuple(tables))
+
+
+def _left(ends: Ends, item: TableItem, table: TableReport) -> TableReport:
+    target = rows_of(ends.session, item.target)
+    if target >= (table.target_rows or 0):
+        return table
+    return replace(table, state="different", target_rows=target)
+
+
+def mismatch(plan: Plan, report: Report) -> MismatchError:
+    """What a run ends with after which the counts differ."""
+    pairs = zip(plan.tables, report.tables, strict=True)
+    different = [(item, table) for item, table in pairs if table.state != "done"]
+    named = ", ".join(
+        f"`{t.source}` ({t.source_rows} rows in the source, {t.target_rows} in the target)"
+        for _, t in different
+    )
+    crash = any(item.unlogged and not table.target_rows for item, table in different)
+    why = (
+        "a crash of the target's server has emptied what is UNLOGGED"
+        if crash
+        else "something else wrote to the target during the run"
+    )
+    # What is emptied would be gone where rows of others are added to.
+    added = any(item.action == "append" for item, _ in different)
+    then = "" if added else "; run again with --prepare truncate"
+    error = MismatchError(f"the counts differ: {named}", hint=f"{why}{then}")
+    error.report = report
+    return error
 
 
 def reached(report: Report, entries: Sequence[TableEntry]) -> Report:

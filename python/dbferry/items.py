@@ -114,6 +114,8 @@ class TableItem:
     """`create`, `drop` (and create), `truncate`, `append` or `keep` (it is there, and empty)."""
     columns: tuple[ColumnItem, ...]
     transfer: str
+    unlogged: bool = False
+    """True when a crash of the target empties it, or a part of it."""
     sampled: int = 0
     """Rows of the sample that its types were chosen by; 0 when all rows, or none, had to be looked at."""
     leaves: tuple[str, ...] = ()

@@ -336,6 +336,7 @@ class _Planner:
             action=draft.action,
             columns=tuple(prepared.columns),
             transfer=draft.transfer,
+            unlogged=self._is_unlogged(draft),
             sampled=draft.sampled,
             notes=tuple(notes),
             leaves=shaped.parts or tuple(one.relation(*leaf) for leaf in table.leaves),
@@ -355,6 +356,12 @@ class _Planner:
             if draft.action != "append"
             else None,
         )
+
+    def _is_unlogged(self, draft: Draft) -> bool:
+        there, (one, other) = draft.standing, self.pair.ends
+        made = (draft.table, *(part.table for part in draft.partitions))
+        tables = (there, *there.partitions) if there else made if one.name == other.name else ()
+        return any(table.unlogged for table in tables)
 
     def _transfer(
         self, table: Table, place: Destination, standing: Table | None

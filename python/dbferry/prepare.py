@@ -126,6 +126,7 @@ def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
         settings=tuple((targets[name] if name else None, text) for name, text in clauses.settings),
         charset=table.charset if one.name == other.name else None,
         collation=table.collation if one.name == other.name else None,
+        unlogged=table.unlogged and one.name == other.name,
     )
 
 
@@ -205,6 +206,8 @@ def _partitions(root: Draft, carried: Carried, clauses: Clauses) -> tuple[NewTab
             partitioning=part.table.partitioning,
             parent=places.get(part.table.parent or ("", "")),
             bound=part.table.bound,
+            order=tuple((targets[name], k) for name, k in part.table.order if name in targets),
+            unlogged=part.table.unlogged,
         )
         for part, its in carried.partitions
     )

@@ -17,12 +17,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import dbferry
-from dbferry.counts import check_full, reached, recounted, rows_of
+from dbferry.counts import check_full, emptied, mismatch, reached, recounted, rows_of
 from dbferry.engines import engine
 from dbferry.errors import (
     DbferryError,
     Interrupted,
-    MismatchError,
     RequestError,
     SchemaError,
     from_fields,
@@ -281,11 +280,8 @@ class _Run(Remains):
         if self.keeping is not None:
             patience.persist(self.keeping.close)
         report = self._noted(report, finish, rounds, guest)
-        different = [table for table in report.tables if table.state != "done"]
-        if different:
-            mismatch = _mismatch(different, self.task.prepare)
-            mismatch.report = report
-            raise mismatch
+        if any(table.state != "done" for table in report.tables):
+            raise mismatch(self.plan, report)
         return replace(report, seconds=time.monotonic() - started)
 
     def _opened_guest(self, rounds: Rounds) -> Guest:
@@ -385,7 +381,8 @@ class _Run(Remains):
         return reached(report, entries)
 
     def _sifted(self, report: Report) -> Report:
-        """With what was put aside when all rows were in."""
+        """With what was put aside when all rows were in, and what a crash has emptied meanwhile."""
+        report = emptied(self, self.plan, report)
         if self.keeping is None or self.task.on_bad_row != "quarantine":
             return report
         return recounted(self, self.plan, report, self.keeping.book.unfit())
@@ -505,16 +502,3 @@ def _failure(failed: Sequence[dict[str, Any]]) -> DbferryError:
         others = "; ".join(f"{o['table']}: {o['error']['message']}" for o in failed[1:])
         error.detail = "; ".join(filter(None, [error.detail, f"failed too: {others}"]))
     return error
-
-
-def _mismatch(different: Sequence[TableReport], prepare: str) -> MismatchError:
-    named = ", ".join(
-        f"`{t.source}` ({t.source_rows} rows in the source, {t.target_rows} in the target)"
-        for t in different
-    )
-    # What is emptied would be gone where rows of others are added to.
-    then = "; run again with --prepare truncate" if prepare != "append" else ""
-    return MismatchError(
-        f"the counts differ: {named}",
-        hint=f"something else wrote to the target during the run{then}",
-    )

@@ -91,6 +91,10 @@ class NewTable:
     """Of all levels, parents first, as new as the table itself."""
     parent: tuple[str | None, str] | None = None
     bound: str | None = None
+    order: tuple[tuple[str, str | None], ...] = ()
+    """As `Table.order`."""
+    unlogged: bool = False
+    """As `Table.unlogged`, between two of one engine."""
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dbferry.catalog import Column, IdentityKind, NumberSequence, Table
+from dbferry.catalog import Ability, Column, IdentityKind, NumberSequence, Table
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from dbferry.schema.clauses import Clauses
 
 Place = tuple[str, str]
+UNLOGGED: Ability = "UNLOGGED sequences"
 NUMBERS = (Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC, Kind.FLOAT)
 
 
@@ -96,6 +97,7 @@ class SequenceWriter:
             known = create in made.before or (sequence.schema, sequence.name) in self._made
             if column is None or known:
                 continue
+            self._compare(told, sequence)
             place = (draft.place.schema, draft.name, column)
             self.schemas.append(sequence.schema)
             made.before.append(create)
@@ -117,6 +119,7 @@ class SequenceWriter:
             place = (draft.place.schema, draft.name, item.target)
             owns = drawn.owner == (draft.table.schema, draft.table.name, item.name)
             if owns and one.name == other.name:
+                self._compare(drawn, sequence)
                 made.before.append(other.create_sequence(sequence))
                 made.after.append(other.own_sequence(sequence, *place))
                 if column.identity is None:
@@ -132,6 +135,7 @@ class SequenceWriter:
         place = (sequence.schema, sequence.name)
         if place not in self._made:
             self._made[place] = sequence
+            self._compare(told, sequence)
             if not told.readable:
                 what = (
                     "next number"
@@ -145,6 +149,13 @@ class SequenceWriter:
             self.schemas.append(sequence.schema)
             if place not in self._standing:
                 self.objects.append(self.pair.ends[1].create_sequence(sequence))
+
+    def _compare(self, told: NumberSequence, made: NumberSequence) -> None:
+        """Names what an older server can't keep of it; in another engine nobody knows of that."""
+        one, other = self.pair.ends
+        if told.unlogged and not made.unlogged and one.name == other.name:
+            why = self.pair.lacks(UNLOGGED)
+            self.left_out.append(f"UNLOGGED of sequence {told.schema}.{told.name} ({why})")
 
     def _end(self) -> None:
         other = self.pair.ends[1]
@@ -184,6 +195,7 @@ def mapped(pair: Pair, sequence: NumberSequence) -> NumberSequence:
         name=made.name,
         # What is taken at once is a matter of a server, and in another engine of a session.
         cache=sequence.cache if one.name == other.name else None,
+        unlogged=sequence.unlogged and one.name == other.name and not pair.lacks(UNLOGGED),
     )
 
 

@@ -36,7 +36,14 @@ FINISHING = (
     "WHERE name = 'maintenance_work_mem' AND setting::bigint < 524288",
 )
 SINCE: Mapping[int, frozenset[Ability]] = {
-    15: frozenset({"NULLS NOT DISTINCT", "SET NULL of some columns", "security_invoker"}),
+    15: frozenset(
+        {
+            "NULLS NOT DISTINCT",
+            "SET NULL of some columns",
+            "security_invoker",
+            "UNLOGGED sequences",
+        }
+    ),
     17: frozenset({"exclusion constraints of partitioned tables", "MAINTAIN"}),
     18: frozenset(
         {
@@ -251,7 +258,7 @@ class Postgresql:
         return source.name == self.name
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
-        return ddl.create_table(table)
+        return ddl.create_table(table, version)
 
     def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial:
         return ddl.try_table(table)

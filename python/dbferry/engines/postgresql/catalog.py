@@ -34,7 +34,7 @@ TABLES = """
 SELECT c.oid, n.nspname, c.relname, c.relkind,
        EXISTS (SELECT FROM pg_catalog.pg_inherits i WHERE i.inhparent = c.oid),
        greatest(c.reltuples, 0)::bigint, pg_catalog.pg_total_relation_size(c.oid),
-       pg_catalog.obj_description(c.oid, 'pg_class')
+       pg_catalog.obj_description(c.oid, 'pg_class'), c.relpersistence = 'u'
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
   AND NOT {of_extension}
@@ -188,7 +188,7 @@ def _tables(
     filtered = {(schema, name) for schema, name in hidden}
     tables: list[Table] = []
     for row in listed:
-        oid, schema, name, relkind, has_children, rows, size, comment = row
+        oid, schema, name, relkind, has_children, rows, size, comment, unlogged = row
         key = keys[oid or ""]
         parts = leaves[oid or ""]
         kind = "partitioned" if relkind == "p" else "parent" if has_children == "t" else "table"
@@ -206,6 +206,7 @@ def _tables(
                 estimated_rows=int(rows or 0) + sum(p[2] for p in parts),
                 estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
                 comment=comment,
+                unlogged=unlogged == "t",
                 indexes=tuple(others.indexes[oid or ""]),
                 primary_index=others.primary.get(oid or ""),
                 foreign_keys=tuple(others.foreign_keys[oid or ""]),

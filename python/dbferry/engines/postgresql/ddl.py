@@ -11,6 +11,7 @@ from dbferry.catalog import (
     Identity,
     IdentityKind,
     Index,
+    NotNull,
     NumberSequence,
     Part,
     Statistics,
@@ -104,7 +105,8 @@ def _type(wanted: UserType, name: str) -> str:
 def create_sequence(sequence: NumberSequence) -> str:
     place = relation(sequence.schema, sequence.name)
     options = [f"AS {sequence.type}"] if sequence.type != "bigint" else []
-    made = " ".join([f"CREATE SEQUENCE IF NOT EXISTS {place}", *options, *_options(sequence)])
+    words = f"CREATE {'UNLOGGED ' if sequence.unlogged else ''}SEQUENCE IF NOT EXISTS {place}"
+    made = " ".join([words, *options, *_options(sequence)])
     return ";\n".join([made, *_comment(f"SEQUENCE {place}", sequence.comment)])
 
 
@@ -193,16 +195,41 @@ def _column(column: NewColumn, table: str) -> str:
     return " ".join(parts)
 
 
-def create_table(table: NewTable) -> str:
-    columns = ",\n    ".join(_column(column, table.name) for column in table.columns)
-    place = relation(table.schema, table.name)
-    made = f"CREATE TABLE {place} (\n    {columns}\n){_parted(table)}"
+def create_table(table: NewTable, version: tuple[int, ...]) -> str:
+    kept = [_table(table, table.columns, version)]
     # A partition takes over how its table is kept.
-    kept = [made, *_settings(table, place)]
+    kept += _settings(table, relation(table.schema, table.name))
+    if version >= (15,):
+        kept += _persistence(table)
     for part in table.partitions:
-        kept += [_partition(part), *_settings(part, relation(part.schema, part.name))]
+        kept += _partition(part, table.columns, version)
     # Statements that are sent as one are one transaction.
     return ";\n".join(kept)
+
+
+def _create(table: NewTable, version: tuple[int, ...]) -> str:
+    """The statement's beginning. That a partitioned table is unlogged means nothing, and is refused since 18."""
+    unlogged = table.unlogged and not (table.partitioning and version >= (18,))
+    return f"CREATE {'UNLOGGED ' if unlogged else ''}TABLE {relation(table.schema, table.name)}"
+
+
+def _table(table: NewTable, columns: Sequence[NewColumn], version: tuple[int, ...]) -> str:
+    lines = ",\n    ".join(_column(column, table.name) for column in columns)
+    return f"{_create(table, version)} (\n    {lines}\n){_parted(table)}"
+
+
+def _persistence(table: NewTable) -> list[str]:
+    """What is behind an identity is kept as its table is, unless it is said."""
+    behind = [
+        column.identity.sequence
+        for column in table.columns
+        if column.identity and column.identity.kind is not IdentityKind.SERIAL
+    ]
+    return [
+        f"ALTER SEQUENCE {relation(sequence.schema, sequence.name)} SET {'UN' if sequence.unlogged else ''}LOGGED"
+        for sequence in behind
+        if sequence is not None and sequence.unlogged != table.unlogged
+    ]
 
 
 def _settings(table: NewTable, place: str) -> list[str]:
@@ -216,9 +243,25 @@ def _parted(table: NewTable) -> str:
     return f" PARTITION BY {table.partitioning}" if table.partitioning else ""
 
 
-def _partition(part: NewTable) -> str:
+def _partition(part: NewTable, columns: Sequence[NewColumn], version: tuple[int, ...]) -> list[str]:
+    """With the columns of its parent; one with an order of its own is made alone, and attached."""
     place, parent = relation(part.schema, part.name), relation(*(part.parent or (None, "")))
-    return f"CREATE TABLE {place} PARTITION OF {parent} {part.bound}{_parted(part)}"
+    kept = _settings(part, place)
+    if not part.order:
+        made = f"{_create(part, version)} PARTITION OF {parent} {part.bound}{_parted(part)}"
+        return [made, *kept]
+    names = dict(part.order)
+    # What counts is given it when it is attached.
+    own = [replace(_named(c, names.get(c.name)), identity=None) for c in columns]
+    places = {name: place for place, name in enumerate(names)}
+    own.sort(key=lambda column: places.get(column.name, len(places)))
+    attach = f"ALTER TABLE {parent} ATTACH PARTITION {place} {part.bound}"
+    return [_table(part, own, version), *kept, attach]
+
+
+def _named(column: NewColumn, never_null: str | None) -> NewColumn:
+    own = NotNull(name=never_null) if never_null else None
+    return replace(column, nullable=column.nullable and own is None, not_null=own)
 
 
 def describe_table(table: NewTable) -> Sequence[str]:

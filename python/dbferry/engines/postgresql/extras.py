@@ -90,19 +90,6 @@ SELECT n.nspname, c.relname, c.relrowsecurity, c.relforcerowsecurity
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE (c.relrowsecurity OR c.relforcerowsecurity) AND {where} ORDER BY n.nspname, c.relname"""
 
-UNLOGGED = """
-SELECT n.nspname, c.relname
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relpersistence = 'u' AND c.relkind IN ('r', 'p') AND {where} ORDER BY n.nspname, c.relname"""
-
-UNLOGGED_SEQUENCES = """
-SELECT n.nspname, c.relname
-FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE c.relpersistence = 'u' AND c.relkind = 'S' AND {where} AND NOT EXISTS (
-    SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
-      AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
-ORDER BY n.nspname, c.relname"""
-
 TYPED = """
 SELECT n.nspname, c.relname, tn.nspname, t.typname
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -328,15 +315,7 @@ def _policies(session: Session, where: str) -> Iterator[Extra]:
 
 
 def _relations(session: Session, where: str) -> Iterator[Extra]:
-    """What becomes of rows after a crash and what a parent shows of them matters to a load: it is only named."""
-    for schema, name in session.query(UNLOGGED.format(where=where)):
-        alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"
-        yield Extra(
-            kind="UNLOGGED", table=(schema or "", name or ""), sql=(f"{alter} SET UNLOGGED",)
-        )
-    for schema, name in session.query(UNLOGGED_SEQUENCES.format(where=where)):
-        alter = f"ALTER SEQUENCE {ddl.relation(schema, name or '')} SET UNLOGGED"
-        yield Extra(kind="UNLOGGED", name=f"of sequence {schema}.{name}", sql=(alter,))
+    """What a parent shows of the rows of others matters to a load: it is only named."""
     for schema, name, type_schema, of in session.query(TYPED.format(where=where)):
         alter = f"ALTER TABLE {ddl.relation(schema, name or '')}"
         yield Extra(

@@ -100,7 +100,7 @@ SELECT s.oid, n.nspname, s.relname, pg_catalog.format_type(q.seqtypid, NULL), q.
        pg_catalog.has_sequence_privilege(s.oid, 'SELECT,USAGE'),
        CASE WHEN pg_catalog.has_sequence_privilege(s.oid, 'SELECT')
             THEN pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(s.relname) END,
-       d.refobjid, a.attname, pg_catalog.obj_description(s.oid, 'pg_class')
+       d.refobjid, a.attname, pg_catalog.obj_description(s.oid, 'pg_class'), s.relpersistence = 'u'
 FROM pg_catalog.pg_sequence q
 JOIN pg_catalog.pg_class s ON s.oid = q.seqrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = s.relnamespace
@@ -259,7 +259,7 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
     unused = _unused(session, {r[0] or "": r[12] for r in rows if r[10] is None and r[12]})
     for row in rows:
         oid, schema, name, kind, start, increment, low, high, cache, cycle, last = row[:11]
-        readable, relation, relid, column, comment = row[11:]
+        readable, relation, relid, column, comment, unlogged = row[11:]
         first = unused.get(oid or "")
         sequence = NumberSequence(
             schema=schema or "",
@@ -275,6 +275,7 @@ def sequences(session: Session, tables: dict[str, tuple[str, str]]) -> Sequences
             restart=first,
             readable=readable == "t" and (last is not None or relation is not None),
             comment=comment,
+            unlogged=unlogged == "t",
             owner=(*tables[relid], column or "") if relid in tables else None,
         )
         by_oid[oid or ""] = sequence

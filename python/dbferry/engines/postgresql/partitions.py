@@ -31,10 +31,13 @@ SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
         FROM pg_catalog.pg_attribute a
         WHERE a.attrelid = c.oid AND a.attnum > 0
           AND pg_catalog.col_description(c.oid, a.attnum) IS NOT NULL),
-       (SELECT pg_catalog.to_json(nullif(array_agg(a.attname ORDER BY a.attnum), array_agg(a.attname ORDER BY ra.attnum)))
+       (SELECT CASE WHEN array_agg(a.attname ORDER BY a.attnum) <> array_agg(a.attname ORDER BY pa.attnum)
+                    THEN json_agg(json_build_array(a.attname, k.conname) ORDER BY a.attnum) END
         FROM pg_catalog.pg_attribute a
-        JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
-        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped)
+        JOIN pg_catalog.pg_attribute pa ON pa.attrelid = p.oid AND pa.attname = a.attname
+        LEFT JOIN pg_catalog.pg_constraint k ON k.conrelid = c.oid AND k.contype = 'n' AND k.convalidated
+             AND k.conkey[1] = a.attnum
+        WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped), c.relpersistence = 'u'
 FROM pg_catalog.pg_class r
 CROSS JOIN LATERAL pg_catalog.pg_partition_tree(r.oid) t
 JOIN pg_catalog.pg_class c ON c.oid = t.relid
@@ -81,7 +84,7 @@ def read(session: Session, keys: Keys, settings: Settings, checks: Checks) -> Pa
 
 def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table:
     _, found, schema, name, parent_schema, parent, bound, key, comment = row[:9]
-    defaults, never_null, comments, order = (json.loads(told or "[]") for told in row[9:])
+    defaults, never_null, comments, order = (json.loads(told or "[]") for told in row[9:13])
     oid, label = found or "", f"{schema}.{name}"
     index = keys.primary.get(oid)
     own = [(column, text) for column, text, generated in defaults if not generated]
@@ -95,6 +98,8 @@ def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table
         partitioning=key,
         parent=(parent_schema or "", parent or ""),
         bound=bound,
+        order=tuple((column, constraint) for column, constraint in order),
+        unlogged=row[13] == "t",
         indexes=tuple(keys.indexes[oid]),
         foreign_keys=tuple(keys.foreign_keys[oid]),
         statistics=tuple(keys.statistics[oid]),
@@ -108,11 +113,6 @@ def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table
         ),
         left_out=(
             *keys.left_out[oid],
-            *(
-                [f"order of columns of partition {label} alone: {', '.join(order)}"]
-                if order
-                else []
-            ),
             *(
                 f"expression of {column}, of partition {label} alone: {text}"
                 for column, text, generated in defaults

@@ -6,6 +6,7 @@ import pytest
 
 import dbferry
 from servers.database import Database
+from test_postgresql_schemas_dump_alike import dump
 
 Make = Callable[[str], Database]
 SETUP = """
@@ -134,6 +135,36 @@ def test_a_publication_of_parts_is_told_whole(postgres_of: Make) -> None:
         made.sql(statement)
     query = "SELECT pubname, schemaname, tablename, attnames, rowfilter FROM pg_publication_tables ORDER BY 1, 2, 3"
     assert made.rows(query) == held.rows(query)
+
+
+def test_the_options_of_a_publication_are_told_as_pg_dump_tells_them(postgres_of: Make) -> None:
+    held, made = postgres_of("18"), postgres_of("18")
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, twice int GENERATED ALWAYS AS (id * 2) STORED);"
+        "CREATE PUBLICATION a FOR TABLE t WITH (publish_generated_columns = stored, publish = 'delete');"
+        "CREATE PUBLICATION b FOR ALL TABLES WITH (publish_generated_columns = stored, publish_via_partition_root);"
+        "CREATE PUBLICATION c WITH (publish_generated_columns = none, publish = '')"
+    )
+    told = [note.partition("hint: ")[2] for note in left_out(dbferry.migrate(held.url, made.url))]
+    for statement in told:
+        made.sql(statement)
+    assert dump(made) == dump(held)
+
+
+def test_a_publication_of_a_parent_is_not_one_of_its_children(
+    pg_db: Database, database: Make
+) -> None:
+    made = database("postgresql")
+    pg_db.sql(
+        "CREATE TABLE parent (id int); CREATE TABLE child () INHERITS (parent);"
+        "CREATE PUBLICATION one FOR TABLE ONLY parent; CREATE PUBLICATION two FOR TABLE parent"
+    )
+    told = [n.partition("hint: ")[2] for n in left_out(dbferry.plan(pg_db.url, made.url))]
+    end = "WITH (publish = 'insert, update, delete, truncate')"
+    assert told[-2:] == [
+        f"CREATE PUBLICATION one FOR TABLE ONLY public.parent {end}",
+        f"CREATE PUBLICATION two FOR TABLE ONLY public.parent, public.child {end}",
+    ]
 
 
 def test_a_condition_of_a_publication_stands_in_brackets(postgres_of: Make) -> None:

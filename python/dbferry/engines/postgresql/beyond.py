@@ -63,12 +63,13 @@ JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 JOIN pg_catalog.pg_foreign_server s ON s.oid = t.ftserver
 WHERE NOT c.relispartition AND {where} AND {free} ORDER BY 2, 3"""
 
-# Lists of columns, conditions and whole schemas are younger than the oldest server.
+# Lists of columns, conditions and whole schemas are younger than the oldest server. Tables that inherit are told apart.
 PUBLICATIONS = """
 SELECT 'publication', NULL, p.pubname, concat_ws(' ', 'CREATE PUBLICATION', pg_catalog.quote_ident(p.pubname),
        CASE WHEN p.puballtables THEN 'FOR ALL TABLES' ELSE 'FOR ' || nullif(concat_ws(', ',
            (SELECT 'TABLE ' || string_agg(t.text, ', ' ORDER BY t.text) FROM (
-                SELECT pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) || {part}
+                SELECT CASE WHEN c.relhassubclass AND c.relkind = 'r' THEN 'ONLY ' ELSE '' END
+                       || pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname) || {part}
                 FROM pg_catalog.pg_publication_rel r JOIN pg_catalog.pg_class c ON c.oid = r.prrelid
                 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace WHERE r.prpubid = p.oid) t (text)),
            {schemas}), '') END,
@@ -76,6 +77,7 @@ SELECT 'publication', NULL, p.pubname, concat_ws(' ', 'CREATE PUBLICATION', pg_c
            CASE WHEN p.pubupdate THEN 'update' END, CASE WHEN p.pubdelete THEN 'delete' END,
            CASE WHEN p.pubtruncate THEN 'truncate' END))
        || CASE WHEN pg_catalog.to_jsonb(p) ->> 'pubviaroot' = 'true' THEN ', publish_via_partition_root = true' ELSE '' END
+       || CASE WHEN pg_catalog.to_jsonb(p) ->> 'pubgencols' = 's' THEN ', publish_generated_columns = stored' ELSE '' END
        || ')')
 FROM pg_catalog.pg_publication p WHERE {free} ORDER BY 3"""
 PART = """coalesce(' (' || (SELECT string_agg(pg_catalog.quote_ident(a.attname), ', ' ORDER BY a.attnum)

@@ -65,6 +65,9 @@ def test_what_something_else_is_made_of_is_named(database: Make) -> None:
 
 OWNERS = """
 SELECT relname, relowner::regrole::text FROM pg_class WHERE relname IN ('t', 'new', 's', 'v')
+UNION ALL SELECT typname, typowner::regrole::text FROM pg_type WHERE typname IN ('mood', 'positive')
+UNION ALL SELECT collname, collowner::regrole::text FROM pg_collation WHERE collname = 'mine'
+UNION ALL SELECT stxname, stxowner::regrole::text FROM pg_statistic_ext WHERE stxname LIKE 'of_%'
 UNION ALL SELECT proname, proowner::regrole::text FROM pg_proc WHERE proname = 'f'
 UNION ALL SELECT nspname, nspowner::regrole::text FROM pg_namespace WHERE nspname IN ('apart', 'renamed') ORDER BY 1"""
 
@@ -86,7 +89,10 @@ def test_what_is_not_made_keeps_its_owner(
     schema = renamed.get("apart", "apart")
     for db, place in ((held, "apart"), (made, schema)):
         db.sql(
-            f"CREATE SCHEMA {place}; CREATE TABLE {place}.t (id int PRIMARY KEY); CREATE SEQUENCE {place}.s; "
+            f"CREATE SCHEMA {place}; CREATE TABLE {place}.t (id int PRIMARY KEY, n int); CREATE SEQUENCE {place}.s; "
+            f"CREATE TYPE {place}.mood AS ENUM ('low'); CREATE DOMAIN {place}.positive AS int; "
+            f"CREATE COLLATION {place}.mine (locale = 'C'); CREATE STATISTICS {place}.of_t ON id, n FROM {place}.t; "
+            f"CREATE TABLE {place}.away (id int, n int); CREATE STATISTICS {place}.of_away ON id, n FROM {place}.away; "
             f"CREATE FUNCTION {place}.f() RETURNS int LANGUAGE sql AS 'SELECT 1'"
         )
     held.sql("CREATE TABLE apart.new (id int PRIMARY KEY)")
@@ -95,19 +101,29 @@ def test_what_is_not_made_keeps_its_owner(
         "TABLE apart.t",
         "TABLE apart.new",
         "SEQUENCE apart.s",
+        "TYPE apart.mood",
+        "DOMAIN apart.positive",
+        "COLLATION apart.mine",
+        "STATISTICS apart.of_t",
+        "STATISTICS apart.of_away",
         "FUNCTION apart.f()",
     )
     try:
         held.sql("; ".join(f"ALTER {kind} OWNER TO {owner}" for kind in kinds))
         report = dbferry.migrate(
-            held.url, made.url, include=["functions", "grants"], prepare=prepare, schemas=renamed
+            held.url,
+            made.url,
+            include=["functions", "grants"],
+            prepare=prepare,
+            schemas=renamed,
+            exclude=["away"],
         )
-        assert left_out(report) == []
-        anew = {"new", *({"t", "s"} if prepare == "drop" else ())}
+        anew = {"new", *({"t", "of_t"} if prepare == "drop" else ())}
+        names = ("f", "mine", "mood", "new", "of_away", "of_t", "positive", "s", "t", schema)
         assert made.rows(OWNERS) == [
-            (name, owner if name in anew else "ferry")
-            for name in sorted(("f", "new", "s", "t", schema))
+            (name, owner if name in anew else "ferry") for name in sorted(names)
         ]
+        assert left_out(report) == []
     finally:
         for db in (held, made):
             db.sql(f"REASSIGN OWNED BY {owner} TO CURRENT_USER; DROP OWNED BY {owner}")

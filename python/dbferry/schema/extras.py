@@ -272,7 +272,9 @@ class ExtraWriter:
     def _concerns(self, extra: Extra, seen: set[Place]) -> bool:
         """False for what belongs to something that isn't moved itself."""
         user = self.pair.target.user
-        if extra.kind == "ownership" and (user is None or extra.role == user):
+        if extra.kind == "ownership" and (
+            user in (None, extra.role) or not seen.issuperset(extra.needs)
+        ):
             return False
         if extra.table is not None:
             return extra.table in seen
@@ -308,8 +310,7 @@ class ExtraWriter:
             return True
         if extra.kind == "ownership" and _owned(self._moved(extra)) in self._owners:
             # What stands has an owner; what goes with something that is made anew, as statistics do, is anew as well.
-            made = self._anew and extra.home is None
-            return not (gone or (extra.of in self._taken if extra.of is not None else made))
+            return not (gone or extra.of in self._taken)
         standing = self._standing(extra)
         if standing is None or gone or extra.group == "grants":
             return False
@@ -339,7 +340,8 @@ class ExtraWriter:
         told = "" if extra.group == "functions" else None
         step = Step(what=extra.label, sql=_joined(moved), told=told)
         reads = any(place in views.known for place in extra.needs)
-        (self.after_views if reads or not extra.needs else self.before_views).append(step)
+        early = extra.needs and not reads and extra.kind not in LATE
+        (self.before_views if early else self.after_views).append(step)
         if drop:
             (self._drops_before_views if reads else self._drops).append(drop)
 

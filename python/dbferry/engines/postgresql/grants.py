@@ -7,80 +7,129 @@ are taken away.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from dbferry.catalog import Ability, Extra, Session
 from dbferry.engines.postgresql import ddl
 
-# Of each object: what GRANT calls its kind, schema, name, column, its table, its owner, its rights and those by itself.
-# What an extension has made has its first rights from there.
-GRANTS = """
-WITH object (kind, schema, name, col, tschema, tname, owner, acl, base, oid, catalog, of, of_name) AS (
-    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END, n.nspname,
-           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname), NULL,
-           coalesce(onn.nspname, n.nspname), coalesce(o.relname, CASE WHEN c.relkind <> 'S' THEN c.relname END),
-           c.relowner, c.relacl,
-           pg_catalog.acldefault(CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END::"char", c.relowner), c.oid,
-           'pg_class', NULL, NULL
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+# Everything that has an owner: what ALTER calls it; what GRANT does, where there are rights on it; whether it is owned for
+# itself, and not with a table; the table or view that it is or goes with; those that it is made of; what must come along first.
+OBJECTS = """
+WITH space AS (
+    SELECT n.oid, n.nspname, pg_catalog.quote_ident(n.nspname) || '.' AS prefix, n.nspowner, n.nspacl
+    FROM pg_catalog.pg_namespace n WHERE {where}
+), object (catalog, oid, schema, kind, name, given, given_name, rights, owner, acl, alone, tschema, tname, nschema, nname, made, made_name) AS (
+    SELECT 'pg_class', c.oid, n.nspname,
+           CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW' ELSE 'TABLE' END,
+           n.prefix || pg_catalog.quote_ident(c.relname), CASE c.relkind WHEN 'S' THEN 'SEQUENCE' ELSE 'TABLE' END,
+           n.prefix || pg_catalog.quote_ident(c.relname), CASE c.relkind WHEN 'S' THEN 's' ELSE 'r' END, c.relowner, c.relacl,
+           d.objid IS NULL, coalesce(os.nspname, n.nspname),
+           coalesce(o.relname, CASE WHEN c.relkind <> 'S' THEN c.relname END), NULL::name, NULL::name, NULL, NULL
+    FROM pg_catalog.pg_class c JOIN space n ON n.oid = c.relnamespace
     LEFT JOIN pg_catalog.pg_depend d ON c.relkind = 'S' AND d.objid = c.oid AND d.deptype IN ('a', 'i')
          AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass
          AND d.refclassid = 'pg_catalog.pg_class'::pg_catalog.regclass
     LEFT JOIN pg_catalog.pg_class o ON o.oid = d.refobjid
-    LEFT JOIN pg_catalog.pg_namespace onn ON onn.oid = o.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't' AND {where}
+    LEFT JOIN pg_catalog.pg_namespace os ON os.oid = o.relnamespace
+    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't'
   UNION ALL
-    SELECT 'TABLE', n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-           pg_catalog.quote_ident(a.attname), n.nspname, c.relname, c.relowner, a.attacl,
-           pg_catalog.acldefault('c', c.relowner), c.oid,
-           'pg_class', NULL, NULL
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    JOIN pg_catalog.pg_attribute a ON a.attrelid = c.oid
-    WHERE a.attacl IS NOT NULL AND NOT a.attisdropped AND c.relkind IN ('r', 'p', 'v', 'm') AND {where}
-  UNION ALL
-    SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END, n.nspname,
-           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '('
-           || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')',
-           NULL, NULL, NULL, p.proowner, p.proacl, pg_catalog.acldefault('f', p.proowner), p.oid, 'pg_proc',
+    SELECT 'pg_proc', p.oid, n.nspname,
+           CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END,
+           n.prefix || pg_catalog.quote_ident(p.proname)
+           || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '(*)' ELSE f.arguments END,
+           CASE p.prokind WHEN 'p' THEN 'PROCEDURE' ELSE 'FUNCTION' END,
+           n.prefix || pg_catalog.quote_ident(p.proname) || f.arguments, 'f', p.proowner, p.proacl, true, NULL, NULL, NULL, NULL,
            CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
-           p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
-    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace
-    WHERE {where}
+           p.proname || f.arguments
+    FROM pg_catalog.pg_proc p JOIN space n ON n.oid = p.pronamespace
+    CROSS JOIN LATERAL (SELECT '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')') AS f (arguments)
   UNION ALL
-    SELECT 'TYPE', n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname),
-           NULL, NULL, NULL, t.typowner, t.typacl, pg_catalog.acldefault('T', t.typowner), t.oid,
-           'pg_type', NULL, NULL
-    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    WHERE t.typacl IS NOT NULL AND {where}
+    SELECT 'pg_type', t.oid, n.nspname, CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END,
+           n.prefix || pg_catalog.quote_ident(t.typname), 'TYPE', n.prefix || pg_catalog.quote_ident(t.typname), 'T',
+           t.typowner, t.typacl, coalesce(t.typtype IN ('d', 'e', 'r') OR c.relkind = 'c', false), NULL, NULL, NULL, NULL, NULL, NULL
+    FROM pg_catalog.pg_type t JOIN space n ON n.oid = t.typnamespace
+    LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
   UNION ALL
-    SELECT 'SCHEMA', n.nspname, '"' || replace(n.nspname, '"', '""') || '"', NULL, NULL, NULL, n.nspowner, n.nspacl,
-           pg_catalog.acldefault('n', n.nspowner), n.oid, 'pg_namespace', NULL, NULL
-    FROM pg_catalog.pg_namespace n WHERE {where}
-), known AS (
-    SELECT o.*, i.initprivs, EXISTS (
-        SELECT FROM pg_catalog.pg_depend x WHERE x.objid = o.oid AND x.deptype = 'e'
-          AND x.classid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass) AS extends
-    FROM object o
-    LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = o.oid AND i.objsubid = 0
-         AND i.classoid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass
-    WHERE o.acl IS NOT NULL
+    SELECT 'pg_namespace', n.oid, n.nspname, 'SCHEMA', q.name, 'SCHEMA', q.name, 'n', n.nspowner, n.nspacl,
+           n.nspname <> 'public', NULL, NULL, NULL, NULL, NULL, NULL
+    FROM space n CROSS JOIN LATERAL (SELECT '"' || replace(n.nspname, '"', '""') || '"') AS q (name)
+  UNION ALL
+    SELECT t.catalog, t.oid, n.nspname, t.kind, n.prefix || t.name, NULL, NULL, NULL, t.owner, NULL, true, NULL, NULL, t.nschema, t.nname,
+           t.made, t.made_name
+    FROM (
+        SELECT 'pg_statistic_ext', s.oid, s.stxnamespace, s.stxowner, 'STATISTICS', pg_catalog.quote_ident(s.stxname), NULL, NULL, n.nspname,
+               c.relname
+        FROM pg_catalog.pg_statistic_ext s JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid
+        JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+      UNION ALL
+        SELECT 'pg_collation', c.oid, c.collnamespace, c.collowner, 'COLLATION', pg_catalog.quote_ident(c.collname), NULL, NULL, NULL, NULL
+        FROM pg_catalog.pg_collation c
+      UNION ALL
+        SELECT 'pg_conversion', c.oid, c.connamespace, c.conowner, 'CONVERSION', pg_catalog.quote_ident(c.conname), 'conversion',
+               c.conname, NULL, NULL
+        FROM pg_catalog.pg_conversion c
+      UNION ALL
+        SELECT 'pg_operator', o.oid, o.oprnamespace, o.oprowner, 'OPERATOR',
+               o.oprname || ' (' || coalesce(a.one, 'NONE') || ', ' || coalesce(a.other, 'NONE') || ')', 'operator',
+               o.oprname || ' (' || concat_ws(', ', a.one, a.other) || ')', NULL, NULL
+        FROM pg_catalog.pg_operator o CROSS JOIN LATERAL (
+            SELECT CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END,
+                   CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) END) AS a (one, other)
+        WHERE o.oprcode <> 0
+      UNION ALL
+        SELECT 'pg_opclass', o.oid, o.opcnamespace, o.opcowner, 'OPERATOR CLASS',
+               pg_catalog.quote_ident(o.opcname) || ' USING ' || pg_catalog.quote_ident(m.amname), 'operator class',
+               o.opcname || ' of ' || pg_catalog.quote_ident(m.amname), NULL, NULL
+        FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod
+      UNION ALL
+        SELECT 'pg_opfamily', o.oid, o.opfnamespace, o.opfowner, 'OPERATOR FAMILY',
+               pg_catalog.quote_ident(o.opfname) || ' USING ' || pg_catalog.quote_ident(m.amname), 'operator family',
+               o.opfname || ' of ' || pg_catalog.quote_ident(m.amname), NULL, NULL
+        FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_am m ON m.oid = o.opfmethod
+      UNION ALL
+        SELECT 'pg_ts_dict', d.oid, d.dictnamespace, d.dictowner, 'TEXT SEARCH DICTIONARY', pg_catalog.quote_ident(d.dictname),
+               'text search dictionary', d.dictname, NULL, NULL
+        FROM pg_catalog.pg_ts_dict d
+      UNION ALL
+        SELECT 'pg_ts_config', c.oid, c.cfgnamespace, c.cfgowner, 'TEXT SEARCH CONFIGURATION', pg_catalog.quote_ident(c.cfgname),
+               'text search configuration', c.cfgname, NULL, NULL
+        FROM pg_catalog.pg_ts_config c
+    ) AS t (catalog, oid, namespace, owner, kind, name, made, made_name, nschema, nname)
+    JOIN space n ON n.oid = t.namespace
+)"""
+
+# What an extension has made has its first rights from there.
+GRANTS = """, known AS (
+    SELECT o.*, 0 AS sub, NULL AS col, pg_catalog.acldefault(o.rights::"char", o.owner) AS base
+    FROM object o WHERE o.acl IS NOT NULL
+  UNION ALL
+    SELECT o.catalog, o.oid, o.schema, o.kind, o.name, o.given, o.given_name, o.rights, o.owner, a.attacl, o.alone, o.tschema,
+           o.tname, o.nschema, o.nname, o.made, o.made_name, a.attnum, pg_catalog.quote_ident(a.attname), pg_catalog.acldefault('c', o.owner)
+    FROM object o JOIN pg_catalog.pg_attribute a ON a.attrelid = o.oid
+    WHERE o.given = 'TABLE' AND a.attacl IS NOT NULL AND NOT a.attisdropped
 )
-SELECT k.kind, k.schema, k.name, CASE WHEN NOT k.extends THEN k.of END, k.of_name, k.tschema, k.tname, r.rolname, k.col, x.privilege_type,
-       x.is_grantable, x.gone
-FROM known k CROSS JOIN LATERAL (
+SELECT k.given AS kind, k.schema, k.given_name AS name,
+       CASE WHEN NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.objid = k.oid AND x.deptype = 'e'
+                             AND x.classid = ('pg_catalog.' || k.catalog)::pg_catalog.regclass) THEN k.made END AS made,
+       k.made_name, k.tschema, k.tname, r.rolname AS role, k.col, x.privilege_type AS granted, x.is_grantable AS grantable, x.gone
+FROM known k
+LEFT JOIN pg_catalog.pg_init_privs i ON i.objoid = k.oid AND i.objsubid = k.sub
+     AND i.classoid = ('pg_catalog.' || k.catalog)::pg_catalog.regclass
+CROSS JOIN LATERAL (
     (SELECT grantee, privilege_type, is_grantable, false AS gone FROM pg_catalog.aclexplode(k.acl)
      EXCEPT
      SELECT grantee, privilege_type, is_grantable, false
-     FROM pg_catalog.aclexplode(coalesce(k.initprivs, k.base)))
+     FROM pg_catalog.aclexplode(coalesce(i.initprivs, k.base)))
   UNION ALL
     (SELECT grantee, privilege_type, is_grantable, true
-     FROM pg_catalog.aclexplode(coalesce(k.initprivs, k.base))
+     FROM pg_catalog.aclexplode(coalesce(i.initprivs, k.base))
      EXCEPT
      SELECT grantee, privilege_type, is_grantable, true FROM pg_catalog.aclexplode(k.acl))
 ) x LEFT JOIN pg_catalog.pg_roles r ON r.oid = x.grantee
 WHERE (x.grantee <> k.owner OR x.gone) AND (x.grantee = 0 OR r.rolname IS NOT NULL)
-ORDER BY k.kind, k.schema, k.name, k.col NULLS FIRST, r.rolname NULLS FIRST, x.privilege_type"""
+ORDER BY kind, k.schema, name, k.col NULLS FIRST, role NULLS FIRST, granted"""
 
 # Those of objects that don't exist yet; in a schema they are added to those by themselves.
 DEFAULTS = """
@@ -105,78 +154,9 @@ ORDER BY 1, 2 NULLS FIRST, 3, 4 NULLS FIRST, 5"""
 
 # Those of whole databases stay; what goes with a table or a column is owned with it.
 OWNERS = """
-WITH object (kind, schema, name, tname, owner, oid, catalog, of, of_name) AS (
-    SELECT CASE c.relkind WHEN 'S' THEN 'SEQUENCE' WHEN 'v' THEN 'VIEW' WHEN 'm' THEN 'MATERIALIZED VIEW'
-                ELSE 'TABLE' END, n.nspname,
-           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(c.relname),
-           CASE WHEN c.relkind <> 'S' THEN c.relname END, c.relowner, c.oid,
-           'pg_class', NULL, NULL
-    FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-    WHERE c.relkind IN ('r', 'p', 'v', 'm', 'S') AND c.relpersistence <> 't' AND {where}
-      AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.objid = c.oid AND d.deptype IN ('a', 'i')
-                      AND c.relkind = 'S' AND d.classid = 'pg_catalog.pg_class'::pg_catalog.regclass)
-  UNION ALL
-    SELECT CASE p.prokind WHEN 'p' THEN 'PROCEDURE' WHEN 'a' THEN 'AGGREGATE' ELSE 'FUNCTION' END, n.nspname,
-           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(p.proname) || '('
-           || CASE WHEN p.prokind = 'a' AND p.pronargs = 0 THEN '*'
-                   ELSE pg_catalog.pg_get_function_identity_arguments(p.oid) END || ')',
-           NULL, p.proowner, p.oid, 'pg_proc',
-           CASE p.prokind WHEN 'p' THEN 'procedure' WHEN 'a' THEN 'aggregate' ELSE 'function' END,
-           p.proname || '(' || pg_catalog.pg_get_function_identity_arguments(p.oid) || ')'
-    FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace WHERE {where}
-  UNION ALL
-    SELECT CASE t.typtype WHEN 'd' THEN 'DOMAIN' ELSE 'TYPE' END, n.nspname,
-           pg_catalog.quote_ident(n.nspname) || '.' || pg_catalog.quote_ident(t.typname),
-           NULL, t.typowner, t.oid,
-           'pg_type', NULL, NULL
-    FROM pg_catalog.pg_type t JOIN pg_catalog.pg_namespace n ON n.oid = t.typnamespace
-    LEFT JOIN pg_catalog.pg_class c ON c.oid = t.typrelid
-    WHERE {where} AND (t.typtype IN ('d', 'e', 'r') OR c.relkind = 'c')
-  UNION ALL
-    SELECT 'SCHEMA', n.nspname, '"' || replace(n.nspname, '"', '""') || '"', NULL, n.nspowner, n.oid, 'pg_namespace', NULL, NULL
-    FROM pg_catalog.pg_namespace n WHERE {where} AND n.nspname <> 'public'
-  UNION ALL
-    SELECT t.kind, n.nspname, pg_catalog.quote_ident(n.nspname) || '.' || t.name, NULL, t.owner, t.oid, t.catalog,
-           t.of, t.of_name
-    FROM (
-        SELECT 'STATISTICS', pg_catalog.quote_ident(s.stxname), s.stxnamespace, s.stxowner, s.oid, 'pg_statistic_ext',
-               NULL, NULL FROM pg_catalog.pg_statistic_ext s
-      UNION ALL
-        SELECT 'COLLATION', pg_catalog.quote_ident(c.collname), c.collnamespace, c.collowner, c.oid, 'pg_collation',
-               NULL, NULL FROM pg_catalog.pg_collation c
-      UNION ALL
-        SELECT 'CONVERSION', pg_catalog.quote_ident(c.conname), c.connamespace, c.conowner, c.oid, 'pg_conversion',
-               'conversion', c.conname FROM pg_catalog.pg_conversion c
-      UNION ALL
-        SELECT 'OPERATOR', o.oprname || ' ('
-               || CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) ELSE 'NONE' END || ', '
-               || CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) ELSE 'NONE' END || ')',
-               o.oprnamespace, o.oprowner, o.oid, 'pg_operator', 'operator',
-               o.oprname || ' (' || concat_ws(', ', CASE WHEN o.oprleft <> 0 THEN pg_catalog.format_type(o.oprleft, NULL) END,
-               CASE WHEN o.oprright <> 0 THEN pg_catalog.format_type(o.oprright, NULL) END) || ')'
-        FROM pg_catalog.pg_operator o WHERE o.oprcode <> 0
-      UNION ALL
-        SELECT 'OPERATOR CLASS', pg_catalog.quote_ident(o.opcname) || ' USING ' || pg_catalog.quote_ident(m.amname),
-               o.opcnamespace, o.opcowner, o.oid, 'pg_opclass', 'operator class',
-               o.opcname || ' of ' || pg_catalog.quote_ident(m.amname)
-        FROM pg_catalog.pg_opclass o JOIN pg_catalog.pg_am m ON m.oid = o.opcmethod
-      UNION ALL
-        SELECT 'OPERATOR FAMILY', pg_catalog.quote_ident(o.opfname) || ' USING ' || pg_catalog.quote_ident(m.amname),
-               o.opfnamespace, o.opfowner, o.oid, 'pg_opfamily', 'operator family',
-               o.opfname || ' of ' || pg_catalog.quote_ident(m.amname)
-        FROM pg_catalog.pg_opfamily o JOIN pg_catalog.pg_am m ON m.oid = o.opfmethod
-      UNION ALL
-        SELECT 'TEXT SEARCH DICTIONARY', pg_catalog.quote_ident(d.dictname), d.dictnamespace, d.dictowner, d.oid,
-               'pg_ts_dict', 'text search dictionary', d.dictname FROM pg_catalog.pg_ts_dict d
-      UNION ALL
-        SELECT 'TEXT SEARCH CONFIGURATION', pg_catalog.quote_ident(c.cfgname), c.cfgnamespace, c.cfgowner, c.oid,
-               'pg_ts_config', 'text search configuration', c.cfgname FROM pg_catalog.pg_ts_config c
-    ) AS t (kind, name, namespace, owner, oid, catalog, of, of_name)
-    JOIN pg_catalog.pg_namespace n ON n.oid = t.namespace WHERE {where}
-)
-SELECT o.kind, o.schema, o.name, o.tname, r.rolname, o.of, o.of_name
+SELECT o.kind, o.schema, o.name, o.tname, o.nschema, o.nname, r.rolname AS role, o.made, o.made_name
 FROM object o JOIN pg_catalog.pg_roles r ON r.oid = o.owner
-WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
+WHERE o.alone AND NOT EXISTS (SELECT FROM pg_catalog.pg_depend x
                   WHERE x.objid = o.oid AND (x.deptype = 'e' OR x.deptype = 'i' AND o.catalog = 'pg_proc')
                   AND x.classid = ('pg_catalog.' || o.catalog)::pg_catalog.regclass)
 ORDER BY o.kind, o.schema, o.name"""
@@ -185,6 +165,49 @@ KINDS = {"r": "TABLES", "S": "SEQUENCES", "f": "FUNCTIONS", "T": "TYPES", "n": "
 EVERYBODY = "PUBLIC"
 YOUNG: tuple[Ability, ...] = ("MAINTAIN",)
 """Rights that not every server knows, which are given by statements of their own."""
+
+
+class _Granted(NamedTuple):
+    """A row of GRANTS."""
+
+    kind: str | None
+    schema: str | None
+    name: str | None
+    made: str | None
+    made_name: str | None
+    tschema: str | None
+    tname: str | None
+    role: str | None
+    col: str | None
+    granted: str | None
+    grantable: str | None
+    gone: str | None
+
+
+class _Default(NamedTuple):
+    """A row of DEFAULTS."""
+
+    owner: str | None
+    schema: str | None
+    kind: str | None
+    role: str | None
+    granted: str | None
+    grantable: str | None
+    gone: str | None
+
+
+class _Owned(NamedTuple):
+    """A row of OWNERS."""
+
+    kind: str | None
+    schema: str | None
+    name: str | None
+    tname: str | None
+    nschema: str | None
+    nname: str | None
+    role: str | None
+    made: str | None
+    made_name: str | None
 
 
 @dataclass
@@ -213,76 +236,72 @@ def read(session: Session, where: str) -> Iterator[Extra]:
 
     A new owner must have a right on the schema, so that what is said of schemas goes before all.
     """
-    owners = [_ownership(row) for row in session.query(OWNERS.format(where=where))]
-    grants = list(_grants(session, where))
+    objects = OBJECTS.format(where=where)
+    owners = [_ownership(_Owned(*row)) for row in session.query(objects + OWNERS)]
+    granted = (_Granted(*row) for row in session.query(objects + GRANTS))
+    grants = list(_grants(granted))
     for of_schemas in (True, False):
         for extra in (*owners, *grants):
             if (extra.home is not None) is of_schemas:
                 yield extra
-    yield from _defaults(session.query(DEFAULTS))
+    yield from _defaults(_Default(*row) for row in session.query(DEFAULTS))
 
 
-def _grants(session: Session, where: str) -> Iterator[Extra]:
-    rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
-    for row in session.query(GRANTS.format(where=where)):
-        column, right, grantable, gone = row[8:]
-        said = f"{right} ({column})" if column else right or ""
-        key = (*row[:8], right if right in YOUNG else None)
-        rights[key].add(said, grantable=grantable == "t", gone=gone == "t")
-    for (
-        kind,
-        schema,
-        name,
-        of,
-        of_name,
-        table_schema,
-        table,
-        role,
-        young,
-    ), found in rights.items():
+def _grants(rows: Iterable[_Granted]) -> Iterator[Extra]:
+    rights: dict[_Granted, _Rights] = defaultdict(_Rights)
+    for row in rows:
+        right = row.granted or ""
+        said = f"{right} ({row.col})" if row.col else right
+        # Of all that is given to one role on one object, what is young stands apart.
+        key = row._replace(col=None, granted=_ability(right), grantable=None, gone=None)
+        rights[key].add(said, grantable=row.grantable == "t", gone=row.gone == "t")
+    for row, found in rights.items():
+        young = _ability(row.granted)
         yield Extra(
             kind="grants",
-            name=f"{_alone(young)}on {(kind or '').lower()} {name}",
-            ability=_ability(young),
+            name=f"{_alone(young)}on {(row.kind or '').lower()} {row.name}",
+            ability=young,
             group="grants",
-            home=schema if kind == "SCHEMA" else None,
-            table=(table_schema or "", table) if table else None,
-            role=role or EVERYBODY,
-            of=(of, schema, of_name or "") if of else None,
-            sql=tuple(found.statements(f"{kind} {name}", _quoted(role))),
+            home=row.schema if row.kind == "SCHEMA" else None,
+            table=(row.tschema or "", row.tname) if row.tname else None,
+            role=row.role or EVERYBODY,
+            of=(row.made, row.schema, row.made_name or "") if row.made else None,
+            sql=tuple(found.statements(f"{row.kind} {row.name}", _quoted(row.role))),
         )
 
 
-def _ownership(row: tuple[str | None, ...]) -> Extra:
-    kind, schema, name, table, role, of, of_name = row
+def _ownership(row: _Owned) -> Extra:
     return Extra(
         kind="ownership",
-        name=f"of {(kind or '').lower()} {name}",
+        name=f"of {(row.kind or '').lower()} {row.name}",
         group="grants",
-        home=schema if kind == "SCHEMA" else None,
-        table=(schema or "", table) if table else None,
-        role=role,
-        of=(of, schema, of_name or "") if of else None,
-        sql=(f"ALTER {kind} {name} OWNER TO {_quoted(role)}",),
+        home=row.schema if row.kind == "SCHEMA" else None,
+        table=(row.schema or "", row.tname) if row.tname else None,
+        needs=((row.nschema or "", row.nname),) if row.nname else (),
+        role=row.role,
+        of=(row.made, row.schema, row.made_name or "") if row.made else None,
+        sql=(f"ALTER {row.kind} {row.name} OWNER TO {_quoted(row.role)}",),
     )
 
 
-def _defaults(rows: Sequence[tuple[str | None, ...]]) -> Iterator[Extra]:
-    rights: dict[tuple[str | None, ...], _Rights] = defaultdict(_Rights)
+def _defaults(rows: Iterable[_Default]) -> Iterator[Extra]:
+    rights: dict[_Default, _Rights] = defaultdict(_Rights)
     for row in rows:
-        key = (*row[:4], row[4] if row[4] in YOUNG else None)
-        rights[key].add(row[4] or "", grantable=row[5] == "t", gone=row[6] == "t")
-    for (owner, schema, kind, role, young), found in rights.items():
-        whose = f"ALTER DEFAULT PRIVILEGES FOR ROLE {_quoted(owner)}"
-        within = f" IN SCHEMA {ddl.quote(schema)}" if schema else ""
-        said = found.statements(KINDS[kind or ""], _quoted(role))
+        right = row.granted or ""
+        key = row._replace(granted=_ability(right), grantable=None, gone=None)
+        rights[key].add(right, grantable=row.grantable == "t", gone=row.gone == "t")
+    for row, found in rights.items():
+        young, kinds = _ability(row.granted), KINDS[row.kind or ""]
+        whose = f"ALTER DEFAULT PRIVILEGES FOR ROLE {_quoted(row.owner)}"
+        within = f" IN SCHEMA {ddl.quote(row.schema)}" if row.schema else ""
+        said = found.statements(kinds, _quoted(row.role))
         yield Extra(
             kind="grants",
-            ability=_ability(young),
-            name=f"{_alone(young)}on new {KINDS[kind or ''].lower()} of {owner}{within.lower()}",
+            ability=young,
+            name=f"{_alone(young)}on new {kinds.lower()} of {row.owner}{within.lower()}",
             group="grants",
-            home=schema,
-            role=role or EVERYBODY,
+            home=row.schema,
+            role=row.role or EVERYBODY,
             sql=tuple(f"{whose}{within} {statement}" for statement in said),
         )
 

@@ -102,7 +102,10 @@ impl Fields {
         if let Some(row) = place.row {
             error = error.in_row(row);
         }
-        match hint(&self.state).map(str::to_owned).or(self.hint.filter(|_| !of_values)) {
+        let own = self.hint.filter(|_| !of_values);
+        // Where it is the room for locks that is full, the server tells what to raise.
+        let known = if self.state == "53200" && own.is_some() { None } else { hint(&self.state) };
+        match known.map(str::to_owned).or(own) {
             Some(hint) => error.with_code(self.state).with_hint(hint),
             None => error.with_code(self.state),
         }
@@ -183,6 +186,18 @@ mod tests {
         assert_eq!(error.place().column.as_deref(), Some("b"));
         let error = self::error("22003", "value \"99 x\" is out of range for type integer", "", "");
         assert_eq!(error.message(), "value is out of range for type integer");
+    }
+
+    #[test]
+    fn memory_for_locks_is_no_matter_of_workers() {
+        let told = |hint: Option<&str>| {
+            let hint = hint.map(str::to_owned);
+            let fields = Fields { state: "53200".to_owned(), hint, ..Fields::default() };
+            fields.into_error().hint().map(str::to_owned)
+        };
+        let own = "You might need to increase \"max_locks_per_transaction\".";
+        assert_eq!(told(Some(own)).as_deref(), Some(own));
+        assert!(told(None).is_some_and(|hint| hint.contains("fewer workers")));
     }
 
     #[test]

@@ -94,6 +94,11 @@ class NumberSequence:
         """What it gives as long as it gave none."""
         return self.start if self.restart is None else self.restart
 
+    @property
+    def following(self) -> int:
+        """What it gives next, within its bounds or beyond them."""
+        return self.first if self.last is None else self.last + self.increment
+
 
 @dataclass(frozen=True, kw_only=True)
 class Identity:

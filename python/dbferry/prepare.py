@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from dbferry.catalog import Table
+from dbferry.catalog import Identity, Table
 from dbferry.engines import NewColumn, NewTable, Step
 from dbferry.errors import TargetNotEmptyError
 from dbferry.items import ColumnItem
@@ -83,11 +83,19 @@ class Preparation:
         following: list[str] = []
         for item in made.columns:
             there = standing.column(item.target) if standing else None
-            if item.identity is not None and (standing is None or (there and there.identity)):
-                following += other.set_next(
-                    draft.place.schema, draft.name, item.target, item.identity
-                )
+            wanted = item.identity
+            if standing is not None and wanted is not None:
+                wanted = _ahead(wanted, there.identity) if there and there.identity else None
+            if wanted is not None:
+                following += other.set_next(draft.place.schema, draft.name, item.target, wanted)
         return replace(made, next_values=following)
+
+
+def _ahead(told: Identity, there: Identity) -> Identity:
+    """A column that stands counts on in its own way, and gives nothing again."""
+    known = [n for n in (told.next_value, there.next_value) if n is not None]
+    furthest = max if there.increment > 0 else min
+    return replace(there, next_value=furthest(known, default=None))
 
 
 def with_identities(pair: Pair, draft: Draft) -> Draft:

@@ -43,7 +43,7 @@ class SequenceWriter:
                 for s in self._alone(drafts)
             ]
             return
-        self._standing = {(s.schema, s.name) for s in pair.target.sequences}
+        self._standing = {(s.schema, s.name): s for s in pair.target.sequences}
         self._drawn: dict[Place, list[str]] = defaultdict(list)
         """Labels of the tables."""
         self._counted: dict[Place, list[tuple[str | None, str, str]]] = defaultdict(list)
@@ -134,7 +134,8 @@ class SequenceWriter:
         sequence = mapped(self.pair, told)
         place = (sequence.schema, sequence.name)
         if place not in self._made:
-            self._made[place] = sequence
+            there = self._standing.get(place)
+            self._made[place] = _ahead(sequence, there) if there else sequence
             self._compare(told, sequence)
             if not told.readable:
                 what = (
@@ -177,6 +178,14 @@ def set_anew(pair: Pair, objects: Collection[str]) -> list[str]:
         if other.create_sequence(sequence) in objects:
             statements += other.set_sequence(sequence, ())
     return statements
+
+
+def _ahead(told: NumberSequence, there: NumberSequence) -> NumberSequence:
+    """One that stands counts on in its own way, and gives nothing again."""
+    step = there.increment
+    if (told.following - there.following) * step <= 0:
+        return there
+    return replace(there, last=told.following - step, restart=None)
 
 
 def carried(pair: Pair) -> bool:

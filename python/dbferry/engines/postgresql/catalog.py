@@ -236,12 +236,11 @@ def _identity(sequence: NumberSequence | None, *, declared: str, serial: bool) -
     if sequence is None or not (declared or serial):
         return None
     kinds = {"a": IdentityKind.ALWAYS, "d": IdentityKind.BY_DEFAULT}
-    following = sequence.first if sequence.last is None else sequence.last + sequence.increment
     return Identity(
         kind=kinds.get(declared, IdentityKind.SERIAL),
         sequence=sequence,
         increment=sequence.increment,
-        next_value=following if sequence.readable else None,
+        next_value=sequence.following if sequence.readable else None,
     )
 
 

@@ -588,8 +588,9 @@ def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
 
 
 def set_next(schema: str | None, table: str, column: str, identity: Identity) -> Sequence[str]:
-    """The next value: the source's own, or past every row, whichever is further along."""
+    """The next value: the one that is wanted, its own, or past every row, whichever is further along."""
     following, place = identity.next_value, literal(relation(schema, table))
     last = following - identity.increment if following is not None else None
     name = f"pg_get_serial_sequence({place}, {literal(column)})"
-    return (_further(name, [(schema, table, column)], [last], identity.sequence),)
+    given = f"pg_sequence_last_value({name}::regclass)"
+    return (_further(name, [(schema, table, column)], [last, given], identity.sequence),)

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Installs what the tests start: PostgreSQL, MariaDB and the browser Chromium from the system's packages,
-# MySQL 9 from Debian sid, PostgreSQL 14 and 18 and a new pg_dump into private folders. With --all also
-# PostgreSQL 16 and 17.
+# MySQL 9 from Debian sid, PostgreSQL 12, 14 and 18 and a new pg_dump into private folders. With --all also
+# PostgreSQL 13, 16 and 17.
 # Reruns do nothing. Nothing is started, and the system's package sources stay as they are.
 #
 #   DBFERRY_CACHE           where private servers live (default ~/.cache/dbferry)
@@ -188,8 +188,10 @@ install_postgres() {
     say "PostgreSQL ${version%%-*} is in $root"
 }
 
-# The oldest and the newest that tests move between.
+# The oldest, an old and the newest that tests move between.
 install_other_postgres() {
+    install_postgres 12.22.0-beta.15 \
+        iG+VySdss+bA5SLDIRrowxKuV57GTc/ePu7NzN0Vnk4t+guX4bW3JP1h4t5MFzZ5SZEJ9tV+fDPjkwPTh2kzuw==
     install_postgres 14.23.0-beta.17 \
         WlG1LDcOwA+V0uYSdSGCwqk/aDPiMX/X23cgNdYY5YcBprXjOH3IFoeCrgeXsct4Ep8LL8UsBP9/Ho2mpoea1w==
     install_postgres 18.4.0-beta.17 \
@@ -197,6 +199,8 @@ install_other_postgres() {
 }
 
 install_all_postgres() {
+    install_postgres 13.23.0-beta.16 \
+        0ipxynPYHBsr6aM8BS4yKdLNdYwWD08Xpu05JrvMkcLezmCr0hd0hA9Bq4mR+CdmY0flRKEtgkPbZhvhvDR4+w==
     install_postgres 16.14.0-beta.17 \
         8fr7hEiI7XlbPDPsLZJ4RU1NR6jTIDWpf81Sfiwk3T845V0yJJGxjawjkQZmIWVgPW/qY/dMSv0o08FRWJ/zsg==
     install_postgres 17.10.0-beta.17 \

@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 import dbferry
+from dbferry.errors import RequestError
 from servers.database import Database
 from test_constraints_of_postgresql_18_stay import SCHEMA
 
@@ -146,3 +147,36 @@ def test_another_engine_is_given_none_of_them(
         "index apart of public.stay (WITHOUT OVERLAPS, on room, during)",
     ):
         assert told in left_out(report)
+
+
+def test_what_12_lacks_is_told_before_and_left_out(postgres_of: Make) -> None:
+    held, made = postgres_of("18"), postgres_of("12")
+    held.sql(
+        "CREATE TYPE span AS RANGE (SUBTYPE = int, MULTIRANGE_TYPE_NAME = spans);"
+        "CREATE TABLE t (id int PRIMARY KEY, n int, s span); INSERT INTO t VALUES (1, 2, '[1,2)');"
+        "CREATE STATISTICS of_more ON id, (n % 2) FROM t; CREATE STATISTICS plain ON id, n FROM t;"
+        "ALTER STATISTICS plain SET STATISTICS 5; CREATE INDEX i ON t (n) WITH (deduplicate_items = off)"
+    )
+    told = [
+        "statistics of_more of public.t (postgresql 12 has no statistics of expressions)",
+        "target of statistics plain of public.t (postgresql 12 has no targets of extended statistics)",
+        'index i of public.t (unrecognized parameter "deduplicate_items")',
+    ]
+    assert left_out(dbferry.plan(held.url, made.url)) == told
+    assert left_out(dbferry.migrate(held.url, made.url)) == told
+    assert made.rows("SELECT id, n, s::text FROM t") == [(1, 2, "[1,2)")]
+    assert made.rows("SELECT stxname FROM pg_statistic_ext") == [("plain",)]
+
+
+@pytest.mark.parametrize("column", ["int4multirange", "nummultirange[]", "xid8", "spans"])
+def test_a_type_that_12_lacks_is_a_fault_of_the_plan(postgres_of: Make, column: str) -> None:
+    held, made = postgres_of("18"), postgres_of("12")
+    held.sql(
+        "CREATE TYPE span AS RANGE (SUBTYPE = int, MULTIRANGE_TYPE_NAME = spans);"
+        f"CREATE TABLE t (id int PRIMARY KEY, v {column})"
+    )
+    with pytest.raises(RequestError, match=r"has no type|is not in the target") as caught:
+        dbferry.migrate(held.url, made.url)
+    assert (caught.value.table, caught.value.column) == ("public.t", "v")
+    assert made.rows("SELECT relname FROM pg_class WHERE relname = 't'") == []
+    dbferry.migrate(held.url, made.url, rules=[{"cast": "t.v", "type": "text"}])

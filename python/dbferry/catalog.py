@@ -12,6 +12,7 @@ Ability = Literal[
     "NULLS NOT DISTINCT", "SET NULL of some columns", "security_invoker", "MAINTAIN", "WITHOUT OVERLAPS", "PERIOD",
     "exclusion constraints of partitioned tables", "NOT ENFORCED", "NOT NULL that is a constraint",
     "NOT VALID for foreign keys of partitioned tables", "UNLOGGED sequences",
+    "multiranges", "statistics of expressions", "targets of extended statistics",
 ]  # fmt: skip
 """What only some versions of an engine can be given, in the words of its messages."""
 
@@ -250,6 +251,8 @@ class Statistics:
     name: str
     own: str
     """Its definition between its name and its table."""
+    expressions: bool = False
+    """True when it is of more than columns."""
     target: int | None = None
     comment: str | None = None
 

@@ -137,4 +137,5 @@ def _said(index: Index, why: Untranslatable) -> str:
 def doubtful(index: Index) -> bool:
     """True for what the target may refuse for reasons that only it knows."""
     special = any(p.expression or p.collation or p.operators for p in index.parts)
-    return special or index.exclusion or index.predicate is not None or index.method != "btree"
+    told = index.options is not None or index.predicate is not None
+    return special or told or index.exclusion or index.method != "btree"

@@ -266,10 +266,23 @@ class Keys:
             return []
         known = {s.name for s in draft.standing.statistics} if draft.standing else set()
         schemas = {table.schema: draft.place.schema or ""}
-        return [
-            replace(s, schema=schemas.get(s.schema) or pair.schema(s.schema))
+        why = pair.lacks("statistics of expressions")
+        away = [s for s in table.statistics if why and s.expressions]
+        self.left_out += [f"statistics {s.name} of {table.label} ({why})" for s in away]
+        flat = pair.lacks("targets of extended statistics")
+        self.left_out += [
+            f"target of statistics {s.name} of {table.label} ({flat})"
             for s in table.statistics
-            if s.name not in known
+            if flat and s.target is not None and s not in away
+        ]
+        return [
+            replace(
+                s,
+                schema=schemas.get(s.schema) or pair.schema(s.schema),
+                target=s.target if flat is None else None,
+            )
+            for s in table.statistics
+            if s.name not in known and s not in away
         ]
 
     def _try_indexes(self, drafts: Sequence[Draft], objects: Sequence[str]) -> None:

@@ -187,7 +187,10 @@ class PostgresServer(Server):
 
     def drop_database(self, name: str) -> None:
         wait_until(lambda: self._drop_slots(name), f"end of the slots of database `{name}`")
-        self._admin(SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(Identifier(name)))
+        ends = SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
+        # PostgreSQL 12 can't do both at once; either waits some seconds for the last session.
+        self._admin(ends.format(Literal(name)))
+        self._admin(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
 
     def _drop_slots(self, database: str) -> bool:
         """Drop the free replication slots, end who holds the others; whether none is left."""

@@ -9,6 +9,7 @@ from dbferry.pair import Pair
 
 MADE = ("enum", "domain", "composite", "range")
 """Kinds of types that are created where they are missing."""
+MULTIRANGE = "MULTIRANGE_TYPE_NAME"
 
 
 class UserTypes:
@@ -65,12 +66,13 @@ class UserTypes:
     def renamed(self, wanted: UserType) -> UserType:
         """The type in the target's schemas, and those that it is made of."""
         pair = self.pair
-        said = pair.requalified
+        said, many = pair.requalified, not pair.lacks("multiranges")
         return replace(
             wanted,
             schema=pair.schema(wanted.schema),
             base=said(wanted.base) if wanted.base else None,
-            options=tuple(map(said, wanted.options)),
+            options=tuple(said(o) for o in wanted.options if many or not o.startswith(MULTIRANGE)),
+            multirange=wanted.multirange if many else None,
             not_null=wanted.not_null if not pair.lacks("NOT NULL that is a constraint") else None,
             default=said(wanted.default) if wanted.default else None,
             collation=said(wanted.collation) if wanted.collation else None,

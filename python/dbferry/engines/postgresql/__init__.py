@@ -36,6 +36,8 @@ FINISHING = (
     "WHERE name = 'maintenance_work_mem' AND setting::bigint < 524288",
 )
 SINCE: Mapping[int, frozenset[Ability]] = {
+    13: frozenset({"targets of extended statistics"}),
+    14: frozenset({"multiranges", "statistics of expressions"}),
     15: frozenset(
         {
             "NULLS NOT DISTINCT",
@@ -55,6 +57,10 @@ SINCE: Mapping[int, frozenset[Ability]] = {
         }
     ),
 }
+YOUNG_TYPES = {"xid8": 13, **dict.fromkeys(
+    ("int4multirange", "int8multirange", "nummultirange", "tsmultirange", "tstzmultirange", "datemultirange"), 14
+)}  # fmt: skip
+"""The server's own that only newer ones know."""
 NUMBERS = ("int2", "int4", "int8", "numeric")
 TEXTS = frozenset({"text", "varchar", "bpchar"})
 
@@ -191,6 +197,14 @@ class Postgresql:
                 note=f"domain {native.domain} is not in the target: its base type",
             )
         bare = (native.element or native.name).lower()
+        if native.schema == "pg_catalog" and target.numbers < (YOUNG_TYPES.get(bare, 0),):
+            return Declared(
+                native=native,
+                verdict=Verdict.ERROR,
+                code="X-TYPE",
+                note=f"postgresql {target.numbers[0]} has no type {native.text}",
+                hint="cast the column to text with a rule, or exclude the table",
+            )
         if native.schema in (None, "pg_catalog") or (native.schema, bare) in {
             (schema, name.lower()) for schema, name in known
         }:

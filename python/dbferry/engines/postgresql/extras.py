@@ -64,7 +64,9 @@ CLONES = """
 SELECT n.nspname, c.relname, t.tgname, t.tgenabled
 FROM pg_catalog.pg_trigger t JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-JOIN pg_catalog.pg_trigger p ON p.oid = (pg_catalog.to_jsonb(t) ->> 'tgparentid')::oid AND p.tgenabled <> t.tgenabled
+JOIN pg_catalog.pg_depend d ON d.objid = t.oid AND d.classid = 'pg_catalog.pg_trigger'::pg_catalog.regclass
+     AND d.refclassid = d.classid AND d.deptype = 'P'
+JOIN pg_catalog.pg_trigger p ON p.oid = d.refobjid AND p.tgenabled <> t.tgenabled
 WHERE {where} ORDER BY n.nspname, c.relname, t.tgname"""
 
 RULES = """

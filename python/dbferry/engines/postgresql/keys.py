@@ -85,7 +85,8 @@ SELECT s.stxrelid, sn.nspname, s.stxname,
        CASE WHEN starts_with(t.text, t.head) AND right(t.text, length(t.tail)) = t.tail
             THEN substr(t.text, length(t.head) + 1, length(t.text) - length(t.head) - length(t.tail)) END,
        pg_catalog.to_jsonb(s) ->> 'stxstattarget',
-       pg_catalog.obj_description(s.oid, 'pg_statistic_ext')
+       pg_catalog.obj_description(s.oid, 'pg_statistic_ext'),
+       pg_catalog.to_jsonb(s) ->> 'stxexprs' IS NOT NULL
 FROM pg_catalog.pg_statistic_ext s
 JOIN pg_catalog.pg_namespace sn ON sn.oid = s.stxnamespace
 JOIN pg_catalog.pg_class c ON c.oid = s.stxrelid
@@ -192,7 +193,7 @@ def _part(row: Row) -> Part:
 
 
 def _add_statistics(keys: Keys, row: Row) -> None:
-    table, schema, name, own, target, comment = row
+    table, schema, name, own, target, comment, expressions = row
     if own is None:
         keys.left_out[table or ""].append(
             f"statistics {schema}.{name} (its definition isn't known)"
@@ -203,6 +204,7 @@ def _add_statistics(keys: Keys, row: Row) -> None:
             schema=schema or "",
             name=name or "",
             own=own,
+            expressions=expressions == "t",
             target=int(target) if target not in (None, "-1") else None,
             comment=comment,
         )

@@ -159,6 +159,20 @@ def test_what_a_partition_alone_has_is_kept(database: Make, postgres: PostgresSe
     ) == [("2",), ("nextval('\"new one\".numbers'::regclass)",)]
 
 
+def test_a_part_of_a_partition_keeps_what_the_whole_table_has(
+    database: Make, postgres: PostgresServer
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (id int, n int DEFAULT 1, m int) PARTITION BY LIST (id);"
+        "CREATE TABLE a PARTITION OF t DEFAULT PARTITION BY LIST (n); CREATE TABLE b PARTITION OF a DEFAULT;"
+        "ALTER TABLE ONLY a ALTER n SET DEFAULT 2, ALTER m SET DEFAULT 3"
+    )
+    notes = dbferry.migrate(held.url, made.url).notes
+    assert not [note for note in notes if note.startswith("not moved")]
+    assert dump(made, postgres) == dump(held, postgres)
+
+
 def test_what_a_partition_alone_has_and_the_target_refuses_is_named(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     held.sql(

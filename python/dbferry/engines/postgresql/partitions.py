@@ -15,15 +15,18 @@ PARTITIONS = """
 SELECT r.oid, c.oid, n.nspname, c.relname, pn.nspname, p.relname,
        pg_catalog.pg_get_expr(c.relpartbound, c.oid), pg_catalog.pg_get_partkeydef(c.oid),
        pg_catalog.obj_description(c.oid, 'pg_class'),
-       (SELECT json_agg(json_build_array(a.attname, pg_catalog.pg_get_expr(d.adbin, d.adrelid),
+       (SELECT json_agg(json_build_array(a.attname, e.own,
                                          a.attgenerated <> '') ORDER BY a.attnum)
         FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
         LEFT JOIN pg_catalog.pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
         LEFT JOIN pg_catalog.pg_attrdef rd ON rd.adrelid = r.oid AND rd.adnum = ra.attnum
+        JOIN pg_catalog.pg_attribute pa ON pa.attrelid = p.oid AND pa.attname = a.attname
+        LEFT JOIN pg_catalog.pg_attrdef pd ON pd.adrelid = p.oid AND pd.adnum = pa.attnum
+        CROSS JOIN LATERAL (SELECT pg_catalog.pg_get_expr(d.adbin, d.adrelid)) AS e (own)
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
-          AND pg_catalog.pg_get_expr(d.adbin, d.adrelid)
-              IS DISTINCT FROM pg_catalog.pg_get_expr(rd.adbin, rd.adrelid)),
+          AND (e.own IS DISTINCT FROM pg_catalog.pg_get_expr(rd.adbin, rd.adrelid)
+               OR e.own IS DISTINCT FROM pg_catalog.pg_get_expr(pd.adbin, pd.adrelid))),
        (SELECT json_agg(a.attname ORDER BY a.attnum) FROM pg_catalog.pg_attribute a
         JOIN pg_catalog.pg_attribute ra ON ra.attrelid = r.oid AND ra.attname = a.attname
         WHERE a.attrelid = c.oid AND a.attnum > 0 AND a.attnotnull AND NOT ra.attnotnull),

@@ -88,22 +88,6 @@ def test_what_an_exclusion_does_not_name_comes_along(database: Make) -> None:
     assert made.rows("SELECT sequencename FROM pg_sequences") == [("s",)]
 
 
-def test_inheritance_is_named_with_what_makes_it(database: Make) -> None:
-    held, made = database("postgresql"), database("postgresql")
-    held.sql(
-        "CREATE TABLE parent (id int); CREATE TABLE child (n int) INHERITS (parent);"
-        "INSERT INTO parent VALUES (1); INSERT INTO child VALUES (2, 3)"
-    )
-    left = left_out(dbferry.migrate(held.url, made.url))
-    assert [note.partition(";")[0] for note in left] == [
-        "inheritance from public.parent of public.child (dbferry makes none)",
-    ]
-    for note in left:
-        made.sql(note.partition("; hint: ")[2])
-    query = "SELECT * FROM parent ORDER BY 1"
-    assert made.rows(query) == held.rows(query)
-
-
 @pytest.mark.parametrize("target", ["mysql", "mariadb", "sqlite", "duckdb"])
 def test_in_another_engine_they_are_named_too(database: Make, target: str) -> None:
     held, made = database("postgresql"), database(target)

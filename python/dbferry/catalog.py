@@ -118,6 +118,8 @@ class NotNull:
     name: str
     inherited: bool = True
     """False when tables that inherit from this one are free of it."""
+    local: bool = True
+    """False when it is there only because its table inherits it."""
     comment: str | None = None
 
 
@@ -142,6 +144,10 @@ class Column:
     """True when `SELECT *` leaves it out."""
     not_null: NotNull | None = None
     comment: str | None = None
+    inherited: bool = False
+    """True when a table that this one inherits from has it as well; PostgreSQL only."""
+    local: bool = True
+    """False when it is there for nothing else."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -272,6 +278,8 @@ class Check:
     enforced: bool = True
     inherited: bool = True
     """False when tables that inherit from this one are free of it; PostgreSQL only."""
+    local: bool = True
+    """False when it is there only because its table inherits it."""
     comment: str | None = None
 
 
@@ -302,6 +310,8 @@ class Table:
     of its NOT NULL, if that is a constraint."""
     unlogged: bool = False
     """True when a crash of its server empties it; PostgreSQL only."""
+    ancestors: tuple[tuple[str, str], ...] = ()
+    """Schema and name of the tables that it inherits from without being a part of them; PostgreSQL only."""
     filtered: bool = False
     """True when policies may hide rows of it from whoever has read the catalog; PostgreSQL only."""
     estimated_rows: int = 0

@@ -110,6 +110,8 @@ class TableItem:
     """The source relation, quoted."""
     target: str
     """The target relation, quoted."""
+    counted: str
+    """The same as its own rows are counted, without those of tables that inherit from it."""
     action: str
     """`create`, `drop` (and create), `truncate`, `append` or `keep` (it is there, and empty)."""
     columns: tuple[ColumnItem, ...]

@@ -39,6 +39,8 @@ class Draft:
     sampled: int = 0
     parted: bool = False
     """True when its partitions are kept."""
+    ancestors: tuple[tuple[str | None, str], ...] = ()
+    """The target's tables that it inherits from, where it goes on to."""
     partitions: tuple[Draft, ...] = ()
     """Those that are made with it, parents first."""
     free: Sequence[ColumnItem] = ()

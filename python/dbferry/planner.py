@@ -13,6 +13,7 @@ from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
 from dbferry.differences import differences, same_type
 from dbferry.errors import DbferryError
+from dbferry.heirs import heirs, room_for
 from dbferry.identities import past_rows
 from dbferry.indexes import renamed
 from dbferry.items import ColumnItem, Ddl, Plan, TableItem
@@ -21,7 +22,7 @@ from dbferry.mapping.shape import rename_schemas, shape
 from dbferry.names import check_columns, check_tables
 from dbferry.overflow import check_values
 from dbferry.pair import Pair
-from dbferry.prepare import Preparation, action, filled
+from dbferry.prepare import Preparation, action, filled, own_rows
 from dbferry.roles import Roles
 from dbferry.schema.clauses import Clauses, ClauseWriter, settle
 from dbferry.schema.extras import ExtraWriter
@@ -86,7 +87,7 @@ class _Planner:
         filled = self._filled(list(places.values()))
         # Who has rows to keep can't be emptied when a sample has misled.
         self.sample = pair.options.sample and not filled
-        drafts = [self._draft(table, places[table.label], filled) for table in tables]
+        drafts = heirs(pair, [self._draft(t, places[t.label], filled) for t in tables])
         writer = ClauseWriter(pair, drafts)
         clauses = [writer.of(draft) for draft in drafts]
         sequences = SequenceWriter(pair, drafts, clauses)
@@ -123,7 +124,12 @@ class _Planner:
             faults=tuple(pair.faults),
             notes=(*self._notes(), *(f"not moved: {what}" for what in left_out)),
             views=(*extras.before_views, *views.steps, *extras.after_views) if makes else (),
-            objects=(*(extras.around(views.drops) if makes else ()), *objects, *keys.drops),
+            objects=(
+                *(extras.around(views.drops) if makes else ()),
+                *keys.drops,
+                *room_for(pair, drafts),
+                *objects,
+            ),
         )
 
     def _selected(self) -> list[Table]:
@@ -333,6 +339,7 @@ class _Planner:
             destination=place,
             relation=one.source_relation(table),
             target=other.relation(place.schema, existing.name if existing else place.name),
+            counted=own_rows(other, self._counted(draft)),
             action=draft.action,
             columns=tuple(prepared.columns),
             transfer=draft.transfer,
@@ -356,6 +363,14 @@ class _Planner:
             if draft.action != "append"
             else None,
         )
+
+    def _counted(self, draft: Draft) -> Table:
+        """The table of the target, as far as its rows are counted."""
+        one, other = self.pair.ends
+        made = draft.table.kind if one.name == other.name and draft.table.query is None else "table"
+        name = draft.existing.name if draft.existing else draft.place.name
+        kind = draft.standing.kind if draft.standing else made
+        return Table(schema=draft.place.schema or "", name=name, columns=(), kind=kind)
 
     def _is_unlogged(self, draft: Draft) -> bool:
         there, (one, other) = draft.standing, self.pair.ends

@@ -6,7 +6,7 @@ from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
 from dbferry.catalog import Identity, Table
-from dbferry.engines import NewColumn, NewTable, Step
+from dbferry.engines import Engine, NewColumn, NewTable, Step
 from dbferry.errors import TargetNotEmptyError
 from dbferry.items import ColumnItem
 from dbferry.keys import Carried, Draft
@@ -21,10 +21,17 @@ TRUE = ("t", "1", "true")
 """What engines print for true."""
 
 
+def own_rows(other: Engine, table: Table) -> str:
+    """A table of the target without those that inherit from it."""
+    if table.kind == "parent":
+        return other.source_relation(table)
+    return other.relation(table.schema, table.name)
+
+
 def filled(pair: Pair, tables: Sequence[Table]) -> set[str]:
     """Those of the target's tables, as they are quoted, that have rows; many are asked for at once."""
     found: set[str] = set()
-    relations = [pair.ends[1].relation(table.schema, table.name) for table in tables]
+    relations = [own_rows(pair.ends[1], table) for table in tables]
     for start in range(0, len(relations), ASKED_AT_ONCE):
         part = relations[start : start + ASKED_AT_ONCE]
         asked = (f"SELECT {n}, EXISTS (SELECT 1 FROM {name})" for n, name in enumerate(part))
@@ -47,7 +54,7 @@ def action(pair: Pair, table: Table, existing: Table | None, filled: Container[s
     if prepare is not Prepare.CREATE:
         return str(prepare)
     relation = pair.ends[1].relation(existing.schema, existing.name)
-    if relation in filled:
+    if own_rows(pair.ends[1], existing) in filled:
         pair.faults.append(
             TargetNotEmptyError(
                 f"the target table {relation} has rows",
@@ -114,6 +121,8 @@ def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
     one, other = pair.ends
     table, place, columns = draft.table, draft.place, draft.columns
     targets = {column.name: column.target for column in columns}
+    inherited = [c for c in table.columns if c.inherited] if draft.ancestors else []
+    heritage = {column.name: column.local for column in inherited}
     return NewTable(
         schema=place.schema,
         name=place.name,
@@ -124,7 +133,12 @@ def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
         columns=tuple(
             clauses.column(c.name).on(
                 NewColumn(
-                    name=c.target, native=c.target_type, nullable=c.nullable, identity=c.identity
+                    name=c.target,
+                    native=c.target_type,
+                    nullable=c.nullable,
+                    identity=c.identity,
+                    inherited=c.name in heritage,
+                    local=heritage.get(c.name, True),
                 )
             )
             for c in columns
@@ -135,6 +149,7 @@ def new_table(pair: Pair, draft: Draft, clauses: Clauses) -> NewTable:
         charset=table.charset if one.name == other.name else None,
         collation=table.collation if one.name == other.name else None,
         unlogged=table.unlogged and one.name == other.name,
+        ancestors=draft.ancestors,
     )
 
 
@@ -229,7 +244,8 @@ def _standing(pair: Pair, draft: Draft, carried: Carried, standing: Table) -> Pr
         for item in draft.columns
     ]
     truncates = draft.action == "truncate"
-    before = [other.truncate_table(draft.place.schema, standing.name)] if truncates else []
+    stands = replace(standing, schema=draft.place.schema or "")
+    before = [other.truncate_table(own_rows(other, stands))] if truncates else []
     targets = {column.name: column.target for column in columns}
     lacking = NewTable(
         schema=draft.place.schema,

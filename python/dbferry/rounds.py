@@ -305,9 +305,8 @@ class Rounds(Ends):
             if again:
                 # What a run that was broken off has left of it.
                 keeping.begin_again(entry.number, item.name)
-                place = item.destination
                 if keeping.entry is not None or entry.number in self.emptying:
-                    self.session.execute(other.truncate_table(place.schema, place.name))
+                    self.session.execute(other.truncate_table(item.counted))
             ranges = json.loads(snapshot.cut(json.dumps(native)))
             relations = list(dict.fromkeys(part["relation"] or item.relation for part in ranges))
             # The rows of a query lie nowhere.

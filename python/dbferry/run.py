@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import dbferry
-from dbferry.counts import check_full, emptied, mismatch, reached, recounted, rows_of
+from dbferry.counts import apart, check_full, emptied, mismatch, reached, recounted, rows_of
 from dbferry.engines import engine
 from dbferry.errors import (
     DbferryError,
@@ -227,7 +227,7 @@ class _Run(Remains):
         for item in before.tables:
             if item.action in ("create", "drop"):
                 with suppress(DbferryError):
-                    if rows_of(self.session, item.target) == 0 or keeping.begins_anew:
+                    if rows_of(self.session, item.counted) == 0 or keeping.begins_anew:
                         self.drop(item)
         self.put_back(before)
         keeping.close()
@@ -426,7 +426,7 @@ class _Run(Remains):
                 self.made += made if error.fatal else []
                 raise
             self.made += made
-            before.append(rows_of(self.session, item.target) if item.action == "append" else 0)
+            before.append(rows_of(self.session, item.counted) if item.action == "append" else 0)
         return before
 
     def _copy(self, rounds: Rounds) -> list[dict[str, Any]]:
@@ -437,7 +437,14 @@ class _Run(Remains):
             load(rounds, self.session)
         else:
             rounds.run()
+            if any(item.counted != item.target for item in self.plan.tables):
+                moved.outcomes = rounds.patience.persist(partial(self._apart, rounds))
         return moved.outcomes
+
+    def _apart(self, rounds: Rounds) -> list[dict[str, Any]]:
+        entries = self.keeping.tables if self.keeping else []
+        before = [entry.rows_before for entry in entries] or rounds.before
+        return apart(self.session, self.plan, rounds.moved.outcomes, before)
 
     def _finish(self, *, again: bool = False) -> Finish:
         """The stage that follows the copy, with sessions of its own."""

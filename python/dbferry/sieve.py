@@ -103,7 +103,7 @@ class Sieve:
     def _aside(self, book: Book, item: TableItem, misfits: Misfits) -> int:
         """How many rows were put aside."""
         session, number = book.session, self._numbers[item.name]
-        rows = f"{item.target} AS c WHERE {misfits.where}"
+        rows = f"{item.counted} AS c WHERE {misfits.where}"
         count = rows_of(session, rows)
         if not count:
             return 0
@@ -114,7 +114,7 @@ class Sieve:
                 hint="allow more with --max-bad-rows",
             )  # fmt: skip
         session.execute(Telling(book, item, number).entries(misfits, rows))
-        session.execute(book.room.deleting(item.target, misfits.where))
+        session.execute(book.room.deleting(item.counted, misfits.where))
         session.execute(book.put_aside(number, int(part or 0), count))
         return count
 

@@ -51,6 +51,9 @@ class NewColumn:
     hidden: bool = False
     not_null: NotNull | None = None
     comment: str | None = None
+    inherited: bool = False
+    local: bool = True
+    """As those of `Column`, of a table that inherits."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,6 +98,8 @@ class NewTable:
     """As `Table.order`."""
     unlogged: bool = False
     """As `Table.unlogged`, between two of one engine."""
+    ancestors: tuple[tuple[str | None, str], ...] = ()
+    """As `Table.ancestors`, where it goes on to inherit."""
 
 
 @dataclass(frozen=True)
@@ -385,7 +390,9 @@ class Engine(Protocol):
 
     def analyze_table(self, schema: str | None, name: str) -> str | None: ...
     def drop_table(self, schema: str | None, name: str) -> str: ...
-    def truncate_table(self, schema: str | None, name: str) -> str: ...
+    def truncate_table(self, relation: str) -> str:
+        """Of what is quoted, without what inherits from it."""
+
     def empty_table(self, schema: str | None, name: str) -> str:
         """Removes all rows as a part of the transaction that it is run in."""
 

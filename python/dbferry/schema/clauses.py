@@ -198,6 +198,8 @@ class ClauseWriter:
         targets = {item.name: item.target for item in draft.columns}
         bare = one.name == other.name and not self.pair.lacks("NOT NULL that is a constraint")
         for check in draft.table.checks:
+            if draft.ancestors and not check.local:
+                continue
             called = f"check {check.name} of" if check.name else "check of"
             try:
                 text = self._uncounted(draft, _condition(self.pair, check, translation))

@@ -171,6 +171,9 @@ class ExtraWriter:
         for extra in self.pair.source.extras:
             if extra.kind in FIRST or not self._concerns(extra, seen):
                 continue
+            heir = known.get(extra.table or ("", ""))
+            if extra.kind == "inheritance" and heir is not None and heir.ancestors:
+                continue
             if extra.group in (*self._asked, BY_ITSELF):
                 self._take(extra, known, views)
             elif not self._standing(extra):

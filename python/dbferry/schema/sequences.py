@@ -43,7 +43,14 @@ class SequenceWriter:
                 for s in self._alone(drafts)
             ]
             return
-        self._standing = {(s.schema, s.name): s for s in pair.target.sequences}
+        gone = {
+            (d.existing.schema, d.existing.name) for d in drafts if d.existing and not d.standing
+        }
+        self._standing = {
+            (s.schema, s.name): s
+            for s in pair.target.sequences
+            if s.owner is None or s.owner[:2] not in gone
+        }
         self._drawn: dict[Place, list[str]] = defaultdict(list)
         """Labels of the tables."""
         self._counted: dict[Place, list[tuple[str | None, str, str]]] = defaultdict(list)

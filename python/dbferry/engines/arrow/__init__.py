@@ -98,7 +98,7 @@ class Arrow(Keyless):
     def drop_table(self, schema: str | None, name: str) -> str:
         raise self._no_objects()
 
-    def truncate_table(self, schema: str | None, name: str) -> str:
+    def truncate_table(self, relation: str) -> str:
         raise self._no_objects()
 
     def empty_table(self, schema: str | None, name: str) -> str:

@@ -88,8 +88,8 @@ def drop_table(schema: str | None, name: str) -> str:
     return f"DROP TABLE IF EXISTS {relation(schema, name)}"
 
 
-def truncate_table(schema: str | None, name: str) -> str:
-    return f"DELETE FROM {relation(schema, name)}"
+def truncate_table(relation: str) -> str:
+    return f"DELETE FROM {relation}"
 
 
 def empty_table(schema: str | None, name: str) -> str:

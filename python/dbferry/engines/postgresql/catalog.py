@@ -70,7 +70,7 @@ SELECT a.attrelid, a.attname, a.attnum, NOT a.attnotnull AND NOT dt.typnotnull,
        CASE WHEN a.attcollation <> dt.typcollation
             THEN '"' || replace(cn.nspname, '"', '""') || '"."'
                  || replace(co.collname, '"', '""') || '"' END,
-       pg_catalog.col_description(a.attrelid, a.attnum)
+       pg_catalog.col_description(a.attrelid, a.attnum), a.attinhcount > 0, a.attislocal
 FROM pg_catalog.pg_attribute a
 JOIN pg_catalog.pg_class c ON c.oid = a.attrelid
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
@@ -92,6 +92,12 @@ FILTERED = """
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class c
 JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND {where} AND pg_catalog.row_security_active(c.oid)"""
+
+ANCESTORS = """
+SELECT i.inhrelid, n.nspname, p.relname
+FROM pg_catalog.pg_inherits i JOIN pg_catalog.pg_class c ON c.oid = i.inhrelid AND c.relkind = 'r' AND NOT c.relispartition
+JOIN pg_catalog.pg_class p ON p.oid = i.inhparent
+JOIN pg_catalog.pg_namespace n ON n.oid = p.relnamespace ORDER BY i.inhrelid, i.inhseqno"""
 
 KEYS = """
 SELECT k.conrelid, k.conname, a.attname
@@ -183,6 +189,9 @@ def _tables(
     for oid, schema, name, relkind, rows, size in session.query(LEAVES):
         foreign |= {oid or ""} if relkind == "f" else set()
         leaves[oid or ""].append((schema or "", name or "", int(rows or 0), int(size or 0)))
+    ancestors: dict[str, list[tuple[str, str]]] = defaultdict(list)
+    for oid, schema, name in session.query(ANCESTORS):
+        ancestors[oid or ""].append((schema or "", name or ""))
     parted = partitions.read(session, others, kept, checked)
     hidden = session.query(FILTERED.format(where=USER_SCHEMAS))
     filtered = {(schema, name) for schema, name in hidden}
@@ -207,6 +216,7 @@ def _tables(
                 estimated_bytes=int(size or 0) + sum(p[3] for p in parts),
                 comment=comment,
                 unlogged=unlogged == "t",
+                ancestors=tuple(ancestors[oid or ""]),
                 indexes=tuple(others.indexes[oid or ""]),
                 primary_index=others.primary.get(oid or ""),
                 foreign_keys=tuple(others.foreign_keys[oid or ""]),
@@ -285,6 +295,8 @@ def _columns(
                 generated=text if generated else None,
                 stored=generated == "s",
                 comment=row[21],
+                inherited=row[22] == "t",
+                local=row[23] == "t",
             )
         )
     if any(

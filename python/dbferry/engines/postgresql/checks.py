@@ -10,19 +10,19 @@ from dbferry.engines.postgresql import ddl
 
 CHECKS = """
 SELECT k.conrelid, k.conname, pg_catalog.pg_get_expr(k.conbin, k.conrelid), k.convalidated, k.connoinherit,
-       pg_catalog.to_jsonb(k) ->> 'conenforced', pg_catalog.obj_description(k.oid, 'pg_constraint')
+       pg_catalog.to_jsonb(k) ->> 'conenforced', pg_catalog.obj_description(k.oid, 'pg_constraint'), k.conislocal
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid AND NOT (c.relispartition AND k.coninhcount > 0)
 WHERE k.contype = 'c' ORDER BY k.conrelid, k.conname"""
 
-# With another name than by itself, a comment, or rows that may break it; PostgreSQL 18 only.
+# With another name than by itself, or one that others inherit, a comment, or rows that may break it; PostgreSQL 18 only.
 NOT_NULLS = """
 SELECT k.conrelid, a.attname, k.conname, k.convalidated, k.connoinherit,
-       pg_catalog.obj_description(k.oid, 'pg_constraint')
+       pg_catalog.obj_description(k.oid, 'pg_constraint'), k.conislocal
 FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid AND NOT (c.relispartition AND k.coninhcount > 0)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
-WHERE k.contype = 'n' AND (NOT k.convalidated OR k.connoinherit
+WHERE k.contype = 'n' AND (NOT k.convalidated OR k.connoinherit OR c.relhassubclass OR k.coninhcount > 0
       OR k.conname <> c.relname || '_' || a.attname || '_not_null'
       OR pg_catalog.obj_description(k.oid, 'pg_constraint') IS NOT NULL)
 ORDER BY k.conrelid, k.conname"""
@@ -44,7 +44,7 @@ class Checks:
 
 def read(session: Session) -> Checks:
     found = Checks()
-    for oid, name, expression, valid, alone, enforced, comment in session.query(CHECKS):
+    for oid, name, expression, valid, alone, enforced, comment, local in session.query(CHECKS):
         found.of[oid or ""].append(
             Check(
                 name=name,
@@ -52,14 +52,16 @@ def read(session: Session) -> Checks:
                 valid=valid == "t",
                 inherited=alone != "t",
                 enforced=enforced != "false",
+                local=local == "t",
                 comment=comment,
             )
         )
-    for oid, column, name, valid, alone, comment in session.query(NOT_NULLS):
+    for oid, column, name, valid, alone, comment, local in session.query(NOT_NULLS):
         inherited = alone != "t"
         if valid == "t":
-            made = NotNull(name=name or "", inherited=inherited, comment=comment)
-            found.not_null[oid or "", column or ""] = made
+            found.not_null[oid or "", column or ""] = NotNull(
+                name=name or "", inherited=inherited, local=local == "t", comment=comment
+            )
             continue
         found.of[oid or ""].append(
             Check(
@@ -68,6 +70,7 @@ def read(session: Session) -> Checks:
                 forbids_null=column,
                 valid=False,
                 inherited=inherited,
+                local=local == "t",
                 comment=comment,
             )
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
@@ -196,7 +197,7 @@ def _column(column: NewColumn, table: str) -> str:
 
 
 def create_table(table: NewTable, version: tuple[int, ...]) -> str:
-    kept = [_table(table, table.columns, version)]
+    kept = _whole(table, version)
     # A partition takes over how its table is kept.
     kept += _settings(table, relation(table.schema, table.name))
     if version >= (15,):
@@ -205,6 +206,53 @@ def create_table(table: NewTable, version: tuple[int, ...]) -> str:
         kept += _partition(part, table.columns, version)
     # Statements that are sent as one are one transaction.
     return ";\n".join(kept)
+
+
+def _whole(table: NewTable, version: tuple[int, ...]) -> list[str]:
+    """With what it will inherit it is made of a table that holds nothing else, as long as rows are loaded."""
+    columns = [c for c in table.columns if c.inherited]
+    if all(column.local for column in columns):
+        return [_table(table, table.columns, version)]
+    meanwhile = _meanwhile(table)
+    own = [_unless_inherited(column) for column in table.columns if column.local]
+    lines = [_column(column, table.name) for column in own]
+    # What forbids NULL here, whatever is inherited.
+    lines += [
+        f"CONSTRAINT {quote(c.not_null.name)} NOT NULL {quote(c.name)}"
+        for c in columns
+        if not c.local and c.not_null and c.not_null.local
+    ]
+    body = ",\n    ".join(lines)
+    return [
+        drop_table(meanwhile.schema, meanwhile.name),
+        _table(meanwhile, columns, version),
+        f"{_create(table, version)} (\n    {body}\n) INHERITS ({relation(meanwhile.schema, meanwhile.name)})",
+    ]
+
+
+def _unless_inherited(column: NewColumn) -> NewColumn:
+    alone = column.not_null is None or column.not_null.local
+    return column if alone else replace(column, nullable=True)
+
+
+def _meanwhile(table: NewTable) -> NewTable:
+    """What it is made of; its name is as short for every table."""
+    digest = hashlib.sha256(table.name.encode()).hexdigest()[:16]
+    return NewTable(schema=table.schema, name=f"dbferry_{digest}", columns=())
+
+
+def _inherit(table: NewTable) -> list[Step]:
+    if not table.ancestors:
+        return []
+    meanwhile = _meanwhile(table)
+    changes = [f"INHERIT {relation(*place)}" for place in table.ancestors]
+    then = []
+    if not all(column.local for column in table.columns if column.inherited):
+        changes.append(f"NO INHERIT {relation(meanwhile.schema, meanwhile.name)}")
+        then = [drop_table(meanwhile.schema, meanwhile.name)]
+    alter = f"ALTER TABLE {relation(table.schema, table.name)} {', '.join(changes)}"
+    # Statements that are sent as one are one transaction.
+    return [Step(what="inheritance", sql=";\n".join([alter, *then]))]
 
 
 def _create(table: NewTable, version: tuple[int, ...]) -> str:
@@ -359,7 +407,7 @@ def try_index(table: NewTable, index: Index) -> str:
 def finish_checks(table: NewTable) -> Sequence[Step]:
     """As foreign keys: added without a look at the rows, and then proved."""
     place = relation(table.schema, table.name)
-    steps = [_check(check, place) for check in table.checks]
+    steps = [*_inherit(table), *(_check(check, place) for check in table.checks)]
     return [*steps, *(step for part in table.partitions for step in finish_checks(part))]
 
 
@@ -474,7 +522,7 @@ def _twice(table: NewTable, index: Index, kind: str) -> tuple[Misfits, ...]:
     rows = [f"{part} IS NOT NULL" for part in parts] if index.nulls_distinct else []
     rows += [f"({index.predicate})"] if index.predicate else []
     places = Places(
-        relation=relation(table.schema, table.name),
+        relation=("ONLY " if table.kind == "parent" else "") + relation(table.schema, table.name),
         row=("tableoid", "ctid"),
         order=[quote(name) for name in table.primary_key or table.row_key],
     )
@@ -569,8 +617,8 @@ def drop_table(schema: str | None, name: str) -> str:
     return f"DROP TABLE IF EXISTS {relation(schema, name)}"
 
 
-def truncate_table(schema: str | None, name: str) -> str:
-    return f"TRUNCATE TABLE {relation(schema, name)}"
+def truncate_table(relation: str) -> str:
+    return f"TRUNCATE TABLE {relation}"
 
 
 def empty_table(schema: str | None, name: str) -> str:

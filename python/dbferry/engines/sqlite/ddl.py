@@ -221,8 +221,8 @@ def drop_table(schema: str | None, name: str) -> str:
     return f"DROP TABLE IF EXISTS {quote(name)}"
 
 
-def truncate_table(schema: str | None, name: str) -> str:
-    return f"DELETE FROM {quote(name)}"
+def truncate_table(relation: str) -> str:
+    return f"DELETE FROM {relation}"
 
 
 def empty_table(schema: str | None, name: str) -> str:

@@ -1,0 +1,120 @@
+"""Between two PostgreSQLs tables inherit as they did, and each row is in the table that it was in."""
+
+from collections.abc import Callable
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+import dbferry
+from command import Command
+from faults.ends import served
+from faults.moments import Said, Stage
+from faults.points import Victim
+from servers.database import Database
+from test_postgresql_schemas_dump_alike import dump
+
+Make = Callable[[str], Database]
+SCHEMA = """
+CREATE SCHEMA other;
+CREATE TABLE parent (id serial PRIMARY KEY, name text COLLATE "C" NOT NULL DEFAULT 'x', twice int GENERATED ALWAYS AS (1 + 1) STORED,
+    CONSTRAINT short CHECK (length(name) < 10), CONSTRAINT its_own CHECK (id > 0) NO INHERIT);
+CREATE TABLE z (at date, CONSTRAINT late CHECK (at > '2000-01-01'));
+CREATE TABLE other.child (n int, CONSTRAINT positive CHECK (n > 0)) INHERITS (parent, z);
+CREATE TABLE a_grandchild (name text COLLATE "C" DEFAULT 'y', more int NOT NULL, CONSTRAINT short CHECK (length(name) < 10))
+    INHERITS (other.child);
+CREATE TABLE joined (own int, at date, CONSTRAINT late CHECK (at > '2000-01-01')); ALTER TABLE joined INHERIT z;
+CREATE TABLE alone (LIKE z); CREATE INDEX by_n ON other.child (n);
+ALTER TABLE ONLY other.child ALTER name SET DEFAULT 'of the child'; ALTER TABLE other.child ALTER at SET NOT NULL;
+ALTER TABLE a_grandchild ADD PRIMARY KEY (more);
+COMMENT ON COLUMN other.child.name IS 'inherited';
+INSERT INTO parent (name) VALUES ('p'), ('q'); INSERT INTO z VALUES ('2001-01-01');
+INSERT INTO other.child (name, at, n) VALUES ('c', '2002-01-01', 1);
+INSERT INTO a_grandchild (name, at, n, more) VALUES ('g', '2003-01-01', 2, 3), ('h', '2003-01-01', 2, 4);
+INSERT INTO joined VALUES (1, '2004-01-01');
+"""
+TABLES = ("parent", "z", "other.child", "a_grandchild", "joined", "alone")
+
+
+def left_out(told: dbferry.Report) -> list[str]:
+    return [note for note in told.notes if note.startswith("not moved")]
+
+
+def rows(db: Database) -> list[object]:
+    return [
+        db.rows(f"SELECT tableoid::regclass::text, r.* FROM {only} {table} r ORDER BY 1, r::text")
+        for table in TABLES
+        for only in ("", "ONLY")
+    ]
+
+
+@pytest.mark.parametrize("version", ["12", "18"])
+def test_the_dumps_and_the_rows_are_equal(postgres_of: Make, version: str) -> None:
+    held, made = postgres_of(version), postgres_of(version)
+    held.sql(SCHEMA)
+    for prepare in ("create", "drop", "truncate"):
+        report = dbferry.migrate(held.url, made.url, prepare=prepare, range_rows=1)
+        assert left_out(report) == []
+        assert {t.source: t.target_rows for t in report.tables} == {
+            "public.parent": 2, "public.z": 1, "other.child": 1, "public.a_grandchild": 2,
+            "public.joined": 1, "public.alone": 0,
+        }  # fmt: skip
+        assert dump(made) == dump(held)
+        assert rows(made) == rows(held)
+
+
+def test_a_run_that_is_killed_once_they_inherit_is_gone_on_with(
+    database: Make, tmp_path: Path
+) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(SCHEMA)
+    with ExitStack() as stack:
+        end, victim = served(made, stack), Victim()
+        moment = Said(rb"ADD CONSTRAINT \"short\"", 2, Stage.BEFORE, victim.kill)
+        args = ["migrate", held.url, end.url, "--on-table-error", "stop"]
+        victim.runs(Command(tmp_path), args, end, moment)
+        inherits = "SELECT count(*) FROM pg_inherits WHERE inhparent = 'z'::regclass"
+        assert made.rows(inherits) == [(2,)]
+        result = Command(tmp_path)(*args)
+        assert result.code == 0, result.err
+    assert dump(made) == dump(held)
+    assert rows(made) == rows(held)
+
+
+def test_one_whose_parent_is_not_moved_is_named(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE p (id int, CHECK (id > 0)); CREATE TABLE c (n int) INHERITS (p); CREATE TABLE g () INHERITS (c);"
+        "INSERT INTO c VALUES (1, 2); INSERT INTO g VALUES (3, 4)"
+    )
+    report = dbferry.migrate(held.url, made.url, exclude=["p"])
+    assert left_out(report) == [
+        'not moved: inheritance from public.p of public.c (dbferry makes none); hint: ALTER TABLE "public"."c" '
+        'INHERIT "public"."p"'
+    ]
+    assert made.rows("SELECT id, n FROM c ORDER BY id") == [(1, 2), (3, 4)]
+    with pytest.raises(Exception, match="p_id_check"):
+        made.sql("INSERT INTO g VALUES (0, 0)")
+
+
+def test_who_empties_a_parent_leaves_its_children(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TABLE p (id int); INSERT INTO p VALUES (1)")
+    made.sql("CREATE TABLE p (id int); CREATE TABLE c (n int) INHERITS (p)")
+    made.sql("INSERT INTO p VALUES (7); INSERT INTO c VALUES (8, 9)")
+    dbferry.migrate(held.url, made.url, prepare="truncate")
+    assert made.rows("SELECT id FROM p ORDER BY id") == [(1,), (8,)]
+
+
+def test_rows_are_added_to_tables_that_inherit(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    for db, n in ((held, 1), (made, 2)):
+        db.sql("CREATE TABLE p (id int); CREATE TABLE c (n int) INHERITS (p)")
+        db.sql(f"INSERT INTO p VALUES ({n}); INSERT INTO c VALUES ({n}, {n}), ({n}, {n})")
+    report = dbferry.migrate(held.url, made.url, prepare="append")
+    assert [(t.source, t.source_rows, t.target_rows) for t in report.tables] == [
+        ("public.c", 2, 2),
+        ("public.p", 1, 1),
+    ]
+    with pytest.raises(dbferry.errors.DbferryError, match="has rows"):
+        dbferry.migrate(held.url, made.url)

@@ -118,3 +118,14 @@ def test_rows_are_added_to_tables_that_inherit(database: Make) -> None:
     ]
     with pytest.raises(dbferry.errors.DbferryError, match="has rows"):
         dbferry.migrate(held.url, made.url)
+
+
+def test_they_are_made_first_and_filled_later(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(SCHEMA)
+    dbferry.migrate(held.url, made.url, only="schema")
+    assert dump(made) == dump(held)
+    report = dbferry.migrate(held.url, made.url, only="data")
+    assert report.state == "done"
+    assert dump(made) == dump(held)
+    assert rows(made) == rows(held)

@@ -121,5 +121,7 @@ class Dialect:
     """True when the current moment is what the clock on the wall says, in whole seconds."""
     cuts_lists: bool = False
     """True when a list that a query makes of texts is cut at a length that is a setting."""
+    rounds_shares: bool = False
+    """True when percent_rank() and cume_dist() have no more than ten digits after the point."""
     fits: Mapping[str, str] = field(default_factory=dict)
     """How a column is widened before arithmetic, by the name of its type."""

@@ -42,8 +42,11 @@ def select(
     t: QueryTranslator, node: Node, names: Sequence[str] = (), *, shape: Shape | None = None
 ) -> Query:
     """`shape` says the columns of the answer in other types."""
+    from dbferry.schema import windows
     from dbferry.schema.queries import Query
 
+    if node.args.get("windows"):
+        node = windows.spelled(node, t.source.fold_column)
     only(node, *CLAUSES)
     opening, rows = _rows(t, node)
     items = _items(t, node, names)

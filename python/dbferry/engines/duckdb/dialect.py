@@ -31,7 +31,7 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "CAST({0} AS double)",
         "quotient": "({0} // {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "day({0})", "json_valid": "json_valid({0})",
-        "sum_whole": "{0}", "turn_whole": "CAST({0} AS bigint)", "turn_text": "CAST({0} AS varchar)",
+        "sum_whole": "{0}", "share": "{0}", "turn_whole": "CAST({0} AS bigint)", "turn_text": "CAST({0} AS varchar)",
         "now_second": "date_trunc('second', CAST(now() AS timestamp))", "moment_of_day": "CAST({0} AS timestamp)",
         **dict.fromkeys(("later_day", "later_month"), "CAST({0} + INTERVAL ({1}) {2} AS date)"),
         "later_moment": "({0} + INTERVAL ({1}) {2})",

@@ -48,7 +48,6 @@ TEXTS = frozenset({"char", "varchar"})
 class Mysql(Unnumbered):
     phrases = MysqlPhrases()
     family = "mysql"
-    dialect = dialect.DIALECT
     has_schemas = True
     typed = True
     checks_identities = False
@@ -99,6 +98,7 @@ class Mysql(Unnumbered):
         self.name = flavour
         self.check_scope: Scope = "table" if flavour == "mariadb" else "schema"
         self.has_sequences = flavour == "mariadb"
+        self.dialect = dialect.MARIADB if flavour == "mariadb" else dialect.DIALECT
 
     def assessor(self) -> Assessor:
         from dbferry.engines.mysql import assessment

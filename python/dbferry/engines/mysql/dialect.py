@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from dbferry.catalog import NativeType
 from dbferry.engines.mysql import ddl
 from dbferry.schema.dialect import Dialect
@@ -59,7 +61,7 @@ DIALECT = Dialect(
         "round/1": "round({0})", "round/2": "round({0}, {1})", "double": "cast({0} AS double)",
         "quotient": "({0} DIV {1})", "remainder": "({0} % {1})",
         "year": "year({0})", "month": "month({0})", "day": "dayofmonth({0})", "json_valid": "json_valid({0})",
-        "sum_whole": "{0}", "turn_whole": "CAST({0} AS signed)", "now_second": "CURRENT_TIMESTAMP", "moment_of_day": "CAST({0} AS datetime)",
+        "sum_whole": "{0}", "share": "CAST({0} AS double)", "turn_whole": "CAST({0} AS signed)", "now_second": "CURRENT_TIMESTAMP", "moment_of_day": "CAST({0} AS datetime)",
         **dict.fromkeys(("later_day", "later_month", "later_moment"), "({0} + INTERVAL {1} {2})"),
         "list": "group_concat({0} {2} SEPARATOR {1})",
         "same": "({0} <=> {1})", "differ": "(NOT ({0} <=> {1}))",
@@ -81,3 +83,4 @@ DIALECT = Dialect(
         "curtime()": "clock", "current_time()": "clock", "uuid()": "uuid", "rand()": "random",
     },
 )  # fmt: skip
+MARIADB = replace(DIALECT, rounds_shares=True)

@@ -51,7 +51,7 @@ DIALECT = Dialect(
         "quotient": "({0} / {1})", "remainder": "({0} % {1})",
         "year": "CAST(extract(year FROM {0}) AS integer)", "month": "CAST(extract(month FROM {0}) AS integer)",
         "day": "CAST(extract(day FROM {0}) AS integer)",
-        "sum_whole": "CAST({0} AS bigint)", "turn_whole": "CAST({0} AS bigint)", "turn_text": "CAST({0} AS text)",
+        "sum_whole": "CAST({0} AS bigint)", "share": "{0}", "turn_whole": "CAST({0} AS bigint)", "turn_text": "CAST({0} AS text)",
         "now_second": "date_trunc('second', LOCALTIMESTAMP)", "moment_of_day": "CAST({0} AS timestamp)",
         **dict.fromkeys(("later_day", "later_month"), "CAST({0} + INTERVAL '{1} {2}' AS date)"),
         "later_moment": "({0} + INTERVAL '{1} {2}')",

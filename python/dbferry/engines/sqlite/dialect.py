@@ -52,7 +52,7 @@ DIALECT = Dialect(
         "absolute": "abs({0})", "double": "CAST({0} AS REAL)", "quotient": "({0} / {1})", "remainder": "({0} % {1})",
         "year": "CAST(strftime('%Y', {0}) AS INTEGER)", "month": "CAST(strftime('%m', {0}) AS INTEGER)",
         "day": "CAST(strftime('%d', {0}) AS INTEGER)", "json_valid": "json_valid({0})",
-        "sum_whole": "{0}", "turn_whole": "{0}", "turn_text": "{0}", "later_day": "date({0}, '{1} {2}')",
+        "sum_whole": "{0}", "share": "{0}", "turn_whole": "{0}", "turn_text": "{0}", "later_day": "date({0}, '{1} {2}')",
         "same": "({0} IS {1})", "differ": "({0} IS NOT {1})",
         "now": "(strftime('%Y-%m-%d %H:%M:%f+00:00', 'now'))",
         "now_local": "(strftime('%Y-%m-%d %H:%M:%f', 'now', 'localtime'))",

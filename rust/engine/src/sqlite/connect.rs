@@ -53,6 +53,7 @@ fn opened(endpoint: &Endpoint, access: Access, cancel: &Cancel) -> Result<Connec
     let interrupt = connection.get_interrupt_handle();
     cancel.on_cancel(move || interrupt.interrupt());
     harden(&connection, endpoint).map_err(from_rusqlite)?;
+    super::masks::register(&connection).map_err(from_rusqlite)?;
     Ok(connection)
 }
 

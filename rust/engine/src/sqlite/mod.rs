@@ -11,6 +11,7 @@ mod decode;
 mod encode;
 mod error;
 mod ledger;
+mod masks;
 mod ranges;
 mod read;
 mod statement;

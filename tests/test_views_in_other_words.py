@@ -245,6 +245,28 @@ def test_the_last_days_are_the_same(database: Make, source: str, target: str) ->
     assert len(made.rows(query)) == 1
 
 
+@pytest.mark.parametrize(
+    ("modifier", "shown", "why"),
+    [
+        ("+1 week", None, "weeks, which SQLite takes for NULL"),
+        ("-2 weeks", None, "weeks, which SQLite takes for NULL"),
+        ("+1 month", "2024-03-02", "months of other lengths, which SQLite carries over"),
+        ("weekday 0", "2024-02-04", "a time of `weekday 0`"),
+    ],
+)
+def test_times_that_only_sqlite_adds_so_are_named(
+    database: Make, modifier: str, shown: str | None, why: str
+) -> None:
+    held, made = database("sqlite"), database("postgresql")
+    held.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, day date); INSERT INTO t VALUES (1, '2024-01-31')"
+    )
+    held.sql(f"CREATE VIEW v AS SELECT date(day, '{modifier}') AS later FROM t")
+    assert held.rows("SELECT later FROM v") == [(shown,)]
+    [left] = not_moved(dbferry.migrate(held.url, made.url))
+    assert f"({why})" in left
+
+
 @pytest.mark.parametrize(("source", "target"), [("mysql", "postgresql"), ("sqlite", "mysql")])
 def test_columns_keep_their_names(database: Make, source: str, target: str) -> None:
     held, made = database(source), database(target)

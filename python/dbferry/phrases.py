@@ -12,6 +12,9 @@ from dbferry.catalog import NativeType, Session, Table
 BLOCK = 64
 """Bytes of SHA-256's block, to which HMAC pads its key."""
 
+JULIAN = 210_866_760_000_000
+"""Milliseconds of Julian days before 1970. They are counted so, and then divided once, as SQLite does."""
+
 
 class Phrases(Protocol):
     """Each gives an expression; nothing where the engine has no words for it."""
@@ -43,6 +46,20 @@ class Phrases(Protocol):
 
     def written(self, moment: str, form: str) -> str | None:
         """A date or moment as text, by a form of strftime that has nothing but %Y %m %d %H %M %S %j and signs."""
+
+    def ascii_case(self, text: str, *, upper: bool) -> str | None:
+        """A text with its ASCII letters, and no others, as capitals or small ones."""
+
+    def digits(self, value: str, *, text: bool) -> str | None:
+        """Hexadecimal digits in upper case, of a text in UTF-8 or else of bytes; an empty text for NULL."""
+
+    def zeros(self, count: int) -> str | None:
+        """So many zero bytes."""
+
+    def julian(self, moment: str) -> str | None:
+        """Days since noon of 24 November 4714 BC as a double, of a date or a moment in whole seconds; NULL for what is
+        beyond the years 1 to 9999.
+        """
 
     def random(self) -> str | None:
         """A whole number of 64 bits with a sign, another for each row."""
@@ -87,6 +104,18 @@ class PlainPhrases:
         return None
 
     def written(self, moment: str, form: str) -> str | None:
+        return None
+
+    def ascii_case(self, text: str, *, upper: bool) -> str | None:
+        return None
+
+    def digits(self, value: str, *, text: bool) -> str | None:
+        return None
+
+    def zeros(self, count: int) -> str | None:
+        return None
+
+    def julian(self, moment: str) -> str | None:
         return None
 
     def random(self) -> str | None:

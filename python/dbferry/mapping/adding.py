@@ -74,7 +74,7 @@ def _place(pair: Pair, work: Work, moment: str) -> Place:
         table.schema, pair.source, pair.target, pair.ends, pair.options
     )
     return Place(
-        columns=[cell.column.name for cell in work.cells.values() if not cell.added],
+        columns={c.column.name: c.column for c in work.cells.values() if not c.added},
         metadata={
             "AR_M_SOURCE_SCHEMA": table.schema,
             "AR_M_SOURCE_TABLE_NAME": table.name,

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from string import ascii_lowercase, ascii_uppercase
 
 from dbferry.catalog import NativeType
 from dbferry.engines.mysql.ddl import literal
-from dbferry.phrases import PlainPhrases, pads
+from dbferry.phrases import JULIAN, PlainPhrases, pads
 
 SCRAMBLED = 1_000
 """Bytes that can be scrambled: GROUP_CONCAT cuts what is longer than 1024 by default."""
@@ -62,6 +63,23 @@ class MysqlPhrases(PlainPhrases):
     def written(self, moment: str, form: str) -> str | None:
         told = form.replace("%M", "%i").replace("%S", "%s")
         return f"DATE_FORMAT({moment}, {literal(told)})"
+
+    def ascii_case(self, text: str, *, upper: bool) -> str | None:
+        # REPLACE tells small letters from capitals under every collation.
+        for small, large in zip(ascii_lowercase, ascii_uppercase, strict=True):
+            pair = (small, large) if upper else (large, small)
+            text = f"REPLACE({text}, {', '.join(map(literal, pair))})"
+        return text
+
+    def digits(self, value: str, *, text: bool) -> str | None:
+        return f"COALESCE(HEX({self.as_text(value) if text else value}), '')"
+
+    def zeros(self, count: int) -> str | None:
+        return f"REPEAT(X'00', {count})"
+
+    def julian(self, moment: str) -> str | None:
+        seconds = f"TIMESTAMPDIFF(SECOND, TIMESTAMP'1970-01-01 00:00:00', {moment})"
+        return f"({JULIAN} + 1000 * {seconds}) / 86400000e0"
 
     def random(self) -> str | None:
         return f"CAST(FLOOR((RAND() - 0.5) * {2**53}) * {2**11} AS SIGNED)"

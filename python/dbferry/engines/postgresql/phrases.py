@@ -8,7 +8,7 @@ from datetime import datetime
 
 from dbferry.catalog import NativeType, Session, Table
 from dbferry.engines.postgresql.ddl import literal
-from dbferry.phrases import pads
+from dbferry.phrases import JULIAN, pads
 
 CUTS_BY_PLACE = 14
 """The version from which on a condition on places is no scan of the whole table."""
@@ -65,6 +65,23 @@ class PostgresqlPhrases:
         parts = re.findall(r"(%[A-Za-z])|([^%]+)", form)
         told = "".join(FORMS[one] if one else f'"{text}"' for one, text in parts)
         return f"to_char({moment}, {literal(told)})"
+
+    def ascii_case(self, text: str, *, upper: bool) -> str | None:
+        return f'{"upper" if upper else "lower"}(({text}) COLLATE "C")'
+
+    def digits(self, value: str, *, text: bool) -> str | None:
+        octets = f"convert_to({self.as_text(value)}, 'UTF8')" if text else value
+        return f"upper(encode(coalesce({octets}, ''), 'hex'))"
+
+    def zeros(self, count: int) -> str | None:
+        return f"decode(repeat('00', {count}), 'hex')"
+
+    def julian(self, moment: str) -> str | None:
+        seconds = f"extract(epoch FROM ({moment})::timestamp)::bigint"
+        return (
+            f"CASE WHEN ({moment}) >= DATE '0001-01-01' AND ({moment}) < DATE '10000-01-01' "
+            f"THEN ({JULIAN} + 1000 * {seconds})::float8 / 86400000 END"
+        )
 
     def random(self) -> str | None:
         return f"(floor((random() - 0.5) * {2**53}) * {2**11})::bigint"

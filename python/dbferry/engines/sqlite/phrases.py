@@ -42,6 +42,18 @@ class SqlitePhrases(PlainPhrases):
     def written(self, moment: str, form: str) -> str | None:
         return f"strftime({literal(form)}, {moment})"
 
+    def ascii_case(self, text: str, *, upper: bool) -> str | None:
+        return f"{'upper' if upper else 'lower'}({text})"
+
+    def digits(self, value: str, *, text: bool) -> str | None:
+        return f"hex({value})"
+
+    def zeros(self, count: int) -> str | None:
+        return f"zeroblob({count})"
+
+    def julian(self, moment: str) -> str | None:
+        return f"julianday({moment})"
+
     def random(self) -> str | None:
         return "random()"
 

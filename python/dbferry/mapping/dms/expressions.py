@@ -7,14 +7,16 @@ value than the one that DMS computes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
+from dbferry.catalog import Column
 from dbferry.engines import Engine
+from dbferry.types import Canonical, Kind
 
 NAME = re.compile(r"'(?:[^']|'')*'|\$([A-Za-z_][\w$#]*)|\$\{([^}]+)\}")
 FORM = re.compile(r"(%[YmdHMSj]|[-/:.,_T ])+")
@@ -42,6 +44,23 @@ COMPARED = (
     exp.Case,
 )
 
+TEXTS = frozenset(
+    {
+        "lower",
+        "upper",
+        "replace",
+        "trim",
+        "substring",
+        "hash_sha256",
+        "hex",
+        "lower_hex",
+        "replacechars",
+    }
+)
+"""Functions whose result is a text."""
+MOST_ZEROS = 1_048_576
+"""Bytes: MySQL and MariaDB make NULL of what is larger than a packet, which has 16 MiB or more unless told otherwise."""
+
 
 class Refused(Exception):
     """Why there is no translation."""
@@ -51,7 +70,7 @@ class Refused(Exception):
 class Place:
     """What an expression can name."""
 
-    columns: Collection[str]
+    columns: Mapping[str, Column]
     metadata: Mapping[str, str]
     """`AR_M_…` → its text."""
     moment: str
@@ -76,10 +95,11 @@ def translate(text: str, one: Engine, place: Place) -> str:
         return f'"${len(named) - 1}"'
 
     try:
-        tree = sqlglot.parse_one(NAME.sub(take, text), dialect="sqlite")
+        # In parentheses, for REPLACE begins a statement too.
+        tree = sqlglot.parse_one(f"({NAME.sub(take, text)}\n)", dialect="sqlite")
     except SqlglotError:
         raise Refused("it can't be parsed") from None
-    return _Saying(one, place, named).say(tree)
+    return _Saying(one, place, named).say(tree.this if isinstance(tree, exp.Paren) else tree)
 
 
 class _Saying:
@@ -168,13 +188,13 @@ class _Saying:
         return " ".join([head, *branches, tail])
 
     def _call(self, node: exp.Func) -> str:
-        name = (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
+        name = _called(node)
         given = node.expressions if isinstance(node, exp.Anonymous) else _arguments(node)
         known: Mapping[str, Callable[[Sequence[exp.Expr]], str | None]] = {
             "coalesce": lambda a: f"COALESCE({self._listed(a)})",
             "nullif": lambda a: f"NULLIF({self._listed(a)})",
-            "lower": lambda a: f"LOWER({self._listed(a)})",
-            "upper": lambda a: f"UPPER({self._listed(a)})",
+            "lower": lambda a: self.phrases.ascii_case(self._listed(a), upper=False),
+            "upper": lambda a: self.phrases.ascii_case(self._listed(a), upper=True),
             "abs": lambda a: f"ABS({self._listed(a)})",
             "round": lambda a: f"ROUND({self._listed(a)})",
             "replace": lambda a: f"REPLACE({self._listed(a)})",
@@ -183,6 +203,11 @@ class _Saying:
             "greatest": lambda a: self._most("max", a),
             "least": lambda a: self._most("min", a),
             "hash_sha256": lambda a: self.phrases.sha256(self.phrases.as_text(self.say(a[0]))),
+            "hex": self._digits,
+            # The parser's own name of `lower(hex(x))`.
+            "lower_hex": lambda a: (made := self._digits(a)) and f"LOWER({made})",
+            "zeroblob": self._zeros,
+            "julianday": self._julian,
             "operation_indicator": self._inserted,
             "date": lambda a: self._written("%Y-%m-%d", a),
             "time": lambda a: self._written("%H:%M:%S", a),
@@ -242,6 +267,58 @@ class _Saying:
             return self.phrases.written(self.place.moment, form) if moment.name == "now" else None
         return self.phrases.written(self.say(moment), form)
 
+    def _digits(self, given: Sequence[exp.Expr]) -> str | None:
+        """In SQLite a number's are those of its text."""
+        if len(given) != 1:
+            return None
+        kind = self._kind(given[0])
+        if kind not in (Kind.TEXT, Kind.BINARY) and self.one.name != "sqlite":
+            raise Refused(
+                "hex() of what isn't known to be a text or bytes; CAST AS TEXT makes it one"
+            )
+        return self.phrases.digits(self.say(given[0]), text=kind is Kind.TEXT)
+
+    def _zeros(self, given: Sequence[exp.Expr]) -> str | None:
+        count = given[0].name if len(given) == 1 and isinstance(given[0], exp.Literal) else ""
+        if not count.isdigit() or int(count) > MOST_ZEROS:
+            raise Refused(f"zeroblob() of what is no plain number up to {MOST_ZEROS:,}")
+        return self.phrases.zeros(int(count))
+
+    def _julian(self, given: Sequence[exp.Expr]) -> str | None:
+        found = self._read(given[0]) if len(given) == 1 else None
+        if found is None:
+            raise Refused("julianday() of what is no column")
+        if self.one.name != "sqlite":
+            if found.kind not in (Kind.DATE, Kind.TIMESTAMP):
+                raise Refused(f"julianday() of {found.kind}, which is no date and no wall clock")
+            if found.kind is Kind.TIMESTAMP and found.precision != 0:
+                raise Refused(
+                    "julianday() of fractions of a second, which SQLite's versions round in their own ways"
+                )
+        return self.phrases.julian(self.say(given[0]))
+
+    def _read(self, node: exp.Expr) -> Canonical | None:
+        """The type of a column; nothing for what is none."""
+        known = re.fullmatch(r"\$(\d+)", node.name) if isinstance(node, exp.Column) else None
+        column = self.place.columns.get(self.named[int(known[1])]) if known else None
+        return self.one.read(column, {}).canonical if column else None
+
+    def _kind(self, node: exp.Expr) -> Kind | None:
+        """What an expression gives, where that is a text or bytes for certain."""
+        match node:
+            case exp.Column():
+                found = self._read(node)
+                return found.kind if found else None
+            case exp.Paren():
+                return self._kind(node.this)
+            case exp.Literal(is_string=True) | exp.DPipe() | exp.Cast():
+                return Kind.TEXT
+            case exp.Func():
+                name = _called(node)
+                return Kind.BINARY if name == "zeroblob" else Kind.TEXT if name in TEXTS else None
+            case _:
+                return None
+
     def _replace_characters(self, given: Sequence[exp.Expr]) -> str | None:
         """One character for one other; several could meet what was put for another."""
         if len(given) != 3 or any(len(each.name) != 1 for each in given[1:]):
@@ -254,6 +331,10 @@ def _is_case(node: exp.Expr) -> bool:
     branch = node.parent
     case = branch.parent if isinstance(branch, exp.If) and branch.this is node else None
     return isinstance(case, exp.Case) and case.this is not None
+
+
+def _called(node: exp.Func) -> str:
+    return (node.name if isinstance(node, exp.Anonymous) else node.sql_name()).lower()
 
 
 def _arguments(node: exp.Func) -> list[exp.Expr]:

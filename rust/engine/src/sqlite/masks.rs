@@ -79,6 +79,8 @@ fn wrong(what: &'static str) -> Error {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use rusqlite::Connection;
 
     fn told(expression: &str) -> Result<Option<String>, rusqlite::Error> {

@@ -1,5 +1,6 @@
 """With `on_left_out` a run doesn't start that would leave something behind."""
 
+import shlex
 from collections.abc import Callable
 
 import pytest
@@ -69,3 +70,68 @@ def test_what_only_the_target_refuses_fails_at_the_end(database: Make) -> None:
         assert made.rows("SELECT id FROM t") == [(1,)]
     finally:
         made.sql(f"DROP USER {user}@'%'")
+
+
+BESIDE = {
+    "postgresql": "CREATE FUNCTION f(a int[]) RETURNS int LANGUAGE sql AS 'SELECT 1'; "
+    "CREATE TABLE t (id int PRIMARY KEY); CREATE SEQUENCE s; GRANT SELECT, INSERT ON t TO PUBLIC; "
+    "CREATE FUNCTION g() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN RETURN NEW; END'; "
+    "CREATE TRIGGER audit AFTER INSERT ON t FOR EACH ROW EXECUTE FUNCTION g(); "
+    "CREATE VIEW v AS SELECT md5('a') AS m; CREATE MATERIALIZED VIEW w AS SELECT md5('b') AS m; "
+    "ALTER TABLE t ENABLE ROW LEVEL SECURITY; CREATE POLICY p ON t USING (true); SELECT lo_create(0)",
+    "mysql": "CREATE TABLE t (id int PRIMARY KEY); CREATE TRIGGER audit AFTER INSERT ON t FOR EACH ROW SET @a = 1; "
+    "CREATE PROCEDURE f() SELECT 1; CREATE VIEW v AS SELECT sha2('a', 256) AS m",
+    "sqlite": "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TRIGGER audit AFTER INSERT ON t BEGIN SELECT 1; END; "
+    "CREATE VIEW v AS SELECT total(1) AS m; CREATE VIRTUAL TABLE w USING fts5(a)",
+}
+
+
+@pytest.mark.parametrize("source", BESIDE)
+def test_whatever_stands_beside_tables_may_be_excluded_as_the_hint_says(
+    database: Make, source: str
+) -> None:
+    held, made = database(source), database("duckdb")
+    held.sql(BESIDE[source])
+    with pytest.raises(DbferryError) as raised:
+        dbferry.migrate(held.url, made.url, on_left_out="stop")
+    faults = getattr(raised.value, "faults", (raised.value,))
+    assert len(faults) >= 3
+    away = [
+        shlex.split((fault.hint or "").rpartition("leave it out with --exclude ")[2])[0]
+        for fault in faults
+    ]
+    report = dbferry.migrate(held.url, made.url, on_left_out="stop", exclude=away)
+    assert report.state == "done"
+    assert not [note for note in report.notes if note.startswith("not moved")]
+    assert made.rows("SELECT count(*) FROM t") == [(0,)]
+
+
+def test_a_pattern_for_tables_excludes_nothing_that_has_its_name_by_chance(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TABLE tmp_a (id int); CREATE TABLE t (id int); CREATE FUNCTION tmp_f() RETURNS int LANGUAGE sql "
+             "AS 'SELECT 1'; CREATE FUNCTION other() RETURNS int LANGUAGE sql AS 'SELECT 2'")  # fmt: skip
+    options = {"include": ["functions"], "exclude": ["*tmp_*", "function *other*"]}
+    dbferry.migrate(held.url, made.url, **options)
+    found = made.rows("SELECT proname FROM pg_proc WHERE pronamespace = 'public'::regnamespace")
+    assert found == [("tmp_f",)]
+    assert made.rows("SELECT relname FROM pg_class WHERE relname IN ('t', 'tmp_a')") == [("t",)]
+
+
+@pytest.mark.parametrize("pattern", ["v", "main.v", "view main.v", "view *"])
+def test_a_view_alone_may_be_excluded(database: Make, pattern: str) -> None:
+    held, made = database("sqlite"), database("sqlite")
+    held.sql("CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE VIEW v AS SELECT id FROM t")
+    dbferry.migrate(held.url, made.url, exclude=[pattern])
+    assert made.rows("SELECT name FROM sqlite_schema WHERE type = 'view'") == []
+
+
+def test_what_excludes_nothing_is_an_error(database: Make) -> None:
+    held, made = database("sqlite"), database("duckdb")
+    held.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY); CREATE TRIGGER audit AFTER INSERT ON t BEGIN SELECT 1; END"
+    )
+    with pytest.raises(
+        DbferryError, match=r"nothing of the source matches `trigger audti of main\.t`"
+    ) as raised:
+        dbferry.migrate(held.url, made.url, exclude=["trigger audti of main.t"])
+    assert raised.value.hint == "did you mean `trigger audit of main.t`?"

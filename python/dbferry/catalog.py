@@ -91,6 +91,11 @@ class NumberSequence:
     """Schema, table and column that it is dropped with."""
 
     @property
+    def label(self) -> str:
+        """How messages and reports call it."""
+        return f"sequence {self.schema}.{self.name}"
+
+    @property
     def first(self) -> int:
         """What it gives as long as it gave none."""
         return self.start if self.restart is None else self.restart
@@ -433,6 +438,11 @@ class View:
     """Those of its columns; PostgreSQL only."""
     settings: tuple[tuple[str | None, str], ...] = ()
     """As those of a table; of a materialized view."""
+
+    @property
+    def label(self) -> str:
+        """How messages and reports call it."""
+        return f"{'materialized ' if self.materialized else ''}view {self.schema}.{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -75,7 +75,10 @@ Tables = Annotated[
     list[str] | None,
     typer.Option("--tables", "-t", help="Tables to move: `table` or `schema.table`, with * and ?"),
 ]
-Exclude = Annotated[list[str] | None, typer.Option("--exclude", "-x", help="Tables to leave out")]
+Exclude = Annotated[
+    list[str] | None,
+    typer.Option("--exclude", "-x", help="Tables to leave out, views, and what else a plan names"),
+]
 Schemas = Annotated[
     list[str] | None, typer.Option("--schema", help="Source schema to target schema, as FROM=TO")
 ]

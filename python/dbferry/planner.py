@@ -35,9 +35,11 @@ from dbferry.selection import (
     Options,
     Prepare,
     destination,
+    excluding,
     read_rules,
     select,
     unmatched,
+    without,
 )
 from dbferry.types import Facts
 
@@ -58,6 +60,9 @@ def make_plan(
     """
     pair = Pair(source, target, options, source_session, target_session)
     return _Planner(pair).plan()
+
+
+CONTINUE = "choose --on-left-out continue, and make by hand what is needed of it"
 
 
 class _Planner:
@@ -137,6 +142,7 @@ class _Planner:
         pair.rules, faults = read_rules(pair.options.on_loss)
         rename_schemas(pair)
         missed = unmatched(pair.source, pair.options)
+        pair.source = without(pair.source, pair.options)
         tables, more = select(pair.source, pair.options)
         if pair.options.first_wins:
             pair.notes += [fault.message for fault in missed]
@@ -159,11 +165,13 @@ class _Planner:
         """Makes faults of what doesn't come along."""
         for what in left_out:
             said, _, hint = what.partition("; hint: ")
+            away = excluding(self.pair.source, said)
             self.pair.source_fault(
                 f"not moved: {said}",
                 code="M-LEFT",
-                hint=hint
-                or "choose --on-left-out continue, and make by hand what is needed of it; tables, views and sequences may be excluded",
+                hint=f"{hint or CONTINUE}; or leave it out with {away}"
+                if away
+                else hint or CONTINUE,
             )
 
     def _blocked(self) -> Plan:

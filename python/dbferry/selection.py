@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import difflib
 import re
+import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import cache
 from typing import Any, Literal
 
-from dbferry.catalog import Catalog, Table
+from dbferry.catalog import Catalog, NumberSequence, Table, View
 from dbferry.engines import Engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.mapping.rules import Rule
@@ -65,6 +66,8 @@ class Options:
     """The labels of the only tables to plan, of those that are selected; all of them where nothing is said."""
 
 
+# Those of one role, which are told as one.
+RIGHTS = re.compile(r"(grants|ownership) o[nf] (?:\d+ objects|one object) to ([^(]+?)(?: \(|$)")
 # A set of characters, such as [abc], [a-d] or [*]; a bracket that none closes is itself.
 WILDCARD = re.compile(r"(\*|\?|\[[^\]]+\])", re.DOTALL)
 
@@ -94,26 +97,87 @@ def _matches(wanted: re.Pattern[str], table: Table) -> bool:
     return bool(wanted.fullmatch(table.name) or wanted.fullmatch(table.label))
 
 
+def names(text: str, schema: str, name: str, label: str) -> bool:
+    """True when a pattern is about a view or a sequence: by its name as a table's, or by what it is called."""
+    wanted = pattern(text)
+    plain = wanted.fullmatch(name) or wanted.fullmatch(f"{schema}.{name}")
+    return bool(plain) or calls(text, label)
+
+
+def calls(text: str, label: str) -> bool:
+    """True when a pattern is about what a plan calls so, such as `trigger audit of public.t`.
+
+    It begins with the same word: one for tables is about nothing that has its name by chance.
+    """
+    first, blank, _ = text.partition(" ")
+    return bool(blank and label.startswith(f"{first} ") and pattern(text).fullmatch(label))
+
+
+def without(source: Catalog, options: Options) -> Catalog:
+    """The source as it is without what stands beside its tables and is excluded."""
+
+    def stays(label: str) -> bool:
+        return not any(calls(text, label) for text in options.exclude)
+
+    return replace(
+        source,
+        extras=tuple(extra for extra in source.extras if stays(extra.label)),
+        skipped=tuple(what for what in source.skipped if stays(_called(what))),
+    )
+
+
+def _called(skipped: str) -> str:
+    return skipped.partition(" (")[0].partition("; hint: ")[0]
+
+
+def excluding(source: Catalog, said: str) -> str | None:
+    """The option that leaves out what a plan names as not moved; nothing where it is a part of a table."""
+    told = [
+        *_labels(source),
+        *(v.label for v in source.views),
+        *(s.label for s in source.sequences),
+    ]
+    met = [
+        label for label in told if said == label or said.startswith((f"{label} (", f"{label}: "))
+    ]
+    rights = RIGHTS.match(said)
+    wanted = max(met, key=len) if met else f"{rights[1]} * to {rights[2]}" if rights else None
+    return f"--exclude {shlex.quote(wanted)}" if wanted else None
+
+
+def _labels(source: Catalog) -> list[str]:
+    return [*(e.label for e in source.extras), *(_called(what) for what in source.skipped)]
+
+
 def unmatched(source: Catalog, options: Options) -> list[DbferryError]:
     """A fault for every pattern that matches nothing."""
     faults: list[DbferryError] = []
+    tables = [name for table in source.tables for name in (table.name, table.label)]
+    beside: list[View | NumberSequence] = [*source.views, *source.sequences]
+    labels = _labels(source)
+    known = [*tables, *(each.label for each in beside), *labels]
     for text in (*options.tables, *options.exclude):
-        if not any(_matches(pattern(text), table) for table in source.tables):
-            known = [name for table in source.tables for name in (table.name, table.label)]
-            near = difflib.get_close_matches(text, known, 1)
-            faults.append(
-                RequestError(
-                    f"no table of the source matches `{text}`",
-                    side="source",
-                    engine=source.engine,
-                    hint=f"did you mean `{near[0]}`?"
-                    if near
-                    else (
-                        "write it as table or schema.table; * and ? stand for any characters, "
-                        "[ab] for one of these"
-                    ),
-                )
+        if any(pattern(text).fullmatch(name) for name in tables):
+            continue
+        if text in options.exclude and (
+            any(names(text, each.schema, each.name, each.label) for each in beside)
+            or any(calls(text, label) for label in labels)
+        ):
+            continue
+        near = difflib.get_close_matches(text, known if " " in text else tables, 1)
+        faults.append(
+            RequestError(
+                f"{'nothing' if ' ' in text else 'no table'} of the source matches `{text}`",
+                side="source",
+                engine=source.engine,
+                hint=f"did you mean `{near[0]}`?"
+                if near
+                else (
+                    "write it as table or schema.table; * and ? stand for any characters, "
+                    "[ab] for one of these"
+                ),
             )
+        )
     return faults
 
 

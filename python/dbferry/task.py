@@ -75,7 +75,13 @@ class Task(BaseModel):
             description="Tables to move, as `table` or `schema.table` with * and ?; all by default"
         ),
     ] = []
-    exclude: Annotated[list[str], Field(description="Tables to leave out, same patterns")] = []
+    exclude: Annotated[
+        list[str],
+        Field(
+            description="Tables, views and sequences to leave out, same patterns; and what else stands beside them, "
+            "as a plan calls it, such as `trigger audit of public.t` or `function *`"
+        ),
+    ] = []
     schemas: Annotated[
         dict[str, str], Field(description="Source schema to target schema, where they differ")
     ] = {}

@@ -15,7 +15,7 @@ from dbferry.catalog import Ability, Column, IdentityKind, NumberSequence, Table
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
-from dbferry.selection import destination, map_schema, pattern
+from dbferry.selection import destination, map_schema, names
 from dbferry.types import Kind
 
 if TYPE_CHECKING:
@@ -39,7 +39,7 @@ class SequenceWriter:
         self.left_out: list[str] = []
         if not carried(pair):
             self.left_out = [
-                f"sequence {s.schema}.{s.name} ({pair.target.engine} has none that stands for itself)"
+                f"{s.label} ({pair.target.engine} has none that stands for itself)"
                 for s in self._alone(drafts)
             ]
             return
@@ -64,8 +64,7 @@ class SequenceWriter:
         for draft, made in zip(drafts, clauses, strict=True):
             self._beside(draft, made, owned[draft.table.schema, draft.table.name])
         for sequence in self._alone(drafts):
-            if sequence.owner is not None or self._is_asked(sequence):
-                self._make(sequence)
+            self._make(sequence)
         self._end()
 
     def _alone(self, drafts: Sequence[Draft]) -> list[NumberSequence]:
@@ -84,14 +83,17 @@ class SequenceWriter:
             counted = column.identity.sequence if column.identity else None
             return one.name != other.name and counted != sequence
 
-        return [sequence for sequence in self.pair.source.sequences if is_alone(sequence)]
+        return [
+            sequence
+            for sequence in self.pair.source.sequences
+            if is_alone(sequence) and (sequence.owner is not None or self._is_asked(sequence))
+        ]
 
     def _is_asked(self, sequence: NumberSequence) -> bool:
         """Tables that are named come alone; a sequence may be excluded as a table is."""
         options = self.pair.options
-        names = (sequence.name, f"{sequence.schema}.{sequence.name}")
         return not options.tables and not any(
-            pattern(text).fullmatch(name) for text in options.exclude for name in names
+            names(text, sequence.schema, sequence.name, sequence.label) for text in options.exclude
         )
 
     def _beside(self, draft: Draft, made: Clauses, owned: Sequence[NumberSequence]) -> None:
@@ -151,7 +153,7 @@ class SequenceWriter:
                     else "next number, step, bounds, cycle and cache"
                 )
                 self.left_out.append(
-                    f"{what} of sequence {told.schema}.{told.name} (this user may not read it); "
+                    f"{what} of {told.label} (this user may not read it); "
                     "hint: grant SELECT on it in the source"
                 )
             self.schemas.append(sequence.schema)

@@ -20,7 +20,7 @@ from dbferry.schema.clauses import said
 from dbferry.schema.terms import Untranslatable
 from dbferry.schema.translated import ViewTranslation
 from dbferry.schema.trial import try_steps
-from dbferry.selection import Prepare, pattern
+from dbferry.selection import Prepare, names
 
 Place = tuple[str, str]
 
@@ -45,7 +45,7 @@ class ViewWriter:
             try:
                 made = self._made(view, known)
             except Untranslatable as why:
-                self.left_out.append(said(_called(view), _text(view), why))
+                self.left_out.append(said(view.label, _text(view), why))
                 continue
             known.add((view.schema, view.name))
             self.known.add((view.schema, view.name))
@@ -84,9 +84,8 @@ class ViewWriter:
     def _is_asked(self, view: View) -> bool:
         """Tables that are named come alone; a view may be excluded as a table is."""
         options = self.pair.options
-        names = (view.name, f"{view.schema}.{view.name}")
         return not options.tables and not any(
-            pattern(text).fullmatch(name) for text in options.exclude for name in names
+            names(text, view.schema, view.name, view.label) for text in options.exclude
         )
 
     def _made(self, view: View, known: set[Place]) -> View:
@@ -111,7 +110,7 @@ class ViewWriter:
             if self.pair.options.prepare is not Prepare.DROP:
                 if self._is_same(made, there):
                     return
-                self.left_out.append(f"{_called(view)} (one of its name is in the target already)")
+                self.left_out.append(f"{view.label} (one of its name is in the target already)")
                 return
             self.drops.append(other.drop_view(made))
         self.schemas.append(made.schema)
@@ -119,7 +118,7 @@ class ViewWriter:
         text = _text(view) if made.query != view.query else None
         self.steps += [
             Step(
-                what=_called(view),
+                what=view.label,
                 sql=statement,
                 told=text,
                 proof=other.try_view(made),
@@ -170,10 +169,6 @@ def _printed(session: Session, statements: Sequence[str]) -> str | None:
 
 def _text(view: View) -> str:
     return " ".join((view.declaration or view.query).split())
-
-
-def _called(view: View) -> str:
-    return f"{'materialized ' if view.materialized else ''}view {view.schema}.{view.name}"
 
 
 def in_order(views: Sequence[View]) -> list[View]:

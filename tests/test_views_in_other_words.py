@@ -1,5 +1,6 @@
 """A view in another engine's words shows what it shows in its own; one that can't be said is named."""
 
+import re
 from collections.abc import Callable
 from decimal import Decimal
 from itertools import permutations
@@ -397,19 +398,61 @@ def test_labels_are_compared_where_they_are_written_alike(database: Make) -> Non
     assert made.rows("SELECT count(*) FROM moods") == [(2,)]
 
 
-@pytest.mark.parametrize("source", ["mysql", "mariadb", "sqlite"])
-@pytest.mark.parametrize("target", ["postgresql", "sqlite"])
+OTHERS = {
+    "plain": "SELECT 3 AS n",
+    "left_join": ALWAYS["left_join"].replace("> 0", "> 1"),
+    "nested_join": "SELECT a.id, b.id AS b, c.id AS c FROM maker a LEFT JOIN item b ON a.id = b.maker "
+    "JOIN maker c ON c.id = b.maker",
+    "ordered": ALWAYS["ordered"].replace(" DESC", ""),
+    "chosen": ALWAYS["chosen"].replace("'many'", "'Many'"),
+    "with_query": ALWAYS["with_query"].replace("stock > 0", "stock >= 0"),
+    "both": ALWAYS["both"].replace("UNION", "UNION ALL"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("source", ["postgresql", "mysql", "mariadb", "sqlite"])
+@pytest.mark.parametrize("target", ["postgresql", "mysql", "mariadb", "sqlite", "duckdb"])
 def test_a_second_run_names_those_alone_that_are_others(
     database: Make, source: str, target: str
 ) -> None:
     held, made = database(source), database(target)
-    views = ("plain", "left_join", "grouped", "with_query", "a_view_of_a_view")
+    views = (
+        *OTHERS,
+        "many_joins",
+        "grouped",
+        "running",
+        "comma_join",
+        "after_first",
+        "a_view_of_a_view",
+    )
     fill(held, {name: ALWAYS[name] for name in views})
     dbferry.migrate(held.url, made.url)
     assert not_moved(dbferry.migrate(held.url, made.url, prepare="truncate")) == []
-    made.sql("DROP VIEW v_plain; CREATE VIEW v_plain AS SELECT 3 AS n")
-    [left] = not_moved(dbferry.migrate(held.url, made.url, prepare="truncate"))
-    assert left.endswith(".v_plain (one of its name is in the target already)")
+    for name, query in OTHERS.items():
+        made.sql(f"DROP VIEW v_{name}; CREATE VIEW v_{name} AS {query}")
+    left = not_moved(dbferry.migrate(held.url, made.url, prepare="truncate"))
+    told = [
+        re.fullmatch(r"view \w+\.v_(\w+) \(one of its name is in the target already\)", n)
+        for n in left
+    ]
+    assert sorted(match[1] for match in told if match) == sorted(OTHERS)
+
+
+@pytest.mark.parametrize("target", ["mysql", "mariadb"])
+def test_what_a_view_is_beside_its_query_is_compared_too(database: Make, target: str) -> None:
+    held, made = database("postgresql"), database(target)
+    fill(held, {"plain": ALWAYS["plain"]})
+    dbferry.migrate(held.url, made.url)
+    query = f"SELECT id, name, price, stock, weight, added FROM {made.name}.item"
+    for words in (
+        "SQL SECURITY INVOKER VIEW v_plain AS {}",
+        "VIEW v_plain AS {} WITH CHECK OPTION",
+    ):
+        made.sql(f"DROP VIEW v_plain; CREATE {words.format(query)}")
+        [left] = not_moved(dbferry.migrate(held.url, made.url, prepare="truncate"))
+        assert left.endswith(".v_plain (one of its name is in the target already)")
+    made.sql(f"DROP VIEW v_plain; CREATE VIEW v_plain AS {query}")
+    assert not_moved(dbferry.migrate(held.url, made.url, prepare="truncate")) == []
 
 
 @pytest.mark.parametrize("target", ["postgresql", "mysql"])

@@ -17,8 +17,9 @@ from dbferry.items import TableItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.schema.clauses import said
+from dbferry.schema.standing import StandingViews
 from dbferry.schema.terms import Untranslatable
-from dbferry.schema.translated import ViewTranslation
+from dbferry.schema.translated import USUAL, ViewTranslation
 from dbferry.schema.trial import try_steps
 from dbferry.selection import Prepare, names
 
@@ -39,6 +40,7 @@ class ViewWriter:
         """Schema and name of what they read."""
         known = {(draft.table.schema, draft.table.name) for draft in drafts}
         standing = {(view.schema, view.name): view for view in pair.target.views}
+        self._standing = StandingViews(pair)
         chosen = [view for view in in_order(pair.source.views) if self._is_asked(view)]
         self._translation = ViewTranslation(pair, drafts) if chosen else None
         for view in chosen:
@@ -129,11 +131,15 @@ class ViewWriter:
 
     def _is_same(self, made: View, there: View) -> bool:
         """True for one whose query the target has printed so, or would print so."""
-        if made.materialized or there.materialized or made.options != there.options:
+        if made.materialized or there.materialized:
             return False
+        if (made.options or USUAL) != (there.options or USUAL):
+            return False
+        statements = self.pair.ends[1].print_view(made)
+        if not statements:
+            return self._standing.same(made, there) or made.query == there.query
         if made.query == there.query:
             return True
-        statements = self.pair.ends[1].print_view(made)
         with self.pair.trying(()) as session:
             return session is not None and _printed(session, statements) == there.query
 

@@ -47,6 +47,7 @@ class Duckdb(Keyless):
     empty_table = staticmethod(ddl.empty_table)
     swap_table = staticmethod(ddl.swap_table)
     create_view = staticmethod(ddl.create_view)
+    print_view = staticmethod(ddl.print_view)
     drop_view = staticmethod(ddl.drop_view)
     describe_table = staticmethod(ddl.describe_table)
     declare = staticmethod(types.declare)

@@ -6,6 +6,7 @@ from collections import defaultdict
 from collections.abc import Collection
 
 from dbferry.catalog import Catalog, Check, Column, Index, NativeType, Session, Table, View
+from dbferry.engines.duckdb.ddl import VIEW_QUERY
 
 COLUMNS = """
 SELECT c.schema_name, c.table_name, c.column_name, c.column_index, c.data_type, c.is_nullable,
@@ -31,8 +32,8 @@ COMMENTS = """
 SELECT schema_name, table_name, comment FROM duckdb_tables()
 WHERE database_name = current_database() AND comment IS NOT NULL"""
 
-VIEWS = """
-SELECT schema_name, view_name FROM duckdb_views()
+VIEWS = f"""
+SELECT schema_name, view_name, {VIEW_QUERY} FROM duckdb_views()
 WHERE database_name = current_database() AND NOT internal ORDER BY schema_name, view_name"""
 
 
@@ -83,8 +84,8 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
             for (schema, name), found in columns.items()
         ),
         views=tuple(
-            View(schema=schema or "", name=name or "", query="")
-            for schema, name in session.query(VIEWS)
+            View(schema=schema or "", name=name or "", query=query or "")
+            for schema, name, query in session.query(VIEWS)
         ),
     )
 

@@ -8,6 +8,9 @@ from dbferry.catalog import Check, View
 from dbferry.engines import NewColumn, NewTable, Step, Trial
 
 TRIAL = "dbferry_trial"
+NAME = r'(?:"(?:[^"]|"")*"|\w+)'
+VIEW_QUERY = rf"nullif(regexp_extract(sql, '^CREATE (?:TEMP )?VIEW (?:{NAME}\.)?{NAME} AS (.*);$', 1, 's'), '')"
+"""Of a view as it is printed; nothing where its columns have names of their own."""
 
 
 def quote(name: str) -> str:
@@ -67,6 +70,14 @@ def describe_table(table: NewTable) -> Sequence[str]:
 
 def create_view(view: View) -> Sequence[str]:
     return [f"CREATE VIEW {relation(view.schema, view.name)} AS {view.query}"]
+
+
+def print_view(view: View) -> Sequence[str]:
+    """Of a view that only this session has."""
+    return (
+        f"CREATE OR REPLACE TEMPORARY VIEW {TRIAL}_view AS {view.query}",
+        f"SELECT {VIEW_QUERY} FROM duckdb_views() WHERE temporary AND view_name = '{TRIAL}_view'",
+    )
 
 
 def drop_view(view: View) -> str:

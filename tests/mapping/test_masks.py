@@ -10,6 +10,7 @@ import dbferry
 from dbferry.errors import DbferryError
 from dbferry.mapping import fakes
 from servers.database import Database
+from through import adbc
 
 Make = Callable[[str], Database]
 SOURCES = ["postgresql", "mariadb", "mysql", "sqlite"]
@@ -175,6 +176,18 @@ def test_what_cannot_be_masked_stops_the_run(
     assert why in told
     assert raised.value.exit_code == 2
     assert KEY not in told
+    assert made.rows("SELECT count(*) FROM sqlite_schema") == [(0,)]
+
+
+@pytest.mark.parametrize("how", ["hash", "scramble", "fake"])
+def test_a_source_that_has_no_hash_refuses_what_needs_one(database: Make, how: str) -> None:
+    held, made = database("sqlite"), database("sqlite")
+    held.sql(USERS)
+    rule = {"mask": "users.email", "how": how, "key": KEY} | (
+        {"sort": "name"} if how == "fake" else {}
+    )
+    with pytest.raises(DbferryError, match=f"adbc can't compute `{how}`"):
+        dbferry.migrate(adbc(held), made.url, rules=[rule])
     assert made.rows("SELECT count(*) FROM sqlite_schema") == [(0,)]
 
 

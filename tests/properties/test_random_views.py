@@ -39,6 +39,8 @@ WINDOWS = ["rank() OVER (PARTITION BY i.maker ORDER BY i.stock)", "dense_rank() 
            "last_value(i.weight) OVER (ORDER BY i.id, m.id ROWS BETWEEN CURRENT ROW AND 2 FOLLOWING)",
            "sum(i.stock) OVER (ORDER BY m.id, i.id ROWS BETWEEN 1 PRECEDING AND 1 FOLLOWING)",
            "max(i.added) OVER (ORDER BY i.id DESC, m.id ROWS 2 PRECEDING)",
+           "lag(i.stock, 1, 7) OVER (ORDER BY i.id, m.id)", "percent_rank() OVER (PARTITION BY i.maker ORDER BY i.stock)",
+           "lead(i.name, 2, 'none') OVER (ORDER BY m.id, i.id)", "cume_dist() OVER (ORDER BY i.weight)",
            "count(*) OVER (ORDER BY i.stock RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW)"]  # fmt: skip
 # In each engine's own words.
 LATER = {

@@ -61,6 +61,11 @@ class DbferryError(Exception):
         """True when the session that raised it is of no more use."""
         return self.kind in ("connect", "lost", "cancelled", "fenced")
 
+    @property
+    def of_row(self) -> bool:
+        """True when rows are to blame, and not the world or the plan."""
+        return self.kind in ("data", "constraint")
+
     def place(self) -> str:
         """The known parts of the place, as one phrase; empty when nothing is known."""
         parts = [

@@ -1,33 +1,44 @@
 """Loads targets that take Arrow streams themselves: the engine reads, the target's own library writes.
 
 A table is moved in one transaction, with its entry in the ledger: after any death it is there as a whole, and known
-to be, or not at all.
+to be, or not at all. Where a row has failed it and rows may be put aside it is moved in another one, block by block:
+the engine halves what the target refuses, and what is put aside is a part of that transaction.
 """
 
 from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
-from dbferry.errors import DbferryError
+from dbferry.counts import rows_of
+from dbferry.errors import DbferryError, from_fields
 from dbferry.ledger.streamed import begin_table, mark_table
 from dbferry.progress import Reading
+from dbferry.quarantine import told
 
 if TYPE_CHECKING:
-    from dbferry._native import ArrowStream, Snapshot
+    from dbferry._native import ArrowStream, SiftedTable, Snapshot
     from dbferry.items import TableItem
     from dbferry.ledger.book import TableEntry
+    from dbferry.ledger.keeping import Keeping
     from dbferry.rounds import Rounds
-    from dbferry.sessions import TakesStreams
+    from dbferry.sessions import Taker, TakesStreams
 
+T = TypeVar("T")
+R = TypeVar("R", "ArrowStream", "SiftedTable")
 TURN_SECONDS = 0.1
-Enter = Callable[[int, int], None]
+Turn = Callable[[Reading], None]
+Enter = Callable[[int, int, int], None]
+"""Notes the rows of a table that are moved, their bytes, and the rows that are put aside."""
+Told = tuple[dict[str, Any], list[list[Any]]]
+"""What came of a table, and which of its values were changed."""
 
 
 def load(rounds: Rounds, session: TakesStreams) -> None:
@@ -49,13 +60,8 @@ def load(rounds: Rounds, session: TakesStreams) -> None:
             turn((outcome["rows"], outcome["bytes"], 1, 1))
         else:
             begin_table(keeping.book, entry, before)
-            enter = partial(mark_table, keeping.book, entry, rounds.here.token or "")
-            before = before or entry.rows_before
-            outcome, lost = load_table(rounds.here, session, table, before, turn, enter)
-            if (outcome["error"] or {}).get("kind") == "lost":
-                # Of the failure of an earlier table: the others are read under another snapshot.
-                rounds.snapshot = None
-                outcome, lost = load_table(rounds.here, session, table, before, turn, enter)
+            loading = Loading(session, table, before or entry.rows_before, turn)
+            outcome, lost = _load(rounds, keeping, entry, loading)
         rounds.moved.outcomes.append(outcome)
         rounds.moved.losses += lost
         if outcome["state"] == "failed" and not rounds.goes_on(outcome["error"]):
@@ -65,94 +71,194 @@ def load(rounds: Rounds, session: TakesStreams) -> None:
 def _moved_before(entry: TableEntry) -> dict[str, Any]:
     rows = sum(part.rows for part in entry.done)
     size = sum(part.moved_bytes for part in entry.done)
+    unfit = sum(part.unfit for part in entry.done)
     return {
-        "table": entry.name, "state": "done", "error": None, "seconds": 0.0,
-        "rows": rows, "bytes": size, "source_rows": rows, "target_rows": rows,
+        "table": entry.name, "state": "done", "error": None, "seconds": 0.0, "unfit": unfit,
+        "rows": rows, "bytes": size, "source_rows": rows + unfit, "target_rows": rows,
     }  # fmt: skip
 
 
 def load_table(
-    snapshot: Snapshot,
-    session: TakesStreams,
-    table: TableItem,
-    before: int,
-    turn: Callable[[Reading], None],
-    enter: Enter | None = None,
-) -> tuple[dict[str, Any], list[list[Any]]]:
-    """Copies one table; `enter` notes its rows and bytes in the transaction that commits them."""
-    started = time.monotonic()
-    plan = json.dumps(table.native())
-    outcome: dict[str, Any] = {"table": table.name, "state": "failed", "error": None}
-    stream: ArrowStream | None = None
-    try:
-        stream = snapshot.stream(plan)
-        if enter is None:
-            _insert(session, stream, table, turn)
+    snapshot: Snapshot, session: TakesStreams, table: TableItem, before: int, turn: Turn
+) -> Told:
+    """Copies one table as a part of what the caller has begun."""
+    return Loading(session, table, before, turn).whole(snapshot)
+
+
+def _load(rounds: Rounds, keeping: Keeping, entry: TableEntry, loading: Loading) -> Told:
+    """A table, looked at more closely as long as that may help."""
+    aside = keeping.quarantine if rounds.task.on_bad_row == "quarantine" else None
+    native = loading.table.native(entry.number)
+    manner, renewed = "whole", False
+    while True:
+        snapshot = rounds.here
+        enter = partial(mark_table, keeping.book, entry, snapshot.token or "")
+        if aside is None or manner == "whole":
+            outcome, lost = loading.whole(snapshot, enter)
         else:
-            _transact(session, stream, table, turn, enter)
-        source = snapshot.count(plan)
-        count = session.query(f"SELECT count(*) FROM {table.target}")[0][0]
-        rows, size, _, _ = stream.progress()
-        target = int(count or 0) - before
-        equal = source == target == rows
-        outcome |= {
-            "state": "done" if equal else "different", "rows": rows, "bytes": size,
-            "source_rows": source, "target_rows": target,
-        }  # fmt: skip
+            terms = aside.terms(keeping.book.id, rounds.task.max_bad_rows)
+            full = {**native, **told(rounds.source, loading.table, native)}
+            outcome, lost = loading.sifted(snapshot, enter, full, Sieve(manner, terms))
+        if outcome["error"] is None or "rows" in outcome:
+            # Once its rows are in, none is moved again, whatever comes of the counts.
+            return outcome, lost
+        error = from_fields(outcome["error"])
+        nearer = closer(manner, error) if aside is not None else None
+        if error.kind == "lost" and not renewed:
+            # Of the failure of an earlier attempt: this one is made under another snapshot.
+            rounds.snapshot, renewed = None, True
+        elif nearer is not None:
+            manner, renewed = nearer, False
+        else:
+            return outcome, lost
+
+
+def closer(manner: str, error: DbferryError) -> str | None:
+    """The manner in which an error is to be met, as the engine does with a range."""
+    if not error.of_row:
+        return None
+    if manner == "whole":
+        return "sifted"
+    return "halved" if manner == "sifted" and error.side == "source" else None
+
+
+@dataclass(frozen=True)
+class Sieve:
+    """How closely rows are looked at, and where those go that don't fit."""
+
+    manner: str
+    terms: Mapping[str, Any]
+
+    def open(
+        self, snapshot: Snapshot, native: Mapping[str, Any], part: Mapping[str, Any] | None = None
+    ) -> SiftedTable:
+        """The rows of a table, or of a part of it."""
+        ranges = [part] if part is not None else None
+        how = {"manner": self.manner, "most": self.terms["most"], "ranges": ranges}
+        return snapshot.sifted(json.dumps(native), json.dumps(how))
+
+    def sift(self, rows: SiftedTable, taker: Taker) -> tuple[int, int]:
+        """How many rows were taken, and how many put aside."""
+        return rows.sift(taker, json.dumps(self.terms))
+
+
+@dataclass(frozen=True)
+class Loading:
+    """A table on its way."""
+
+    session: TakesStreams
+    table: TableItem
+    before: int
+    turn: Turn
+
+    def whole(self, snapshot: Snapshot, enter: Enter | None = None) -> Told:
+        """By one statement; `enter` is called in its transaction."""
+
+        def move(stream: ArrowStream) -> int:
+            if enter is None:
+                self._insert(stream)
+            else:
+                self._transact(stream, enter)
+            return 0
+
+        plan = json.dumps(self.table.native())
+        return self._told(snapshot, plan, lambda: snapshot.stream(plan), move)
+
+    def sifted(
+        self, snapshot: Snapshot, enter: Enter, native: Mapping[str, Any], sieve: Sieve
+    ) -> Told:
+        """Block by block; what doesn't fit is put aside."""
+
+        def move(rows: SiftedTable) -> int:
+            with self.session.sifting(self.table) as taker:
+
+                def stop() -> None:
+                    snapshot.cancel()
+                    taker.cancel()
+
+                work = partial(sieve.sift, rows, taker)
+                moved, unfit = attended(work, lambda: self.turn(rows.progress()), stop)
+                enter(moved, rows.progress()[1], unfit)
+            return unfit
+
+        return self._told(snapshot, json.dumps(native), lambda: sieve.open(snapshot, native), move)
+
+    def _told(
+        self, snapshot: Snapshot, plan: str, opens: Callable[[], R], move: Callable[[R], int]
+    ) -> Told:
+        """Moves the rows that `opens` gives, and counts both sides; `move` tells how many it has put aside."""
+        started = time.monotonic()
+        outcome: dict[str, Any] = {"table": self.table.name, "state": "failed", "error": None}
+        rows: R | None = None
+        try:
+            rows = opens()
+            unfit = move(rows)
+            read, size, _, _ = rows.progress()
+            outcome |= {"rows": read - unfit, "bytes": size, "unfit": unfit}
+            source = _count(snapshot, plan, read)
+            target = rows_of(self.session, self.table.target) - self.before
+            equal = source == target + unfit == read
+            outcome |= {
+                "state": "done" if equal else "different", "source_rows": source, "target_rows": target,
+            }  # fmt: skip
+        except DbferryError as error:
+            error.table = error.table or self.table.name
+            outcome["error"] = error.fields()
+        outcome["seconds"] = time.monotonic() - started
+        return outcome, [list(loss) for loss in rows.losses()] if rows else []
+
+    def _transact(self, stream: ArrowStream, enter: Enter) -> None:
+        self.session.begin()
+        try:
+            self._insert(stream)
+            rows, size, _, _ = stream.progress()
+            enter(rows, size, 0)
+        except BaseException:
+            with suppress(DbferryError):
+                self.session.rollback()
+            raise
+        self.session.commit()
+
+    def _insert(self, stream: ArrowStream) -> None:
+        work = partial(self.session.insert, stream, self.table)
+        try:
+            attended(work, lambda: self.turn(stream.progress()), self.session.cancel)
+        except DbferryError:
+            # What ended the stream is the cause of what its taker complains of.
+            stream.check()
+            raise
+
+
+def _count(snapshot: Snapshot, plan: str, read: int) -> int:
+    """Rows of the source; those that were read to their end where its session is lost over the question."""
+    try:
+        return snapshot.count(plan)
     except DbferryError as error:
-        error.table = error.table or table.name
-        outcome["error"] = error.fields()
-    outcome["seconds"] = time.monotonic() - started
-    return outcome, [list(loss) for loss in stream.losses()] if stream else []
+        if not error.retryable:
+            raise
+        return read
 
 
-def _transact(
-    session: TakesStreams,
-    stream: ArrowStream,
-    table: TableItem,
-    turn: Callable[[Reading], None],
-    enter: Enter,
-) -> None:
-    session.begin()
-    try:
-        _insert(session, stream, table, turn)
-        rows, size, _, _ = stream.progress()
-        enter(rows, size)
-    except BaseException:
-        with suppress(DbferryError):
-            session.rollback()
-        raise
-    session.commit()
+def attended(work: Callable[[], T], meanwhile: Callable[[], None], stop: Callable[[], None]) -> T:
+    """Does work on a thread of its own; `stop` ends it when what is done meanwhile fails."""
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(work)
+        try:
+            return _awaited(running, meanwhile)
+        except BaseException:
+            if not running.done():
+                stop()
+            raise
 
 
-def _insert(
-    session: TakesStreams,
-    stream: ArrowStream,
-    table: TableItem,
-    turn: Callable[[Reading], None],
-) -> None:
-    try:
-        with ThreadPoolExecutor(1) as pool:
-            work = pool.submit(session.insert, stream, table)
-            try:
-                _wait(work, lambda: turn(stream.progress()))
-            except BaseException:
-                session.cancel()
-                raise
-    except DbferryError:
-        # What ended the stream is the cause of what its taker complains of.
-        stream.check()
-        raise
-
-
-def _wait(work: Future[Any], meanwhile: Callable[[], None]) -> None:
+def _awaited(work: Future[T], meanwhile: Callable[[], None]) -> T:
     while True:
         try:
-            work.result(timeout=TURN_SECONDS)
+            done = work.result(timeout=TURN_SECONDS)
         except NotYet:
             if work.done():
                 raise
             meanwhile()
         else:
             meanwhile()
-            return
+            return done

@@ -10,18 +10,19 @@ from typing import TYPE_CHECKING
 from dbferry.engines import engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.ledger.book import TABLES
-from dbferry.ledger.keeping import keeps
 from dbferry.mapping.shape import rename_schemas
 from dbferry.mapping.task import losses, met_schemas, named_schemas
 from dbferry.pair import Pair
 from dbferry.report import QUARANTINE
 from dbferry.schema.sequences import set_anew
 from dbferry.selection import Only, Options, Prepare
-from dbferry.urls import Endpoint
+from dbferry.sessions import TakesStreams
+from dbferry.urls import Endpoint, parse
 
 if TYPE_CHECKING:
     from dbferry.catalog import Catalog
     from dbferry.items import Plan
+    from dbferry.ledger.book import Book
     from dbferry.sessions import OpenSession
     from dbferry.task import Task
 
@@ -79,16 +80,22 @@ def check_file(target: Endpoint) -> None:
         raise RequestError(f"there is no file `{target.path}`", side="target", engine=target.engine)
 
 
-def check_quarantine(task: Task, target: Endpoint) -> None:
+def check_quarantine(ends: Ends, book: Book | None) -> None:
     """Rows are put aside in the transaction that commits the others."""
-    room = engine(target.engine).ledger()
-    able = keeps(task, target) and room is not None and room.by_row
-    if task.on_bad_row == "quarantine" and task.only != "schema" and not able:
+    task, target, session = ends.task, ends.target, ends.session
+    if task.on_bad_row != "quarantine" or task.only == "schema":
+        return
+    fault, way = None, "choose another target"
+    # The plan of a file that isn't there yet is made in memory.
+    if parse(task.target).path == ":memory:":
+        fault, way = "rows can't be put aside in a database in memory", "choose a file"
+    elif book is None:
+        fault = "rows can't be put aside where there are no transactions"
+    elif isinstance(session, TakesStreams) and not session.sifts:
+        fault = "rows can't be put aside by a driver that keeps no savepoints"
+    if fault is not None:
         raise RequestError(
-            f"rows can't be put aside in {target.engine}",
-            side="target",
-            engine=target.engine,
-            hint="choose a target of postgresql, mysql, mariadb or sqlite, or --on-bad-row stop",
+            fault, side="target", engine=target.engine, hint=f"{way}, or --on-bad-row stop"
         )
 
 

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbferry.counts import rows_of
 from dbferry.engines import engine
-from dbferry.errors import MissingError, RequestError
+from dbferry.errors import BusyError, MissingError, RequestError, UnsupportedError
 from dbferry.report import QUARANTINE
 
 if TYPE_CHECKING:
@@ -108,11 +108,25 @@ class Quarantine:
 
     def forgetting(self, task: str, table: str, rows: Sequence[BadRow]) -> str:
         """The statement that forgets some rows of a table, by their keys."""
+        return f"DELETE FROM {self.relation} WHERE {self._keyed(task, table, rows)}"
+
+    def _keyed(self, task: str, table: str, rows: Sequence[BadRow]) -> str:
         keys = ", ".join(self._room.literal(row.told_key or "") for row in rows)
         return (
-            f"DELETE FROM {self.relation} WHERE task = {self._room.literal(task)} "
-            f"AND table_name = {self._room.literal(table)} AND row_key IN ({keys})"
+            f"task = {self._room.literal(task)} AND table_name = {self._room.literal(table)} "
+            f"AND row_key IN ({keys})"
         )
+
+    def take(self, task: str, table: str, rows: Sequence[BadRow]) -> None:
+        """Forgets some rows of a table inside a transaction. Raises a BusyError where another has taken them before."""
+        keys = self._keyed(task, table, rows)
+        # Whoever comes second waits here, and finds none.
+        self.session.execute(f"UPDATE {self.relation} SET noted = noted WHERE {keys}")
+        if rows_of(self.session, f"{self.relation} WHERE {keys}") != len(rows):
+            raise BusyError(
+                "another retry of this task is at work", side="target", hint="let it finish, and try again"
+            )  # fmt: skip
+        self.session.execute(self.forgetting(task, table, rows))
 
     def close(self, book: Book) -> None:
         """Removes the table when nothing is in it and no other task may need it; fine if it is gone."""
@@ -132,8 +146,8 @@ def _is_needed_beside(book: Book) -> bool:
     """A task at work stands in the ledger before it puts a row aside."""
     try:
         return book.others(book.id) > 0
-    except (MissingError, RequestError):
-        # There is no ledger; SQLite tells that as it tells any statement that it doesn't take.
+    except (MissingError, RequestError, UnsupportedError):
+        # There is no ledger; SQLite tells that as it tells any statement that it doesn't take, and so does its driver.
         return False
 
 

@@ -15,9 +15,10 @@ from typing import TYPE_CHECKING, Any
 
 from dbferry.counts import rows_of
 from dbferry.engines import engine
-from dbferry.errors import BusyError, RequestError, from_fields
+from dbferry.errors import BusyError, DbferryError, RequestError, from_fields
 from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
+from dbferry.load import Sieve, closer
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import Ends, check_file, hidden, options_of, read_catalog, read_source
 from dbferry.partners import Partners, literal
@@ -25,11 +26,12 @@ from dbferry.planner import make_plan
 from dbferry.quarantine import BadRow, Quarantine, told
 from dbferry.report import QUARANTINE
 from dbferry.selection import Prepare
-from dbferry.sessions import open_session, open_snapshot
+from dbferry.sessions import TakesStreams, open_session, open_snapshot
 from dbferry.types import Kind
 from dbferry.urls import Endpoint, parse
 
 if TYPE_CHECKING:
+    from dbferry import _native
     from dbferry.catalog import Catalog
     from dbferry.items import Plan, TableItem
     from dbferry.ledger.book import Book
@@ -60,6 +62,16 @@ class Retried:
     def to_dict(self) -> dict[str, Any]:
         """The form that `--json` prints."""
         return asdict(self)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What became of some rows."""
+
+    rows: int
+    unfit: int
+    losses: Sequence[Sequence[Any]]
+    """Values that were changed, with their number last."""
 
 
 def retry_task(task: Task) -> list[Retried]:
@@ -153,13 +165,15 @@ class _Again(Ends):
             found.unfit += len(some) - len(ready)
             if not ready:
                 continue
-            outcome, losses = self._copy(item, ready)
-            if outcome["error"] is not None:
-                raise from_fields(outcome["error"])
-            found.moved += outcome["rows"]
-            found.changed += sum(count for *_, count in losses)
-            found.unfit += outcome["unfit"]
-            found.gone += len(ready) - outcome["rows"] - outcome["unfit"]
+            session = self.session
+            if isinstance(session, TakesStreams):
+                copied = self._load(item, ready, session)
+            else:
+                copied = self._copy(item, ready)
+            found.moved += copied.rows
+            found.changed += sum(count for *_, count in copied.losses)
+            found.unfit += copied.unfit
+            found.gone += len(ready) - copied.rows - copied.unfit
 
     def _findable(self, item: TableItem, rows: Sequence[BadRow]) -> Iterator[BadRow]:
         """Those that are found by their keys, or are gone for certain: what is only not found isn't forgotten."""
@@ -178,29 +192,55 @@ class _Again(Ends):
     def _count(self, item: TableItem, condition: str) -> int:
         return rows_of(self.reading, f"{item.relation} WHERE {condition}")
 
-    def _copy(
-        self, item: TableItem, rows: Sequence[BadRow]
-    ) -> tuple[dict[str, Any], list[list[Any]]]:
+    def _copy(self, item: TableItem, rows: Sequence[BadRow]) -> Copied:
+        """Moves some rows, or puts them aside again."""
         native = item.native()
         native.update(told(self.source, item, native))
         native["opening"] = self.quarantine.forgetting(self.id, item.name, rows)
         before = rows_of(self.session, item.target)
-        part = {"number": 0, "relation": None, "predicate": self._found(item, rows), "bytes": 0}
         # Not all the source's rows are moved: no count of it says what there should be.
-        work = [{"ranges": [part], "rows_before": before, "mixed": True}]
+        work = [{"ranges": [self._part(item, rows)], "rows_before": before, "mixed": True}]
         terms = {
             "quarantine": self.quarantine.terms(self.id, len(rows)),
             "retry": {"attempts": self.task.retries, "seconds": self.task.retry_seconds},
         }
-        sizes = json.dumps({**self.task.sizes(), "workers": 1})
-        snapshot = open_snapshot(self.source, self.reading, sizes)
-        answer = snapshot.copy(
+        answer = self._snapshot().copy(
             json.dumps(self.target.native()), json.dumps([native]), json.dumps(work), None, json.dumps(terms)
         )  # fmt: skip
         copied, losses = json.loads(answer)
         if copied["lost"] is not None:
             raise from_fields(copied["lost"])
-        return copied["outcomes"][0], losses
+        [outcome] = copied["outcomes"]
+        if outcome["error"] is not None:
+            raise from_fields(outcome["error"])
+        return Copied(outcome["rows"], outcome["unfit"], losses)
+
+    def _load(self, item: TableItem, rows: Sequence[BadRow], session: TakesStreams) -> Copied:
+        """The same through the target's own library."""
+        native = item.native()
+        native.update(told(self.source, item, native))
+        part, terms = self._part(item, rows), self.quarantine.terms(self.id, len(rows))
+        manner = "sifted"
+        while True:
+            sieve = Sieve(manner, terms)
+            some = sieve.open(self._snapshot(), native, part)
+            try:
+                with session.sifting(item) as taker:
+                    self.quarantine.take(self.id, item.name, rows)
+                    moved, unfit = sieve.sift(some, taker)
+                return Copied(moved, unfit, some.losses())
+            except DbferryError as error:
+                nearer = closer(manner, error)
+                if nearer is None:
+                    raise
+                manner = nearer
+
+    def _snapshot(self) -> _native.Snapshot:
+        sizes = json.dumps({**self.task.sizes(), "workers": 1})
+        return open_snapshot(self.source, self.reading, sizes)
+
+    def _part(self, item: TableItem, rows: Sequence[BadRow]) -> dict[str, Any]:
+        return {"number": 0, "relation": None, "predicate": self._found(item, rows), "bytes": 0}
 
     def _found(self, item: TableItem, rows: Sequence[BadRow]) -> str:
         """The condition by which the source finds the rows."""

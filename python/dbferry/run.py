@@ -61,9 +61,6 @@ if TYPE_CHECKING:
     from dbferry.ledger.book import Entry, TableEntry
     from dbferry.task import Task
 
-DATA_KINDS = ("data", "constraint")
-"""Errors that the rows are to blame for."""
-
 
 def plan_task(task: Task) -> Plan:
     """The plan of a task; opens sessions on both sides, moves nothing."""
@@ -156,7 +153,6 @@ class _Run(Remains):
         check_pair(source, target)
         if not make_files and target.path is not None and not Path(target.path).exists():
             target = replace(target, path=":memory:")
-        check_quarantine(task, target)
         # Looking alone takes nothing over from anyone.
         moves = make_files and keeps(task, target)
         run = uuid.uuid4().hex[:8]
@@ -195,6 +191,7 @@ class _Run(Remains):
         other = read_catalog(self.target, self.session, "target", reached, other=one.engine)
         self.tables, _ = select(one, options)
         book = book_in(other, self.session, self.target)
+        check_quarantine(self, book)
         there = made(other)
         if book is not None and (moves or there):
             book.id, book.run = task_id(self.source, self.target, self.task.name), run
@@ -404,7 +401,7 @@ class _Run(Remains):
     def _is_misled(self, error: DbferryError) -> bool:
         """True when a sample may be to blame, and not the world."""
         world = isinstance(error, Interrupted | SchemaError)
-        return self._sampled and not world and error.kind in DATA_KINDS
+        return self._sampled and not world and error.of_row
 
     def _go_on(self) -> list[int]:
         for statement in self.anew:

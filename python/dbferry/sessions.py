@@ -13,7 +13,6 @@ from dbferry.errors import DbferryError
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
-    from dbferry._native import ArrowStream
     from dbferry.engines.adbc.session import AdbcSession
     from dbferry.engines.duckdb.session import DuckdbSession
     from dbferry.items import TableItem
@@ -34,19 +33,39 @@ class OpenSession(Protocol):
         """Ends what it is doing, from any thread."""
 
 
+class Taker(Protocol):
+    """What takes the rows of a table inside a transaction, block by block."""
+
+    def attempt(self, stream: object) -> None:
+        """Writes rows; after an error of one of them all is as it was before."""
+
+    def execute(self, sql: str) -> None:
+        """Runs a statement in the same transaction."""
+
+    def cancel(self) -> None:
+        """Ends what it is doing, from any thread."""
+
+
 @runtime_checkable
 class TakesStreams(OpenSession, Protocol):
     """A target whose own library writes Arrow streams into tables."""
 
-    def insert(self, stream: ArrowStream, table: TableItem) -> None:
+    def insert(self, stream: object, table: TableItem) -> None:
         """All rows of a table, or none; makes the table if no statement of the plan did."""
 
     @property
     def transacts(self) -> bool:
         """True when it keeps transactions."""
 
+    @property
+    def sifts(self) -> bool:
+        """True when a part of what a transaction has written can be refused and the rest of it kept."""
+
     def begin(self) -> None:
         """Opens a transaction for what follows, inserts among it."""
+
+    def sifting(self, table: TableItem) -> AbstractContextManager[Taker]:
+        """A transaction that takes a table's rows and is committed at its end; makes the table as `insert` does."""
 
     def commit(self) -> None: ...
     def rollback(self) -> None: ...
@@ -80,7 +99,7 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
     if endpoint.engine == "duckdb":
         from dbferry.engines.duckdb.session import DuckdbSession
 
-        session = DuckdbSession(endpoint)
+        session = DuckdbSession.open(endpoint)
     elif endpoint.engine == "adbc":
         from dbferry.engines.adbc.session import AdbcSession
 

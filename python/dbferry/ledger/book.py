@@ -289,10 +289,11 @@ class Book:
             values = {"state": "cut", "place": cut.place, "rows_before": cut.rows_before}
             self._set("dbferry_table", values, self._of(number, "number"))
 
-    def table_done(self, number: int, rows: int, size: int, token: str) -> str:
+    def table_done(self, number: int, token: str, rows: int, size: int, unfit: int) -> str:
         """The statement that sets the one range of a table to done, once."""
         values = {
             "state": "done", "fence": self.fence, "token": token, "moved_rows": rows, "moved_bytes": size,
+            "unfit_rows": unfit,
         }  # fmt: skip
         return self._setting("dbferry_range", values, f"{self._of(number)} AND state <> 'done'")
 

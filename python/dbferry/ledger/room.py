@@ -30,7 +30,7 @@ class Room(Protocol):
     def table_options(self) -> str: ...
     @property
     def by_row(self) -> bool:
-        """True where single rows can be told, of a source, and put aside, in a target."""
+        """Of a source: true where single rows can be told, and asked for again."""
 
     @property
     def cuts_by_key(self) -> bool:

@@ -71,9 +71,9 @@ def begin_table(book: Book, entry: TableEntry, rows_before: int) -> None:
         book.add_ranges({entry.number: Cut(ranges=[part], place="", rows_before=rows_before)})
 
 
-def mark_table(book: Book, entry: TableEntry, token: str, rows: int, size: int) -> None:
+def mark_table(book: Book, entry: TableEntry, token: str, rows: int, size: int, unfit: int) -> None:
     """Says inside the transaction that a table's rows are there. Raises a FencedError when they aren't this run's to move."""
-    book.session.execute(book.table_done(entry.number, rows, size, token))
+    book.session.execute(book.table_done(entry.number, token, rows, size, unfit))
     book.check()
     if not book.is_mine(entry.number):
         raise FencedError(

@@ -23,6 +23,24 @@ pub fn plan(py: Python<'_>, what: &str, error: &serde_json::Error) -> PyErr {
 
 /// An exception of the producer's own code as the engine's error; one of `dbferry.errors` keeps its fields.
 pub fn from_python(py: Python<'_>, exception: &PyErr) -> Error {
+    ours(py, exception).unwrap_or_else(|| {
+        let told = told(py, exception);
+        Error::new(Kind::Data, format!("the incoming stream failed: {told}"))
+    })
+}
+
+/// The same for the code that takes rows: what it can't name is no fault of a row.
+pub fn of_taker(py: Python<'_>, exception: &PyErr) -> Error {
+    ours(py, exception).unwrap_or_else(|| Error::new(Kind::Internal, told(py, exception)))
+}
+
+fn told(py: Python<'_>, exception: &PyErr) -> String {
+    let value = exception.value(py);
+    let class = value.get_type().name().map_or_else(|_| "Exception".into(), |n| n.to_string());
+    format!("{class}: {value}")
+}
+
+fn ours(py: Python<'_>, exception: &PyErr) -> Option<Error> {
     let value = exception.value(py);
     let text = |name: &str| -> Option<String> { value.getattr(name).ok()?.extract().ok()? };
     let ours = py
@@ -30,11 +48,13 @@ pub fn from_python(py: Python<'_>, exception: &PyErr) -> Error {
         .and_then(|module| module.getattr("DbferryError"))
         .is_ok_and(|class| value.is_instance(&class).unwrap_or(false));
     if !ours {
-        let class = value.get_type().name().map_or_else(|_| "Exception".into(), |n| n.to_string());
-        return Error::new(Kind::Data, format!("the incoming stream failed: {class}: {value}"));
+        return None;
     }
     let kind = text("kind").and_then(|kind| named("kind", &kind, "").ok());
     let mut error = Error::new(kind.unwrap_or(Kind::Internal), text("message").unwrap_or_default());
+    if let Some(engine) = text("engine").and_then(|engine| named("engine", &engine, "").ok()) {
+        error = error.on(engine);
+    }
     if let Some(code) = text("code") {
         error = error.with_code(code);
     }
@@ -47,5 +67,5 @@ pub fn from_python(py: Python<'_>, exception: &PyErr) -> Error {
     if let Some(column) = text("column") {
         error = error.in_column(&column);
     }
-    error
+    Some(error)
 }

@@ -6,6 +6,7 @@ mod errors;
 mod fields;
 mod runtime;
 mod session;
+mod sifted;
 mod snapshot;
 mod stream_source;
 mod table;
@@ -18,6 +19,8 @@ mod _native {
     use super::arrow::ArrowStream;
     #[pymodule_export]
     use super::session::{Session, connect};
+    #[pymodule_export]
+    use super::sifted::SiftedTable;
     #[pymodule_export]
     use super::snapshot::{Snapshot, open_snapshot};
     #[pymodule_export]

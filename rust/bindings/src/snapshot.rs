@@ -7,7 +7,7 @@ use dbferry::copy::pace::Pace;
 use dbferry::copy::patience::persist;
 use dbferry::copy::progress::Progress;
 use dbferry::copy::runner::{Commit, OnError, Run, copy};
-use dbferry::copy::stream::{Lent, TableStream, Watch};
+use dbferry::copy::stream::{How, Lent, TableBlocks, TableStream, Watch, usable};
 use dbferry::engines;
 use dbferry::error::{Result, Side};
 use dbferry::ledger::Ledger;
@@ -23,6 +23,7 @@ use serde::Deserialize;
 use crate::arrow::ArrowStream;
 use crate::errors;
 use crate::runtime::{Owner, supervise};
+use crate::sifted::SiftedTable;
 
 /// One consistent view of a source.
 #[pyclass(module = "dbferry._native")]
@@ -150,6 +151,19 @@ impl Snapshot {
     }
 }
 
+impl Snapshot {
+    /// What is watched of a table that is read by itself.
+    fn watch(&self) -> Watch {
+        Watch {
+            pace: Arc::clone(&self.pace),
+            cancel: self.cancel.clone(),
+            progress: Arc::new(Progress::new(1)),
+            losses: Arc::default(),
+            failure: Arc::default(),
+        }
+    }
+}
+
 #[pymethods]
 impl Snapshot {
     /// Sessions that are open in it.
@@ -246,17 +260,25 @@ impl Snapshot {
         self.owner.check(py)?;
         let table: TablePlan =
             serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
-        let watch = Watch {
-            pace: Arc::clone(&self.pace),
-            cancel: self.cancel.clone(),
-            progress: Arc::new(Progress::new(1)),
-            losses: Arc::default(),
-            failure: Arc::default(),
-        };
+        let watch = self.watch();
         let open = || TableStream::open(table, &self.readers, self.sizes, &watch);
         let stream = supervise(py, &self.cancel, open, |_| Ok(()))?
             .map_err(|error| errors::raise(py, &error))?;
         Ok(ArrowStream::new(stream, watch))
+    }
+
+    /// One table (JSON) whose rows are looked at one by one; `how` (JSON) tells what of it and how closely.
+    fn sifted(&self, py: Python<'_>, table: &str, how: &str) -> PyResult<SiftedTable> {
+        self.owner.check(py)?;
+        let table: TablePlan =
+            serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
+        let how: How =
+            serde_json::from_str(how).map_err(|error| errors::plan(py, "manner", &error))?;
+        let watch = self.watch();
+        let open = || TableBlocks::open(table.clone(), how, &self.readers, self.sizes, &watch);
+        let blocks = supervise(py, &self.cancel, open, |_| Ok(()))?
+            .map_err(|error| errors::raise(py, &error))?;
+        Ok(SiftedTable::new(blocks, table, watch))
     }
 
     /// Rows of a table (JSON) in the snapshot.
@@ -264,7 +286,10 @@ impl Snapshot {
         self.owner.check(py)?;
         let table: TablePlan =
             serde_json::from_str(table).map_err(|error| errors::plan(py, "plan", &error))?;
-        let count = || self.readers[0].lock().unwrap_or_else(PoisonError::into_inner).count(&table);
+        let count = || {
+            let readers = usable(&self.readers)?;
+            readers[0].lock().unwrap_or_else(PoisonError::into_inner).count(&table)
+        };
         supervise(py, &self.cancel, count, |_| Ok(()))?.map_err(|error| errors::raise(py, &error))
     }
 

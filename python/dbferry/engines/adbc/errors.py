@@ -22,6 +22,11 @@ STATES: Mapping[str, str] = {
     "40P01": "busy", "57014": "timeout", "0A000": "unsupported",
     "08": "lost", "22": "data", "23": "constraint", "42": "unsupported", "53": "space",
 }  # fmt: skip
+# SQLite's driver has one status for all that fails a statement: what its rows fail is told by the library's own words.
+OF_ROW = re.compile(
+    r"INTERNAL: failed to execute: "
+    r"((CHECK|UNIQUE|NOT NULL|FOREIGN KEY) constraint failed|datatype mismatch)"
+)
 PREFIXES = re.compile(r"^(?:[A-Z_]+: )?(?:\[[\w ]+\] )?")
 
 
@@ -31,6 +36,8 @@ def translate(error: Exception, secrets: Sequence[str] = (), *, side: str) -> Db
     kind = STATES.get(state) or STATES.get(state[:2])
     if kind is None:
         kind = STATUSES.get(int(getattr(error, "status_code", 0) or 0), "unsupported")
+    if OF_ROW.match(str(error)):
+        kind = "constraint"
     details = dict(getattr(error, "details", None) or ())
     fields: dict[str, Any] = {"kind": kind, "engine": "adbc", "side": side, "code": state or None}
     message = _text(details.get("PG_DIAG_MESSAGE_PRIMARY", b"")) or _first_line(str(error))

@@ -8,21 +8,22 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from functools import partial
+from contextlib import AbstractContextManager, contextmanager
+from functools import cached_property, partial
 from importlib import import_module, util
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbferry import _native
 from dbferry.engines.adbc.ddl import quote
 from dbferry.engines.adbc.errors import translate
-from dbferry.errors import DbferryError, RequestError, from_fields
+from dbferry.engines.adbc.sifting import keeps_savepoints, sifting
+from dbferry.errors import DbferryError, RequestError, UnsupportedError, from_fields
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
-    from dbferry._native import ArrowStream
     from dbferry.engines.adbc.place import Place
     from dbferry.items import TableItem
+    from dbferry.sessions import Taker
 
 T = TypeVar("T")
 
@@ -69,6 +70,9 @@ class AdbcSession:
         self.side = side
         self.transactional = False
         """True in a transaction."""
+        self._by_statement = False
+        """True in one that the driver has not begun."""
+        self._begin_sifting = self.begin
         self.point = False
         """True when all that is read is of one point in time."""
         self._place = endpoint.driver
@@ -276,7 +280,7 @@ class AdbcSession:
         if self.vendor == "SQLite":
             statement.set_options(**{"adbc.sqlite.query.batch_rows": INFERENCE_ROWS})
 
-    def insert(self, stream: ArrowStream, table: TableItem) -> None:
+    def insert(self, stream: object, table: TableItem) -> None:
         """One table's rows in one transaction; makes the table if the plan says so."""
         make = table.action in ("create", "drop")
         with self.transaction():
@@ -309,18 +313,45 @@ class AdbcSession:
             self.rollback()
         return True
 
+    @cached_property
+    def sifts(self) -> bool:
+        """True when a transaction keeps savepoints, as the driver begins it or else by a statement."""
+        for way in (self.begin, self._begin_by_statement):
+            if keeps_savepoints(self, way):
+                self._begin_sifting = way
+                return True
+        return False
+
+    def begin_sifting(self) -> None:
+        """A transaction in which rows may fail."""
+        if not self.sifts:
+            raise UnsupportedError("the driver keeps no savepoints", side="target", engine="adbc")
+        self._begin_sifting()
+
+    def sifting(self, table: TableItem) -> AbstractContextManager[Taker]:
+        return sifting(self, table)
+
+    def _begin_by_statement(self) -> None:
+        """The driver knows nothing of it."""
+        self.execute("BEGIN")
+        self.transactional = self._by_statement = True
+
     def begin(self) -> None:
         """A transaction for what follows; none where the driver has no transactions."""
         self.transactional = self._can(lambda: self._connection.set_autocommit(False))
 
     def commit(self) -> None:
-        self._end(self._connection.commit)
+        self._end(self._connection.commit, "COMMIT")
 
     def rollback(self) -> None:
-        self._end(self._connection.rollback)
+        self._end(self._connection.rollback, "ROLLBACK")
 
-    def _end(self, action: Callable[[], None]) -> None:
+    def _end(self, action: Callable[[], None], statement: str) -> None:
         if not self.transactional:
+            return
+        if self._by_statement:
+            self.execute(statement)
+            self.transactional = self._by_statement = False
             return
         self._guarded(action)
         self.transactional = False

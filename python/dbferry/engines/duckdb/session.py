@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
@@ -10,8 +11,16 @@ from dbferry.errors import DbferryError, from_fields
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
-    from dbferry._native import ArrowStream
+    from collections.abc import Sequence
+    from contextlib import AbstractContextManager
+
     from dbferry.items import TableItem
+    from dbferry.sessions import Taker
+
+VALUE = re.compile(
+    r"""(key |string |value |format: |Input: )(".*"|'.*'(?= to )|[-+]?(\d|inf|nan)\S*)""", re.DOTALL
+)
+"""A value of a row, which no message may tell; of a text that looks like a message, the most."""
 
 
 def _duckdb() -> Any:
@@ -37,6 +46,7 @@ def translate(error: Exception) -> DbferryError:
         duckdb.IOException: "missing",
         duckdb.ConstraintException: "constraint",
         duckdb.ConversionException: "data",
+        duckdb.OutOfRangeException: "data",
         duckdb.CatalogException: "missing",
         duckdb.InterruptException: "cancelled",
         duckdb.OutOfMemoryException: "space",
@@ -45,7 +55,8 @@ def translate(error: Exception) -> DbferryError:
     # A full disk has no class of its own: it comes as an error of input, of a commit or as a fatal one.
     if any(words in str(error) for words in ("No space left", "disk is full", "disk full")):
         kind = "space"
-    text = str(error).splitlines()[0] if str(error) else type(error).__name__
+    told = VALUE.sub(r"\1...", str(error)) if kind in ("data", "constraint") else str(error)
+    text = told.splitlines()[0] if told else type(error).__name__
     message = text.split(": ", 1)[-1]
     return from_fields(
         {
@@ -60,23 +71,36 @@ def translate(error: Exception) -> DbferryError:
 class DuckdbSession:
     """Plain SQL on a DuckDB file; `connection` is what rows are loaded through."""
 
-    def __init__(self, endpoint: Endpoint) -> None:
+    def __init__(self, connection: Any) -> None:
+        self.connection = connection
+        self.execute("SET TimeZone = 'UTC'")
+        self.version = str(_duckdb().__version__)
+
+    @classmethod
+    def open(cls, endpoint: Endpoint) -> DuckdbSession:
         duckdb = _duckdb()
         try:
-            self.connection = duckdb.connect(endpoint.path or ":memory:")
-            self.connection.execute("SET TimeZone = 'UTC'")
+            return cls(duckdb.connect(endpoint.path or ":memory:"))
         except duckdb.Error as error:
             raise translate(error) from None
-        self.version = str(duckdb.__version__)
+
+    def beside(self) -> DuckdbSession:
+        """A second session on the same file, with transactions of its own."""
+        return DuckdbSession(self.connection.cursor())
 
     def query(self, sql: str) -> list[tuple[str | None, ...]]:
+        rows = self.values(sql)
+        return [tuple(None if value is None else str(value) for value in row) for row in rows]
+
+    def values(self, sql: str) -> list[tuple[Any, ...]]:
+        """Rows of a query as Python has them."""
         import duckdb
 
         try:
-            rows = self.connection.execute(sql).fetchall()
+            rows: list[tuple[Any, ...]] = self.connection.execute(sql).fetchall()
         except duckdb.Error as error:
             raise translate(error) from None
-        return [tuple(None if value is None else str(value) for value in row) for row in rows]
+        return rows
 
     def describe(self, sql: str) -> str:
         raise from_fields(
@@ -86,16 +110,20 @@ class DuckdbSession:
     def execute(self, sql: str) -> None:
         self.query(sql)
 
-    def insert(self, stream: ArrowStream, table: TableItem) -> None:
+    def insert(self, stream: object, table: TableItem) -> None:
         """One table's rows, by one statement."""
+        self.fill(stream, table.target, [column.target for column in table.columns])
+
+    def fill(self, stream: object, relation: str, columns: Sequence[str]) -> None:
+        """Some columns of a stream into those of a relation that have their names."""
         import duckdb
         import pyarrow as pa
 
-        names = ", ".join(quote(column.target) for column in table.columns)
+        names = ", ".join(map(quote, columns))
         self.connection.register("dbferry_stream", pa.RecordBatchReader.from_stream(stream))
         try:
             self.connection.execute(
-                f"INSERT INTO {table.target} ({names}) SELECT * FROM dbferry_stream"
+                f"INSERT INTO {relation} ({names}) SELECT {names} FROM dbferry_stream"
             )
         except duckdb.Error as error:
             raise translate(error) from None
@@ -105,6 +133,12 @@ class DuckdbSession:
                 self.connection.unregister("dbferry_stream")
 
     transacts = True
+    sifts = True
+
+    def sifting(self, table: TableItem) -> AbstractContextManager[Taker]:
+        from dbferry.engines.duckdb.sifting import sifting
+
+        return sifting(self, table)
 
     def begin(self) -> None:
         self.execute("BEGIN TRANSACTION")

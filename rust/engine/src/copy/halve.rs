@@ -11,15 +11,21 @@ use crate::plan::{Range, TablePlan, Transfer};
 use crate::quarantine::{Unfit, of_row, text};
 use crate::source::{Order, Reader, Reading};
 
-/// Reads a range as [`Reader::read`] does, without the rows that the source can't give. `renew` gives the reader a
-/// session where it has lost its own; more than `most` such rows are not looked for.
+/// What the search for such rows is bound to.
+pub struct Halving<'a> {
+    /// More of them are not looked for.
+    pub most: u64,
+    /// Gives the reader a session where it has lost its own.
+    pub renew: &'a mut dyn FnMut(&mut dyn Reader) -> Result<()>,
+}
+
+/// Reads a range as [`Reader::read`] does, without the rows that the source can't give.
 pub fn read_halved(
     reader: &mut dyn Reader,
     table: &TablePlan,
     range: &Range,
     reading: &Reading<'_>,
-    most: u64,
-    renew: &mut dyn FnMut(&mut dyn Reader) -> Result<()>,
+    halving: Halving<'_>,
     emit: &mut dyn FnMut(Block) -> Result<()>,
 ) -> Result<()> {
     let sifted = table.read_sifted();
@@ -32,11 +38,11 @@ pub fn read_halved(
             reader.read(&sifted, &part, reading, emit)?;
             continue;
         };
-        if !of_row(&error) || found > most {
+        if !of_row(&error) || found > halving.most {
             return Err(error);
         }
         if reader.lost() {
-            renew(reader)?;
+            (halving.renew)(reader)?;
         }
         match cut(reader, table, &part)? {
             Cut::Halves(halves) => parts.extend(halves),

@@ -4,21 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::manner::Manner;
 use crate::cancel::Cancel;
 use crate::plan::Range;
 
 /// How long a worker waits at most before it looks whether the run was stopped.
 const TURN: Duration = Duration::from_millis(50);
-
-/// How closely the rows of a range are looked at.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Manner {
-    Whole,
-    /// One by one, for one of them has failed it.
-    Sifted,
-    /// By halves at the source, for it can't give one of them.
-    Halved,
-}
 
 /// A range on its way.
 #[derive(Clone)]

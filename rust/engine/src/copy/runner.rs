@@ -15,21 +15,22 @@ use std::time::Instant;
 
 use super::budget::Budget;
 use super::gate::Gate;
-use super::halve::read_halved;
+use super::halve::Halving;
 use super::healed::Healing;
+use super::manner::Manner;
 pub use super::outcome::{Copied, Outcome, State};
 use super::outcome::{Tally, outcome};
 use super::pace::Pace;
 use super::patience::{pause, persist};
 use super::progress::Progress;
-use super::queue::{Manner, Queue, Unit};
+use super::queue::{Queue, Unit};
 use super::sift::Sieve;
 use crate::block::Block;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result, Side};
 use crate::loss::Losses;
 use crate::plan::{Retry, Sizes, TablePlan, Work};
-use crate::quarantine::{Quarantine, of_row};
+use crate::quarantine::Quarantine;
 use crate::source::{Reader, Reading};
 use crate::target::{Writer, Written};
 
@@ -257,17 +258,9 @@ impl Floor<'_> {
             taken.bytes.fetch_add(block.wire_bytes, Ordering::Relaxed);
             send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
         };
-        let read = match unit.manner {
-            Manner::Whole => reader.read(plan, &unit.range, &reading, &mut hand_over),
-            Manner::Sifted => {
-                reader.read(&plan.read_sifted(), &unit.range, &reading, &mut hand_over)
-            }
-            Manner::Halved => {
-                let most = run.quarantine.map_or(0, |quarantine| quarantine.most);
-                let mut renew = |reader: &mut dyn Reader| self.renew(reader);
-                read_halved(reader, plan, &unit.range, &reading, most, &mut renew, &mut hand_over)
-            }
-        };
+        let most = run.quarantine.map_or(0, |quarantine| quarantine.most);
+        let halving = Halving { most, renew: &mut |reader: &mut dyn Reader| self.renew(reader) };
+        let read = unit.manner.read(reader, plan, &unit.range, &reading, halving, &mut hand_over);
         let place = &unit.range.label();
         read.map_err(|error| error.at(Side::Source).in_table(&plan.name).in_range(place))
     }
@@ -334,7 +327,7 @@ impl Floor<'_> {
         };
         if run.quarantine.is_some()
             && self.repeats
-            && let Some(manner) = closer(&unit, &error)
+            && let Some(manner) = unit.manner.closer(&error)
         {
             self.untake(index, taken);
             self.queue.look_closer(unit, manner);
@@ -482,16 +475,6 @@ impl Floor<'_> {
             Err(error) => self.fail(index, error),
         }
         true
-    }
-}
-
-/// How a range is to be looked at that has failed because of a row; nothing when it can't be looked at more closely.
-fn closer(unit: &Unit, error: &Error) -> Option<Manner> {
-    match unit.manner {
-        _ if !of_row(error) => None,
-        Manner::Whole => Some(Manner::Sifted),
-        Manner::Sifted if error.place().side == Some(Side::Source) => Some(Manner::Halved),
-        Manner::Sifted | Manner::Halved => None,
     }
 }
 

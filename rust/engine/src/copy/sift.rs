@@ -75,6 +75,19 @@ pub trait Sifting {
     /// Writes a block inside the transaction; after an error of a row the session takes statements again.
     fn put(&mut self, table: &TablePlan, block: Block) -> Result<Written>;
 
+    /// The same; after an error of a row all is as it was before.
+    fn attempt(&mut self, table: &TablePlan, block: Block) -> Result<Written> {
+        self.run("SAVEPOINT dbferry")?;
+        let put = self.put(table, block);
+        match &put {
+            Err(error) if !of_row(error) => return put,
+            Err(_) => self.run("ROLLBACK TO SAVEPOINT dbferry")?,
+            Ok(_) => {}
+        }
+        self.run("RELEASE SAVEPOINT dbferry")?;
+        put
+    }
+
     fn literal(&self, text: &str) -> String;
 
     /// Where each row of a raw block ends.
@@ -132,22 +145,18 @@ impl Sifter<'_> {
     }
 
     fn put(&mut self, piece: &Piece<'_>) -> Result<()> {
-        self.session.run("SAVEPOINT dbferry")?;
         let block = Block { rows: piece.rows(self.table)?, wire_bytes: 0, permit: None };
-        match self.session.put(self.table, block) {
+        match self.session.attempt(self.table, block) {
             Ok(written) => {
                 self.written.rows += written.rows;
                 self.written.bytes += written.bytes;
-                return self.session.run("RELEASE SAVEPOINT dbferry");
+                return Ok(());
             }
             Err(error) if !of_row(&error) => return Err(error),
-            Err(error) => {
-                self.session.run("ROLLBACK TO SAVEPOINT dbferry")?;
-                self.session.run("RELEASE SAVEPOINT dbferry")?;
-                if piece.count() == 1 {
-                    return self.put_aside(&piece.unfit(self.table, self.session, &error));
-                }
+            Err(error) if piece.count() == 1 => {
+                return self.put_aside(&piece.unfit(self.table, self.session, &error));
             }
+            Err(_) => {}
         }
         let (one, other) = piece.halves();
         self.put(&one)?;

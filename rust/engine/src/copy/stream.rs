@@ -1,4 +1,4 @@
-//! One table as a stream of Arrow batches, for a consumer outside the engine.
+//! One table as a stream of Arrow batches, for a consumer outside the engine; or as blocks, whose rows are sifted.
 
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
@@ -8,8 +8,11 @@ use std::time::Duration;
 
 use arrow_array::{RecordBatch, RecordBatchReader};
 use arrow_schema::{ArrowError, SchemaRef};
+use serde::Deserialize;
 
 use super::budget::Budget;
+use super::halve::Halving;
+use super::manner::Manner;
 use super::pace::Pace;
 use super::progress::Progress;
 use crate::block::{Block, Rows};
@@ -34,34 +37,46 @@ pub struct Watch {
     pub failure: Arc<Mutex<Option<Error>>>,
 }
 
-/// Batches of a table, in no particular order of its ranges.
-pub struct TableStream {
-    schema: SchemaRef,
+/// How a table is read.
+#[derive(Debug, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct How {
+    pub manner: Manner,
+    /// What of the table is read; all of it when absent.
+    pub ranges: Option<Vec<Range>>,
+    /// Rows that the source can't give, at most.
+    pub most: u64,
+}
+
+/// Blocks of a table, in no particular order of its ranges.
+pub struct TableBlocks {
     blocks: Option<Receiver<Option<Result<Block>>>>,
     /// Readers that haven't said that they are through.
     reading: usize,
-    failure: Arc<Mutex<Option<Error>>>,
 }
 
-impl TableStream {
+impl TableBlocks {
     /// Cuts the table and starts to read it on all sessions.
-    pub fn open(table: TablePlan, readers: &[Lent], sizes: Sizes, watch: &Watch) -> Result<Self> {
+    pub fn open(
+        table: TablePlan,
+        how: How,
+        readers: &[Lent],
+        sizes: Sizes,
+        watch: &Watch,
+    ) -> Result<Self> {
         if table.transfer != Transfer::Arrow {
             return Err(Error::new(Kind::Internal, "a stream carries Arrow batches only"));
         }
         let readers = usable(readers)?;
-        let Some(first) = readers.first() else {
-            return Err(
-                Error::new(Kind::Lost, "no session of the snapshot is left").at(Side::Source)
-            );
+        let ranges = match how.ranges {
+            Some(ranges) => ranges,
+            None => readers[0]
+                .lock()
+                .unwrap_or_else(PoisonError::into_inner)
+                .ranges(&table, &sizes)
+                .map_err(|error| error.at(Side::Source).in_table(&table.name))?,
         };
-        let ranges = first
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .ranges(&table, &sizes)
-            .map_err(|error| error.at(Side::Source).in_table(&table.name))?;
         watch.progress.table(0).cut(ranges.len(), &Work::default());
-        let schema = table.schema();
         let table = Arc::new(table);
         let queue = Arc::new(Mutex::new(VecDeque::from(ranges)));
         let budget = Budget::new(sizes.budget_bytes);
@@ -73,15 +88,17 @@ impl TableStream {
             thread::spawn(move || {
                 let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
                 while let Some(range) = pop(&queue) {
-                    let outcome = read(
-                        &table,
-                        &range,
-                        reader.as_mut(),
-                        sizes,
-                        &budget,
-                        &watch,
-                        &mut |block| send.send(Some(Ok(block))).map_err(|_| Error::cancelled()),
-                    );
+                    let sifted = how.manner != Manner::Whole;
+                    let (cancel, losses) = (&watch.cancel, &*watch.losses);
+                    let reading = Reading { sizes, budget: &budget, cancel, losses, sifted };
+                    let halving = Halving { most: how.most, renew: &mut renew };
+                    let mut hand_over = |block: Block| {
+                        watch.pass(&block)?;
+                        send.send(Some(Ok(block))).map_err(|_| Error::cancelled())
+                    };
+                    let reader = reader.as_mut();
+                    let outcome =
+                        how.manner.read(reader, &table, &range, &reading, halving, &mut hand_over);
                     if let Err(error) = outcome {
                         let place = error.at(Side::Source).in_table(&table.name);
                         // A consumer that dropped the stream wants nothing more.
@@ -93,23 +110,40 @@ impl TableStream {
                 let _ = send.send(None);
             });
         }
-        Ok(Self {
-            schema,
-            blocks: Some(blocks),
-            reading: readers.len(),
-            failure: Arc::clone(&watch.failure),
-        })
+        Ok(Self { blocks: Some(blocks), reading: readers.len() })
     }
 }
 
-/// Those whose session is alive, or could be opened again in the same snapshot.
-fn usable(readers: &[Lent]) -> Result<Vec<Lent>> {
+impl Watch {
+    /// Counts a block that goes over to the consumer, and lets it wait its turn.
+    fn pass(&self, block: &Block) -> Result<()> {
+        self.cancel.check()?;
+        self.pace.pass(block.count(), block.wire_bytes, &self.cancel)?;
+        self.progress.table(0).read(block.count(), block.wire_bytes);
+        Ok(())
+    }
+}
+
+/// A session for a reader that has lost its own, once.
+fn renew(reader: &mut dyn Reader) -> Result<()> {
+    if reader.renew()? {
+        return Ok(());
+    }
+    Err(Error::new(Kind::Lost, "the session was lost, and its snapshot can't be joined again"))
+}
+
+/// Those whose session is alive, or could be opened again in the same snapshot; an error when there are none.
+pub fn usable(readers: &[Lent]) -> Result<Vec<Lent>> {
     let mut usable = Vec::with_capacity(readers.len());
     for lent in readers {
         let mut reader = lent.lock().unwrap_or_else(PoisonError::into_inner);
         if !reader.lost() || reader.renew()? {
             usable.push(Arc::clone(lent));
         }
+    }
+    if usable.is_empty() {
+        let message = "no session of the snapshot is left";
+        return Err(Error::new(Kind::Lost, message).at(Side::Source));
     }
     Ok(usable)
 }
@@ -118,37 +152,13 @@ fn pop(queue: &Mutex<VecDeque<Range>>) -> Option<Range> {
     queue.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
 }
 
-fn read(
-    table: &TablePlan,
-    range: &Range,
-    reader: &mut dyn Reader,
-    sizes: Sizes,
-    budget: &Budget,
-    watch: &Watch,
-    send: &mut dyn FnMut(Block) -> Result<()>,
-) -> Result<()> {
-    let (cancel, losses) = (&watch.cancel, &*watch.losses);
-    let reading = Reading { sizes, budget, cancel, losses, sifted: false };
-    reader.read(table, range, &reading, &mut |block| {
-        watch.cancel.check()?;
-        watch.pace.pass(block.count(), block.wire_bytes, &watch.cancel)?;
-        watch.progress.table(0).read(block.count(), block.wire_bytes);
-        send(block)
-    })
-}
-
-impl TableStream {
-    /// The next batch; `None` when none has come within the time, `Some(None)` after the last.
-    pub fn next_within(&mut self, time: Duration) -> Option<Option<Result<RecordBatch>>> {
+impl TableBlocks {
+    /// The next block; `None` when none has come within the time, `Some(None)` after the last.
+    fn next_within(&mut self, time: Duration) -> Option<Option<Result<Block>>> {
         let error = loop {
             let Some(blocks) = &self.blocks else { return Some(None) };
             match blocks.recv_timeout(time) {
-                Ok(Some(Ok(Block { rows: Rows::Arrow(batch), .. }))) => {
-                    return Some(Some(Ok(batch)));
-                }
-                Ok(Some(Ok(Block { rows: Rows::Raw { .. } | Rows::Unfit(_), .. }))) => {
-                    break Error::new(Kind::Internal, "raw bytes in a stream of Arrow batches");
-                }
+                Ok(Some(Ok(block))) => return Some(Some(Ok(block))),
                 Ok(Some(Err(error))) => break error,
                 Ok(None) => {
                     self.reading -= 1;
@@ -167,15 +177,53 @@ impl TableStream {
     }
 }
 
+impl Iterator for TableBlocks {
+    type Item = Result<Block>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        loop {
+            if let Some(next) = self.next_within(Duration::from_secs(3600)) {
+                return next;
+            }
+        }
+    }
+}
+
+/// Batches of a table that is read whole.
+pub struct TableStream {
+    schema: SchemaRef,
+    blocks: TableBlocks,
+    failure: Arc<Mutex<Option<Error>>>,
+}
+
+impl TableStream {
+    /// Cuts the table and starts to read it on all sessions.
+    pub fn open(table: TablePlan, readers: &[Lent], sizes: Sizes, watch: &Watch) -> Result<Self> {
+        let (schema, failure) = (table.schema(), Arc::clone(&watch.failure));
+        let blocks = TableBlocks::open(table, How::default(), readers, sizes, watch)?;
+        Ok(Self { schema, blocks, failure })
+    }
+
+    /// The next batch; `None` when none has come within the time, `Some(None)` after the last.
+    pub fn next_within(&mut self, time: Duration) -> Option<Option<Result<RecordBatch>>> {
+        Some(self.blocks.next_within(time)?.map(|block| block.and_then(batch)))
+    }
+}
+
+fn batch(block: Block) -> Result<RecordBatch> {
+    match block.rows {
+        Rows::Arrow(batch) => Ok(batch),
+        Rows::Raw { .. } | Rows::Unfit(_) => {
+            Err(Error::new(Kind::Internal, "raw bytes in a stream of Arrow batches"))
+        }
+    }
+}
+
 impl Iterator for TableStream {
     type Item = std::result::Result<RecordBatch, ArrowError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = loop {
-            if let Some(next) = self.next_within(Duration::from_secs(3600)) {
-                break next?;
-            }
-        };
+        let next = self.blocks.next()?.and_then(batch);
         Some(next.map_err(|error| {
             let text = error.to_string();
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);

@@ -351,13 +351,3 @@ def test_cleanup_removes_the_quarantine_and_says_so(
     assert "6 rows that had been put aside" in dbferry("cleanup", target.url).err
     assert dbferry("cleanup", target.url).code == 0
     assert [name for (name,) in target.rows("SHOW TABLES")] == ["t"]
-
-
-def test_a_target_that_can_not_put_rows_aside_is_refused(
-    dbferry: Command, filled: Make, database: Make
-) -> None:
-    source, target = filled("sqlite"), database("duckdb")
-    refused(
-        dbferry.migrate(source, target, "--on-bad-row", "quarantine"), 2,
-        "rows can't be put aside in duckdb",
-    )  # fmt: skip

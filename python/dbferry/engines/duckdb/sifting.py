@@ -69,23 +69,28 @@ class Sifting:
 
     def _remember(self) -> Sequence[str]:
         """Makes the table of keys, and gives its columns."""
-        moved = {column.target.lower(): column.target for column in self._table.columns}
+        moved = [column.target for column in self._table.columns]
+        known = {form.lower(): name for name in moved for form in (name, quote(name))}
+        seen: set[str] = set()
         keys = []
-        for columns, expressions in self._beside.values(KEYS.format(**self._names)):
+        for names, parts in self._beside.values(KEYS.format(**self._names)):
+            key = [*map(quote, names), *parts]
+            columns = [part.lower() for part in key if not part.startswith("(")]
             # What the table fills in by itself can't be known before.
-            if all(name.lower() in moved for name in columns):
-                keys.append([*map(quote, columns), *expressions])
+            if known.keys() >= set(columns):
+                # An expression may be of any column.
+                seen |= set(moved) if len(columns) < len(key) else {known[c] for c in columns}
+                keys.append(key)
         if not keys:
             return ()
-        names = [*map(quote, moved.values())]
+        kept = ", ".join(map(quote, seen))
         self._beside.execute(
-            f"CREATE TEMPORARY TABLE {SEEN} AS SELECT {', '.join(names)} FROM {self._table.target} LIMIT 0"
+            f"CREATE TEMPORARY TABLE {SEEN} AS SELECT {kept} FROM {self._table.target} LIMIT 0"
         )
         for number, key in enumerate(keys):
-            self._beside.execute(
-                f"CREATE UNIQUE INDEX dbferry_seen_{number} ON {SEEN} ({', '.join(key)})"
-            )
-        return list(moved.values())
+            made = f"CREATE UNIQUE INDEX dbferry_seen_{number} ON {SEEN} ({', '.join(key)})"
+            self._beside.execute(made)
+        return list(seen)
 
     def attempt(self, stream: object) -> None:
         if self._cancelled:

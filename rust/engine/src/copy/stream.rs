@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::Poll;
 use std::thread;
 use std::time::Duration;
 
@@ -153,12 +154,12 @@ fn pop(queue: &Mutex<VecDeque<Range>>) -> Option<Range> {
 }
 
 impl TableBlocks {
-    /// The next block; `None` when none has come within the time, `Some(None)` after the last.
-    fn next_within(&mut self, time: Duration) -> Option<Option<Result<Block>>> {
+    /// The next block; nothing after the last, pending when none has come within the time.
+    fn next_within(&mut self, time: Duration) -> Poll<Option<Result<Block>>> {
         let error = loop {
-            let Some(blocks) = &self.blocks else { return Some(None) };
+            let Some(blocks) = &self.blocks else { return Poll::Ready(None) };
             match blocks.recv_timeout(time) {
-                Ok(Some(Ok(block))) => return Some(Some(Ok(block))),
+                Ok(Some(Ok(block))) => return Poll::Ready(Some(Ok(block))),
                 Ok(Some(Err(error))) => break error,
                 Ok(None) => {
                     self.reading -= 1;
@@ -166,14 +167,14 @@ impl TableBlocks {
                         self.blocks = None;
                     }
                 }
-                Err(RecvTimeoutError::Timeout) => return None,
+                Err(RecvTimeoutError::Timeout) => return Poll::Pending,
                 Err(RecvTimeoutError::Disconnected) => {
                     break Error::new(Kind::Internal, "a reader ended without a word");
                 }
             }
         };
         self.blocks = None;
-        Some(Some(Err(error)))
+        Poll::Ready(Some(Err(error)))
     }
 }
 
@@ -182,7 +183,7 @@ impl Iterator for TableBlocks {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            if let Some(next) = self.next_within(Duration::from_secs(3600)) {
+            if let Poll::Ready(next) = self.next_within(Duration::from_secs(3600)) {
                 return next;
             }
         }
@@ -206,7 +207,10 @@ impl TableStream {
 
     /// The next batch; `None` when none has come within the time, `Some(None)` after the last.
     pub fn next_within(&mut self, time: Duration) -> Option<Option<Result<RecordBatch>>> {
-        Some(self.blocks.next_within(time)?.map(|block| block.and_then(batch)))
+        match self.blocks.next_within(time) {
+            Poll::Ready(block) => Some(block.map(|block| block.and_then(batch))),
+            Poll::Pending => None,
+        }
     }
 }
 

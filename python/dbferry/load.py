@@ -98,13 +98,13 @@ def _load(rounds: Rounds, keeping: Keeping, entry: TableEntry, loading: Loading)
         else:
             terms = aside.terms(keeping.book.id, rounds.task.max_bad_rows)
             full = {**native, **told(rounds.source, loading.table, native)}
-            outcome, lost = loading.sifted(snapshot, enter, full, Sieve(manner, terms))
+            outcome, lost = loading.sifted(snapshot, enter, full, Look(manner, terms))
         if outcome["error"] is None or "rows" in outcome:
             # Once its rows are in, none is moved again, whatever comes of the counts.
             return outcome, lost
         error = from_fields(outcome["error"])
         nearer = closer(manner, error) if aside is not None else None
-        if error.kind == "lost" and not renewed:
+        if error.kind == "lost" and error.side == "source" and not renewed:
             # Of the failure of an earlier attempt: this one is made under another snapshot.
             rounds.snapshot, renewed = None, True
         elif nearer is not None:
@@ -123,7 +123,7 @@ def closer(manner: str, error: DbferryError) -> str | None:
 
 
 @dataclass(frozen=True)
-class Sieve:
+class Look:
     """How closely rows are looked at, and where those go that don't fit."""
 
     manner: str
@@ -165,7 +165,7 @@ class Loading:
         return self._told(snapshot, plan, lambda: snapshot.stream(plan), move)
 
     def sifted(
-        self, snapshot: Snapshot, enter: Enter, native: Mapping[str, Any], sieve: Sieve
+        self, snapshot: Snapshot, enter: Enter, native: Mapping[str, Any], look: Look
     ) -> Told:
         """Block by block; what doesn't fit is put aside."""
 
@@ -176,12 +176,12 @@ class Loading:
                     snapshot.cancel()
                     taker.cancel()
 
-                work = partial(sieve.sift, rows, taker)
+                work = partial(look.sift, rows, taker)
                 moved, unfit = attended(work, lambda: self.turn(rows.progress()), stop)
                 enter(moved, rows.progress()[1], unfit)
             return unfit
 
-        return self._told(snapshot, json.dumps(native), lambda: sieve.open(snapshot, native), move)
+        return self._told(snapshot, json.dumps(native), lambda: look.open(snapshot, native), move)
 
     def _told(
         self, snapshot: Snapshot, plan: str, opens: Callable[[], R], move: Callable[[R], int]

@@ -91,7 +91,7 @@ def check_quarantine(ends: Ends, book: Book | None) -> None:
         fault, way = "rows can't be put aside in a database in memory", "choose a file"
     elif book is None:
         fault = "rows can't be put aside where there are no transactions"
-    elif isinstance(session, TakesStreams) and not session.sifts:
+    elif isinstance(session, TakesStreams) and not session.sifts():
         fault = "rows can't be put aside by a driver that keeps no savepoints"
     if fault is not None:
         raise RequestError(

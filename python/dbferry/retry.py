@@ -18,7 +18,7 @@ from dbferry.engines import engine
 from dbferry.errors import BusyError, DbferryError, RequestError, from_fields
 from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
-from dbferry.load import Sieve, closer
+from dbferry.load import Look, closer
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import Ends, check_file, hidden, options_of, read_catalog, read_source
 from dbferry.partners import Partners, literal
@@ -222,12 +222,12 @@ class _Again(Ends):
         part, terms = self._part(item, rows), self.quarantine.terms(self.id, len(rows))
         manner = "sifted"
         while True:
-            sieve = Sieve(manner, terms)
-            some = sieve.open(self._snapshot(), native, part)
+            look = Look(manner, terms)
+            some = look.open(self._snapshot(), native, part)
             try:
                 with session.sifting(item) as taker:
                     self.quarantine.take(self.id, item.name, rows)
-                    moved, unfit = sieve.sift(some, taker)
+                    moved, unfit = look.sift(some, taker)
                 return Copied(moved, unfit, some.losses())
             except DbferryError as error:
                 nearer = closer(manner, error)

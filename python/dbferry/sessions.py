@@ -57,9 +57,8 @@ class TakesStreams(OpenSession, Protocol):
     def transacts(self) -> bool:
         """True when it keeps transactions."""
 
-    @property
     def sifts(self) -> bool:
-        """True when a part of what a transaction has written can be refused and the rest of it kept."""
+        """True when a part of what a transaction has written can be refused and the rest of it kept; may try it."""
 
     def begin(self) -> None:
         """Opens a transaction for what follows, inserts among it."""

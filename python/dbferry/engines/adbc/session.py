@@ -72,7 +72,6 @@ class AdbcSession:
         """True in a transaction."""
         self._by_statement = False
         """True in one that the driver has not begun."""
-        self._begin_sifting = self.begin
         self.point = False
         """True when all that is read is of one point in time."""
         self._place = endpoint.driver
@@ -313,20 +312,20 @@ class AdbcSession:
             self.rollback()
         return True
 
-    @cached_property
     def sifts(self) -> bool:
-        """True when a transaction keeps savepoints, as the driver begins it or else by a statement."""
-        for way in (self.begin, self._begin_by_statement):
-            if keeps_savepoints(self, way):
-                self._begin_sifting = way
-                return True
-        return False
+        return self._savepoints is not None
 
     def begin_sifting(self) -> None:
         """A transaction in which rows may fail."""
-        if not self.sifts:
+        if self._savepoints is None:
             raise UnsupportedError("the driver keeps no savepoints", side="target", engine="adbc")
-        self._begin_sifting()
+        self._savepoints()
+
+    @cached_property
+    def _savepoints(self) -> Callable[[], None] | None:
+        """How a transaction begins that keeps savepoints: as the driver does it, or else by a statement."""
+        ways = (self.begin, self._begin_by_statement)
+        return next((way for way in ways if keeps_savepoints(self, way)), None)
 
     def sifting(self, table: TableItem) -> AbstractContextManager[Taker]:
         return sifting(self, table)

@@ -133,7 +133,9 @@ class DuckdbSession:
                 self.connection.unregister("dbferry_stream")
 
     transacts = True
-    sifts = True
+
+    def sifts(self) -> bool:
+        return True
 
     def sifting(self, table: TableItem) -> AbstractContextManager[Taker]:
         from dbferry.engines.duckdb.sifting import sifting

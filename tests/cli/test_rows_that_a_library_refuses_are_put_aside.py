@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import duckdb
 import pytest
@@ -10,6 +11,9 @@ from test_rows_that_do_not_fit import BAD, ENGINES, ROWS, UNREADABLE, WORDS, tex
 
 import fill
 from command import Command, moved, refused
+from dbferry.errors import DbferryError
+from dbferry.quarantine import Quarantine
+from dbferry.task import Task
 from servers.database import Database
 from through import adbc
 
@@ -270,3 +274,26 @@ def test_cleanup_removes_the_quarantine_and_says_so(
     assert dbferry("cleanup", url).code == 0
     with pytest.raises(Exception, match="dbferry_quarantine"):
         target.rows("SELECT 1 FROM dbferry_quarantine")
+
+
+@pytest.mark.parametrize("name", ["adbc+postgresql", "adbc+sqlite"])
+def test_a_retry_that_comes_second_never_doubles_a_row(
+    dbferry: Command, database: Make, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    """A driver makes tables without keys: nothing else would refuse the rows."""
+    source, (target, url) = database("postgresql"), target_of(name, database)
+    source.sql("CREATE TABLE t (id integer PRIMARY KEY, v date)")
+    source.sql("INSERT INTO t VALUES (1, 'infinity'), (2, 'infinity'), (3, 'infinity')")
+    moved(dbferry.migrate(source, url, *ASIDE))
+    source.sql("UPDATE t SET v = '2024-02-29' WHERE id < 3")
+    take = Quarantine.take
+
+    def late(*args: Any) -> None:
+        monkeypatch.undo()
+        assert "2 rows moved" in moved(dbferry("quarantine", "retry", source.url, url)).out
+        take(*args)
+
+    monkeypatch.setattr(Quarantine, "take", late)
+    with pytest.raises(DbferryError, match="another retry of this task"):
+        Task(source=source.url, target=url).retry_quarantine()
+    assert [row[0] for row in target.rows("SELECT id FROM t ORDER BY id")] == [1, 2]

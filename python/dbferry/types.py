@@ -214,6 +214,9 @@ CHECK_CODES: Mapping[str, tuple[str, ...]] = {
     "bytes": ("B-SIZE",),
     "labels": ("E-BADENUM",),
     "negative_zero": ("N-NEGZERO",),
+    "not_null": (),
+    "fraction": ("T-SCALE",),
+    "longest": ("T-SPAN",),
 }
 
 INTEGERS = frozenset(f"{sign}int{bits}" for sign in ("", "u") for bits in (8, 16, 32, 64))

@@ -25,6 +25,7 @@ pub mod code {
     pub const MIXED: &str = "V-MIXED";
     pub const JSON: &str = "J-NUL";
     pub const SHAPE: &str = "A-SHAPE";
+    pub const NULL: &str = "K-NULL";
 }
 
 /// Rows touched by a policy, by table, column and code.

@@ -261,6 +261,12 @@ pub enum Check {
     Bytes { max: u64 },
     /// Text that is one of these labels (`E-BADENUM`).
     Labels { labels: Vec<String> },
+    /// No NULL (`K-NULL`): the target would make something up instead, and say nothing.
+    NotNull,
+    /// A time, timestamp or span with at most so many digits of a fraction of a second (`T-SCALE`).
+    Fraction { digits: u8 },
+    /// A span of at most so many microseconds, either way (`T-SPAN`).
+    Longest { micros: i64 },
     /// Negative zero, which the target would lose (`N-NEGZERO`): counted as a warning, never refused.
     NegativeZero,
 }

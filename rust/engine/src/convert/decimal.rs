@@ -108,6 +108,9 @@ where
         | Check::Characters { .. }
         | Check::Bytes { .. }
         | Check::Labels { .. }
+        | Check::NotNull
+        | Check::Fraction { .. }
+        | Check::Longest { .. }
         | Check::NegativeZero => return Err(senseless(check, guard)),
     };
     let decide = |row, value: T::Native| {

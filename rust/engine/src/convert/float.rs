@@ -69,6 +69,9 @@ where
         | Check::Number
         | Check::Integer { .. }
         | Check::Digits { .. }
+        | Check::NotNull
+        | Check::Fraction { .. }
+        | Check::Longest { .. }
         | Check::Years { .. }
         | Check::WithinDay
         | Check::Characters { .. }

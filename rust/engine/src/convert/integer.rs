@@ -28,6 +28,9 @@ pub(super) fn check(
         | Check::Characters { .. }
         | Check::Bytes { .. }
         | Check::Labels { .. }
+        | Check::NotNull
+        | Check::Fraction { .. }
+        | Check::Longest { .. }
         | Check::NegativeZero => return Err(senseless(check, guard)),
     };
     match guard.column().flight {

@@ -19,7 +19,7 @@ use arrow_array::cast::AsArray;
 use arrow_array::{Array, ArrayRef, ArrowPrimitiveType, RecordBatch};
 
 use crate::error::{Error, Kind, Result};
-use crate::loss::{Guard, Losses, Verdict};
+use crate::loss::{Guard, Losses, Verdict, code};
 use crate::plan::{Check, ColumnPlan, Flight, TablePlan};
 
 pub use self::text::{append_hex, parse_uuid};
@@ -62,6 +62,9 @@ fn column_checks(
 }
 
 fn one_check(array: &ArrayRef, check: &Check, guard: &mut Guard<'_>) -> Result<Option<ArrayRef>> {
+    if *check == Check::NotNull {
+        return not_null(array, guard).map(|()| None);
+    }
     match guard.column().flight {
         Flight::Int8
         | Flight::Int16
@@ -83,6 +86,20 @@ fn one_check(array: &ArrayRef, check: &Check, guard: &mut Guard<'_>) -> Result<O
             Err(senseless(check, guard))
         }
     }
+}
+
+/// Of any type: what a policy has made NULL is refused as well.
+fn not_null(array: &ArrayRef, guard: &Guard<'_>) -> Result<()> {
+    let Some(row) = array.nulls().and_then(|nulls| nulls.iter().position(|valid| !valid)) else {
+        return Ok(());
+    };
+    Err(Error::new(Kind::Constraint, "the value is NULL, and the target would make up another")
+        .with_code(code::NULL)
+        .with_hint(
+            "give every row a value, or leave the column out where the target is to give them",
+        )
+        .in_column(&guard.column().name)
+        .in_row(row as u64 + 1))
 }
 
 /// Looks at every value; asks `decide` about those that offend and builds the column anew.

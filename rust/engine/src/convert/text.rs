@@ -106,6 +106,9 @@ impl<'a> Demand<'a> {
             | Check::NotNan
             | Check::Years { .. }
             | Check::WithinDay
+            | Check::NotNull
+            | Check::Fraction { .. }
+            | Check::Longest { .. }
             | Check::NegativeZero => return Err(senseless(check, guard)),
         })
     }
@@ -280,6 +283,9 @@ pub(super) fn check_binary(
         | Check::WithinDay
         | Check::Characters { .. }
         | Check::Labels { .. }
+        | Check::NotNull
+        | Check::Fraction { .. }
+        | Check::Longest { .. }
         | Check::NegativeZero => return Err(senseless(check, guard)),
     };
     let values = array.as_binary_opt::<i32>().ok_or_else(mistyped)?;

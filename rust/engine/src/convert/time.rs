@@ -11,6 +11,10 @@ use crate::error::Result;
 use crate::loss::{Guard, code};
 use crate::plan::{Check, Flight};
 
+/// The first day of the calendar of `PostgreSQL`, -4713-11-24; no target begins before it.
+const JULIAN_ZERO: i32 = -2_440_588;
+const MICROS_PER_HOUR: i64 = 3_600_000_000;
+
 /// The types of the other families.
 macro_rules! no_time {
     () => {
@@ -44,8 +48,9 @@ pub(super) fn check(
     let flight = guard.column().flight;
     match check {
         Check::Years { min, max } => {
+            let first = calendar::days_from_civil(*min, 1, 1).unwrap_or(extreme(*min));
             let days = Bounds {
-                low: calendar::days_from_civil(*min, 1, 1).unwrap_or(extreme(*min)),
+                low: first.max(JULIAN_ZERO),
                 high: calendar::days_from_civil(*max, 12, 31).unwrap_or(extreme(*max)),
             };
             let moments = Bounds {
@@ -78,7 +83,41 @@ pub(super) fn check(
                 no_time!() => Err(mistyped()),
             }
         }
+        Check::Longest { micros } => {
+            let hours = micros / MICROS_PER_HOUR;
+            let fact = format!("is longer than {hours} hours and what a time of the target holds");
+            let rule = Rule { code: code::SPAN, fact: &fact };
+            let longest = Bounds { low: -*micros, high: *micros };
+            let parse = |text: &str| calendar::parse_span(text.as_bytes()).ok();
+            match flight {
+                Flight::Span => {
+                    bounded::<DurationMicrosecondType>(array, longest, &rule, guard, parse)
+                }
+                Flight::Time | Flight::Date | Flight::Timestamp | Flight::Instant => {
+                    Err(senseless(check, guard))
+                }
+                no_time!() => Err(mistyped()),
+            }
+        }
+        Check::Fraction { digits } => {
+            let step = 10_i64.pow(6 - u32::from(*digits).min(6));
+            let time = |text: &str| calendar::parse_time(text.as_bytes()).ok();
+            match flight {
+                Flight::Time => stepped::<Time64MicrosecondType>(array, step, *digits, guard, time),
+                Flight::Span => {
+                    stepped::<DurationMicrosecondType>(array, step, *digits, guard, |text| {
+                        calendar::parse_span(text.as_bytes()).ok()
+                    })
+                }
+                Flight::Timestamp | Flight::Instant => {
+                    stepped::<TimestampMicrosecondType>(array, step, *digits, guard, moment)
+                }
+                Flight::Date => Err(senseless(check, guard)),
+                no_time!() => Err(mistyped()),
+            }
+        }
         Check::NoNul
+        | Check::NotNull
         | Check::Finite
         | Check::NotNan
         | Check::Number
@@ -117,6 +156,27 @@ where
         let refused = Refused { code: rule.code, row, fact: rule.fact };
         let nearest = if value < low { low } else { high };
         settle(guard, &refused, Some(nearest), |text| parse(text).filter(|value| !outside(*value)))
+    })
+}
+
+/// Fractions that a column has no digits for; `clamp` cuts them off, as no range is left by that.
+fn stepped<T: ArrowPrimitiveType<Native = i64>>(
+    array: &ArrayRef,
+    step: i64,
+    digits: u8,
+    guard: &mut Guard<'_>,
+    parse: impl Fn(&str) -> Option<i64>,
+) -> Result<Option<ArrayRef>> {
+    let fact = format!("has more than {digits} digits of a fraction of a second");
+    let span = guard.column().flight == Flight::Span;
+    let finer = |value: i64| value % step != 0;
+    each::<T>(array, finer, |row, value| {
+        let refused = Refused { code: code::TIME_SCALE, row, fact: &fact };
+        // A span is written with its sign before it; a moment before 1970 is written as any other.
+        let rest = if span { value % step } else { value.rem_euclid(step) };
+        settle(guard, &refused, value.checked_sub(rest), |text| {
+            parse(text).filter(|value| !finer(*value))
+        })
     })
 }
 

@@ -146,6 +146,10 @@ class Columns:
                 hint="give those rows a key in the source, or exclude the table",
             )
         item = _nullable(table, item, facts)
+        made = replace(column, native=native, nullable=item.nullable)
+        if self._makes_up(table, made, standing):
+            # The last of all: what a policy has made NULL is one as well.
+            item = replace(item, checks=(*item.checks, {"rule": "not_null"}))
         self._refuse(table, item)
         return replace(
             item,
@@ -180,10 +184,8 @@ class Columns:
     ) -> tuple[Declared, Writing, Flight]:
         """What the target declares, or has; its encoder; the flight between."""
         other = self.pair.ends[1]
-        fold = other.fold_column
         if standing is not None:
-            called = fold(other.fit_name(context.column))
-            theirs = next((c for c in standing.columns if fold(c.name) == called), None)
+            theirs = self._theirs(standing, context.column)
             if theirs is None:
                 return (
                     Declared(
@@ -228,6 +230,19 @@ class Columns:
                 flight,
             )
         return declared, writing, flight
+
+    def _theirs(self, standing: Table, called: str) -> Column | None:
+        other = self.pair.ends[1]
+        name = other.fold_column(other.fit_name(called))
+        return next((c for c in standing.columns if other.fold_column(c.name) == name), None)
+
+    def _makes_up(self, table: Table, column: Column, standing: Table | None) -> bool:
+        """True when the target would put something else in the place of a NULL."""
+        other = self.pair.ends[1]
+        if standing is None:
+            return other.makes_up(table, column)
+        theirs = self._theirs(standing, self.pair.called(table, column.name))
+        return theirs is not None and other.makes_up(standing, theirs)
 
     def _cast(
         self, reading: Reading, wanted: Canonical, column: Column, context: Context

@@ -396,9 +396,12 @@ class Engine(Protocol):
     def empty_table(self, schema: str | None, name: str) -> str:
         """Removes all rows as a part of the transaction that it is run in."""
 
-    @property
-    def write_settings(self) -> str | None:
-        """What a session that writes a stream into a table is told in its transaction."""
+    def begin_write(self, table: Table | None, emptied: str | None) -> str | None:
+        """What the transaction begins with that writes a stream into a table that stands, or was just made;
+        `emptied` is the statement that removes the rows, where it is to be emptied."""
+
+    def makes_up(self, table: Table, column: Column) -> bool:
+        """True when a NULL for that column becomes another value, and no error."""
 
     def write_fault(self, session: Session, table: Table, mode: str) -> tuple[str, str] | None:
         """Why `write` can't do so to a table that stands, as a whole or at all; and what helps."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from dbferry.catalog import Ability, NumberSequence
+from dbferry.catalog import Ability, Column, NumberSequence, Table
 from dbferry.errors import InternalError
 
 if TYPE_CHECKING:
@@ -21,6 +21,9 @@ class Unnumbered:
 
     def lacks(self, version: tuple[int, ...]) -> Collection[Ability]:
         return ()
+
+    def makes_up(self, table: Table, column: Column) -> bool:
+        return False
 
     def create_on_update(self, table: NewTable, values: Mapping[str, str]) -> Sequence[str]:
         return ()

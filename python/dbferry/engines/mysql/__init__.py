@@ -227,6 +227,12 @@ class Mysql(Unnumbered):
             )
         return replace(table, columns=tuple(columns)), notes
 
+    def makes_up(self, table: Table, column: Column) -> bool:
+        """The next number; the moment of now, where `explicit_defaults_for_timestamp` is off."""
+        return column.identity is not None or (
+            column.native.name == "timestamp" and not column.nullable
+        )
+
     def create_type(self, wanted: UserType) -> str:
         raise InternalError("types of users don't exist here", engine=self.name)
 

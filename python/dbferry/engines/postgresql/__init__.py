@@ -268,6 +268,9 @@ class Postgresql:
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
         return table, {}
 
+    def makes_up(self, table: Table, column: Column) -> bool:
+        return False
+
     def takes_partitioning(self, table: Table, source: Engine) -> bool:
         return source.name == self.name
 

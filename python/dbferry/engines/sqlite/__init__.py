@@ -160,8 +160,10 @@ class Sqlite(Unnumbered):
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:
         return table, {}
 
-    def write_fault(self, session: Session, table: Table, mode: str) -> tuple[str, str] | None:
-        return None
+    def makes_up(self, table: Table, column: Column) -> bool:
+        """A rowid, whatever stands in the declaration of the key beside it."""
+        rowid = table.kind != "without_rowid" and table.primary_key == (column.name,)
+        return rowid and column.native.text.upper() == "INTEGER"
 
     def takes_partitioning(self, table: Table, source: Engine) -> bool:
         return False

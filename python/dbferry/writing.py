@@ -267,11 +267,9 @@ class _Write:
             return load_table(snapshot, self.session, item, before, lambda r: watch([r]))
         native = item.native()
         place = item.destination
-        native["opening"] = (
-            self._emptied(place.schema, place.name)
-            if self.mode == "truncate"
-            else self._other.write_settings
-        )
+        standing = None if self.made else self.standing
+        emptied = self._emptied(place.schema, place.name) if self.mode == "truncate" else None
+        native["opening"] = self._other.begin_write(standing, emptied)
         target = json.dumps(self.endpoint.native())
         told = snapshot.copy(target, json.dumps([native]), "[{}]", watch, '{"together": true}')
         copied, losses = json.loads(told)

@@ -48,10 +48,12 @@ class Keyless(Unnumbered):
     checks_references = True
     builds_beside = False
     finishing = ()
-    write_settings: str | None = None
 
     def takes_partitioning(self, table: Table, source: Engine) -> bool:
         return False
+
+    def begin_write(self, table: Table | None, emptied: str | None) -> str | None:
+        return emptied
 
     def write_fault(self, session: Session, table: Table, mode: str) -> tuple[str, str] | None:
         return None

@@ -79,7 +79,7 @@ class Mysql(Unnumbered):
     truncate_table = staticmethod(ddl.truncate_table)
     empty_table = staticmethod(ddl.empty_table)
     write_fault = staticmethod(whole.fault)
-    write_settings = whole.SETTINGS
+    begin_write = staticmethod(whole.begin)
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)

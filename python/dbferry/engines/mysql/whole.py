@@ -9,6 +9,11 @@ SETTINGS = "SET SESSION foreign_key_checks = 1, innodb_lock_wait_timeout = 10"
 """Two sessions of one write that hold the same key would wait for each other."""
 
 
+def begin(table: Table | None, emptied: str | None) -> str | None:
+    """One statement: what empties a table goes without the settings."""
+    return emptied or SETTINGS
+
+
 def fault(session: Session, table: Table, mode: str) -> tuple[str, str] | None:
     schema, name = literal(table.schema), literal(table.name)
     if mode != "replace":

@@ -118,7 +118,7 @@ class Postgresql:
     truncate_table = staticmethod(ddl.truncate_table)
     empty_table = staticmethod(ddl.empty_table)
     write_fault = staticmethod(whole.fault)
-    write_settings = whole.SETTINGS
+    begin_write = staticmethod(whole.begin)
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     read = staticmethod(types.read)

@@ -17,6 +17,10 @@ LEANING = (
 )
 
 
+def begin(table: Table | None, emptied: str | None) -> str | None:
+    return emptied or SETTINGS
+
+
 def fault(session: Session, table: Table, mode: str) -> tuple[str, str] | None:
     if mode not in ("replace", "truncate"):
         return None

@@ -15,7 +15,7 @@ from dbferry.catalog import (
     UserType,
 )
 from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Step, Trial
-from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types
+from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types, whole
 from dbferry.engines.sqlite.phrases import SqlitePhrases
 from dbferry.engines.unnumbered import Unnumbered
 from dbferry.errors import InternalError
@@ -60,7 +60,8 @@ class Sqlite(Unnumbered):
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     empty_table = staticmethod(ddl.empty_table)
-    write_settings: str | None = None
+    begin_write = staticmethod(whole.begin)
+    write_fault = staticmethod(whole.fault)
     swap_table = staticmethod(ddl.swap_table)
     set_next = staticmethod(ddl.set_next)
     finish_table = staticmethod(ddl.finish_table)

@@ -31,7 +31,7 @@ WHERE l.schema = 'main' AND l.name NOT LIKE 'sqlite\\_%' ESCAPE '\\' AND {where}
 COLUMNS = """
 SELECT l.name, c.cid, c.name, c.type, c."notnull", c.dflt_value, c.pk, c.hidden
 FROM pragma_table_list AS l JOIN pragma_table_xinfo(l.name) AS c
-WHERE l.schema = 'main' AND l.type IN ('table', 'view') AND c.hidden <> 1 AND {where} ORDER BY l.name, c.cid"""
+WHERE l.schema = 'main' AND l.type IN ({kinds}) AND c.hidden <> 1 AND {where} ORDER BY l.name, c.cid"""
 
 # Only a key that isn't the rowid itself has an index.
 KEY_INDEXES = """
@@ -48,7 +48,9 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     where = "true" if only is None else f"l.name = {ddl.literal(only)} COLLATE NOCASE"
     indexed = {row[0] for row in session.query(KEY_INDEXES.format(where=where))}
     rows: dict[str, list[Row]] = defaultdict(list)
-    for row in session.query(COLUMNS.format(where=where)):
+    # A view that reads what isn't there has no columns, and asking for them is an error.
+    kinds = "'table'" if only is None else "'table', 'view'"
+    for row in session.query(COLUMNS.format(where=where, kinds=kinds)):
         rows[row[0] or ""].append(row)
     sequences = _sequences(session)
     tables: list[Table] = []

@@ -230,8 +230,10 @@ def empty_table(schema: str | None, name: str) -> str:
 
 
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
-    """A new table in the place of an old one, in a transaction."""
+    """A new table in the place of an old one, in a transaction; views go on to name it."""
     return (
+        # Else the new name is looked for in every view, and one that reads the table, or is broken, is an error.
+        "PRAGMA legacy_alter_table = ON",
         "BEGIN IMMEDIATE",
         f"DROP TABLE {relation(schema, name)}",
         f"ALTER TABLE {relation(schema, fresh)} RENAME TO {quote(name)}",

@@ -37,6 +37,9 @@ FOUND: Mapping[str, tuple[str, str, tuple[str, ...]]] = {
     "escaped_nuls": ("J-NUL", "JSON values with an escaped U+0000, which jsonb refuses", ("text",)),
 }
 
+# Flights whose fractions of a second are looked at.
+FRACTIONS = frozenset({"time", "timestamp", "instant", "span"})
+
 
 class Columns:
     """Decides the columns of all tables; keeps the types that the target must be given."""
@@ -274,6 +277,15 @@ class Columns:
         offers += [Flight(name) for name in reading.options if name not in ("decimal", "text")]
         for flight in offers:
             writing = other.accept(native, flight)
+            if writing is not None and _rounds(reading, native) and flight.type in FRACTIONS:
+                declared = Declared(
+                    native=native,
+                    verdict=Verdict.PROBED,
+                    code="T-SCALE",
+                    note=f"a fraction of a second that the target's {native.text} has no digits for is an error",
+                )
+                fraction = {"rule": "fraction", "digits": native.precision}
+                return declared, replace(writing, checks=(*writing.checks, fraction)), flight
             if writing is not None and _rounds(reading, native):
                 declared = Declared(
                     native=native,

@@ -147,7 +147,7 @@ def read(column: Column, facts: Facts) -> Reading:
                 Kind.BINARY, "binary", length=native.length, fixed=native.length is not None
             )
         case "date":
-            return _reading(Kind.DATE, "date", risks="T-SCALE")
+            return _reading(Kind.DATE, "date", risks="T-SCALE T-RANGE")
         case "time" | "timestamp" | "instant" | "duration":
             return _moment(native)
         case "text_list":

@@ -522,6 +522,11 @@ TEXT_BYTES: Mapping[str, int] = {"tinytext": 255, "text": 65_535, "mediumtext": 
 BLOB_BYTES: Mapping[str, int] = {"tinyblob": 255, "blob": 65_535, "mediumblob": 16_777_215}
 
 
+_LONGEST = (838 * 3600 + 59 * 60 + 59) * 1_000_000
+LONGEST_TIMES = {"mysql": _LONGEST, "mariadb": _LONGEST + 999_999}
+"""838:59:59, where MySQL takes no fraction."""
+
+
 def accept(native: NativeType, flight: Flight, flavour: str) -> Writing | None:
     write, flights = TARGET.get(native.name, ("", frozenset[str]()))
     if native.name in ("char", "varchar") and flight.type == "uuid":
@@ -549,6 +554,8 @@ def _checks(native: NativeType, flight: Flight, flavour: str) -> list[dict[str, 
             return [{"rule": "finite"}, *zero]
         case "date" | "datetime":
             return [{"rule": "years", "min": 0, "max": 9999}]
+        case "time" if flight.type == "span":
+            return [{"rule": "longest", "micros": LONGEST_TIMES[flavour]}]
         case "timestamp":
             return [{"rule": "years", "min": 1970, "max": 2038}]
         case "char" | "varchar" if native.length is not None:

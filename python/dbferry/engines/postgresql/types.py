@@ -516,6 +516,11 @@ ELEMENTS = frozenset(TARGET) - {
 }
 
 
+FIRST_YEAR = -4713
+LAST_YEARS = {"date": 5_874_897, "timestamp": 294_276, "timestamptz": 294_276}
+"""The calendar ends with these, and begins in November of the first."""
+
+
 def accept(native: NativeType, flight: Flight) -> Writing | None:
     if native.kind == "array":
         return _accept_array(native, flight)
@@ -534,6 +539,8 @@ def accept(native: NativeType, flight: Flight) -> Writing | None:
     if native.name in ("varchar", "bpchar") and native.length:
         # The server would cut trailing blanks beyond the length without a word.
         checks.append({"rule": "characters", "max": native.length})
+    if native.name in LAST_YEARS:
+        checks.append({"rule": "years", "min": FIRST_YEAR, "max": LAST_YEARS[native.name]})
     if native.name in ("int2", "int4", "int8"):
         checks += integer_checks(
             {"int2": "int16", "int4": "int32", "int8": "int64"}[native.name], flight
@@ -549,7 +556,7 @@ def _accept_array(native: NativeType, flight: Flight) -> Writing | None:
         return None
     single = replace(native, name=native.element, kind="base", element=None)
     writing = accept(single, element)
-    # Lists aren't looked into: the server itself refuses U+0000, and nothing else may need a check.
-    if writing is None or any(check["rule"] != "no_nul" for check in writing.checks):
+    # Lists aren't looked into: the server refuses U+0000 and the encoder what no calendar has.
+    if writing is None or any(check["rule"] not in ("no_nul", "years") for check in writing.checks):
         return None
     return Writing(write="array", element=writing.write)

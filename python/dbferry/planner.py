@@ -38,6 +38,7 @@ from dbferry.selection import (
     excluding,
     read_rules,
     select,
+    unknown_columns,
     unmatched,
     without,
 )
@@ -78,7 +79,9 @@ class _Planner:
             tables = [pair.ends[0].complete(pair.source_session, table) for table in tables]
         extras = ExtraWriter(pair, tables)
         self.columns.types.target = pair.target
+        whole = pair.source.tables
         tables = shape(pair, tables)
+        pair.faults += unknown_columns(pair.rules, [*whole, *tables])
         if pair.options.rules and pair.faults:
             # What a rule without sense would make of a table is nothing to go on with.
             return self._blocked()

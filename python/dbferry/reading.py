@@ -10,7 +10,7 @@ import difflib
 import json
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
@@ -172,7 +172,7 @@ def read(
     endpoint = parse(url)
     if endpoint.engine == "duckdb":
         raise RequestError("duckdb can't be a source yet", hint="duckdb reads its files as Arrow")
-    rules = [on_loss] if isinstance(on_loss, str) else list(on_loss)
+    rules = loss_rules(on_loss)
     with open_session(endpoint, side="source") as session:
         catalog = find(engine(endpoint.engine), session, what)
         item, table = _plan(catalog, session, columns, Options(on_loss=rules, sample=not probe))
@@ -194,6 +194,17 @@ def check_counts(parallel: object, batch_rows: object) -> None:
     ):
         if value is not None and (type(value) is not int or value < 1):
             raise RequestError(f"`{name}` is the number of {what}, 1 or more")
+
+
+def loss_rules(on_loss: object) -> tuple[str, ...]:
+    """One rule, or several."""
+    rules = (on_loss,) if isinstance(on_loss, str) else on_loss
+    if not isinstance(rules, Iterable) or not all(isinstance(rule, str) for rule in rules):
+        raise RequestError(
+            "`on_loss` is a rule or a list of rules, each a text",
+            hint='write on_loss="column:CODE=policy", or leave it away',
+        )
+    return tuple(rules)
 
 
 def find(one: Engine, session: Session, what: str) -> Catalog:

@@ -265,6 +265,8 @@ class LossRule:
     column: re.Pattern[str]
     code: str
     policy: Any
+    where: str
+    """Table and column as they were written."""
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,26 @@ class Rules:
             ):
                 return rule.policy
         return None
+
+
+def unknown_columns(rules: Rules, tables: Sequence[Table]) -> list[DbferryError]:
+    """A fault for every rule that is for a column which no table has."""
+    faults: list[DbferryError] = []
+    for rule in rules.rules:
+        names = [column.name for table in tables for column in table.columns
+                 if _matches(rule.table, table)]  # fmt: skip
+        if any(rule.column.fullmatch(name) for name in names):
+            continue
+        near = difflib.get_close_matches(rule.where.rpartition(".")[2], names, 1)
+        faults.append(
+            RequestError(
+                f"a rule for losses is for `{rule.where}`, and no column is called so",
+                hint=f"did you mean `{near[0]}`?"
+                if near
+                else "write it as column or table.column, by their names in the source",
+            )
+        )
+    return faults
 
 
 def read_rules(texts: Sequence[str]) -> tuple[Rules, list[DbferryError]]:
@@ -303,6 +325,12 @@ def read_rules(texts: Sequence[str]) -> tuple[Rules, list[DbferryError]]:
             continue
         table, dot, column = match["where"].rpartition(".")
         rules.append(
-            LossRule(pattern(table if dot else "*"), pattern(column), match["code"], policy)
+            LossRule(
+                pattern(table if dot else "*"),
+                pattern(column),
+                match["code"],
+                policy,
+                match["where"],
+            )
         )
     return Rules(tuple(rules)), faults

@@ -36,7 +36,7 @@ from dbferry.items import Plan
 from dbferry.load import load_table
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
-from dbferry.reading import Stream, check_counts, name_parts
+from dbferry.reading import Stream, check_counts, loss_rules, name_parts
 from dbferry.report import Report, TableReport
 from dbferry.selection import Options, Prepare
 from dbferry.sessions import OpenSession, TakesStreams, open_session
@@ -52,6 +52,7 @@ WORDS = (
     ("--on-loss ", "on_loss="),
     (", or exclude the table", ""),
     ("in the source", "in the stream"),
+    ("column or table.column, by their names in the stream", "column, by its name in the stream"),
     ("give one another name by a rule `rename_column`", "rename one in the stream"),
     ("exclude it", "give it a column"),
 )
@@ -101,7 +102,7 @@ def write(
         raise RequestError("`primary_key` names the same column twice")
     if key and mode in ("append", "truncate"):
         raise RequestError("`primary_key` is for a table that is made", hint='use mode="create"')
-    rules = (on_loss,) if isinstance(on_loss, str) else tuple(on_loss)
+    rules = loss_rules(on_loss)
     endpoint = parse(url)
     try:
         incoming = _native.take_stream(stream)
@@ -194,6 +195,8 @@ class _Write:
         _check_mode(mode, standing, label)
         _check_standing(other, session, standing, mode, {f["name"] for f in incoming.fields()})
         if mode == "replace" and standing is not None:
+            # A rule may name the table, which has another name for now.
+            rules = tuple(r.removeprefix(f"{label}.").removeprefix(f"{name}.") for r in rules)
             name = other.fit_name(f"dbferry_{secrets.token_hex(4)}_{name}")
         source = _source(name, incoming.fields(), key)
         options = Options(

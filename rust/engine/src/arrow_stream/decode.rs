@@ -264,7 +264,9 @@ fn judged(
             let (code, fact) = range_code(guard.column().flight);
             match guard.judge(code, row, fact)? {
                 Verdict::Null => false,
-                Verdict::Clamp | Verdict::Replace(_) => return Err(guard.refusal(code, row, fact)),
+                Verdict::Clamp | Verdict::Replace(_) => {
+                    return Err(useless(guard.refusal(code, row, fact), &format!("`{code}=null`")));
+                }
             }
         } else if made.is_valid(row) && changed() {
             let (code, fact) = scale_code(guard.column().flight);
@@ -272,7 +274,10 @@ fn judged(
                 Verdict::Null => false,
                 // The cast has cut what is too fine.
                 Verdict::Clamp => true,
-                Verdict::Replace(_) => return Err(guard.refusal(code, row, fact)),
+                Verdict::Replace(_) => {
+                    let ways = format!("`{code}=clamp`, which cuts digits off, or `{code}=null`");
+                    return Err(useless(guard.refusal(code, row, fact), &ways));
+                }
             }
         } else {
             made.is_valid(row)
@@ -282,6 +287,11 @@ fn judged(
     let nulls = NullBuffer::new(valid.finish());
     let data = made.to_data().into_builder().nulls(Some(nulls)).build().map_err(failed)?;
     Ok(make_array(data))
+}
+
+/// The refusal of a value whose policy makes no sense here.
+fn useless(refusal: Error, ways: &str) -> Error {
+    refusal.with_hint(format!("the policy that is given can't be carried out here: use {ways}"))
 }
 
 fn range_code(flight: Flight) -> (&'static str, &'static str) {

@@ -47,6 +47,12 @@ def check_tables(pair: Pair, tables: Sequence[Table], places: Mapping[str, Desti
 
 def check_columns(pair: Pair, table: Table, standing: Table | None) -> None:
     other = pair.ends[1]
+    for column in table.columns:
+        called = pair.called(table, column.name)
+        if other.fit_name(called) != called:
+            pair.notes.append(
+                f"{table.label}: the name of the column `{called}` is cut to `{other.fit_name(called)}`"
+            )
     named = [
         (c.name, other.fold_column(other.fit_name(pair.called(table, c.name))))
         for c in table.columns

@@ -333,7 +333,9 @@ class _Write:
             snapshot="arrow stream",
             seconds=time.monotonic() - started,
             tables=(moved,),
-            notes=self.planned.notes,
+            notes=tuple(
+                note.replace(f"{item.source.label}:", f"{name}:", 1) for note in self.planned.notes
+            ),
         )
 
 

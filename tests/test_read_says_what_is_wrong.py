@@ -1,12 +1,13 @@
 """What can't be read is refused before the first row, or by the consumer with its place and a hint."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
 import dbferry
-from dbferry.errors import DataError, RequestError
+from dbferry.errors import DataError, MissingError, RequestError
 from servers.database import Database
 
 SOURCES = ["postgresql", "mysql", "mariadb", "sqlite"]
@@ -129,3 +130,50 @@ def test_a_table_of_another_schema_is_not_taken_for_one_of_this(
             dbferry.read(held.url, "nosuch.t")
     finally:
         held.sql(f"DROP TABLE {other}.t; DROP SCHEMA {other}")
+
+
+@pytest.mark.parametrize("engine", SOURCES)
+@pytest.mark.parametrize("query", ["SELECT 1; SELECT 2", "SELECT FROM WHERE", "SELECT n frm t x y"])
+def test_a_query_that_is_none_is_the_fault_of_the_request(
+    database: Callable[[str], Database], engine: str, query: str
+) -> None:
+    error = refused(database(engine).url, query)
+    assert isinstance(error, RequestError)
+    assert "single query" in (error.hint or "")
+
+
+def test_a_table_behind_a_driver_of_sqlite_is_in_main(sqlite_db: Database) -> None:
+    sqlite_db.sql("CREATE TABLE t (a integer)")
+    sqlite_db.sql("INSERT INTO t VALUES (7)")
+    for name in ("main.t", "t", '"main"."t"'):
+        assert pa.table(dbferry.read(f"adbc+{sqlite_db.url}", name))["a"].to_pylist() == [7]
+    assert "is called `main.tt`" in refused(f"adbc+{sqlite_db.url}", "main.tt").message
+
+
+def test_a_file_behind_a_driver_that_is_not_there(tmp_path: Path) -> None:
+    missing = tmp_path / "nosuch" / "a.db"
+    error = refused(f"adbc+sqlite:///{missing}", "t")
+    assert (error.message, error.kind) == (f"no file `{missing}`", "missing")
+    with pytest.raises(MissingError, match="no folder"):
+        dbferry.write(pa.table({"a": [1]}), f"adbc+sqlite:///{missing}", "t", mode="create")
+    assert not missing.parent.exists()
+
+
+def test_what_fails_behind_a_driver_has_its_place(sqlite_db: Database) -> None:
+    sqlite_db.sql("CREATE TABLE t (a integer)")
+    sqlite_db.sql("WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n LIMIT 20000) "
+                  "INSERT INTO t SELECT i FROM n; INSERT INTO t VALUES ('x')")  # fmt: skip
+    stream = dbferry.read(f"adbc+{sqlite_db.url}", "t")
+    with pytest.raises(pa.ArrowInvalid, match="table `t`"):
+        pa.table(stream)
+    with pytest.raises(DataError) as caught:
+        stream.check()
+    assert (caught.value.engine, caught.value.side, caught.value.table) == ("adbc", "source", "t")
+
+
+def test_a_query_that_writes_is_told_so(pg_db: Database) -> None:
+    pg_db.sql("CREATE TABLE t (n integer)")
+    stream = dbferry.read(pg_db.url, "WITH w AS (INSERT INTO t VALUES (1) RETURNING n) TABLE w")
+    with pytest.raises(Exception, match="nothing is written where rows are read"):
+        pa.table(stream)
+    assert pg_db.rows("SELECT * FROM t") == []

@@ -254,3 +254,23 @@ def test_progress_is_told_and_may_stop_the_write(pg_db: Database) -> None:
             pg_db.url, "t", mode="create", progress=stop,
         )  # fmt: skip
     assert pg_db.rows("SELECT to_regclass('t')::text") == [(None,)]
+
+
+def test_a_frame_that_is_not_computed_yet(sqlite_db: Database) -> None:
+    with pytest.raises(RequestError, match="LazyFrame") as caught:
+        dbferry.write(pl.LazyFrame({"a": [1]}), sqlite_db.url, "t", mode="create")
+    assert ".collect()" in (caught.value.hint or "")
+
+
+@pytest.mark.parametrize("mode", ["create", "replace", "append"])
+@pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+def test_a_name_of_a_column_that_is_cut_is_told(
+    database: Make, engine: str, mode: dbferry.WriteMode
+) -> None:
+    target, long = database(engine), "x" * 70
+    short = "x" * (63 if engine == "postgresql" else 64)
+    rows = pa.table({long: [1]})
+    if mode != "create":
+        assert dbferry.write(rows, target.url, "t", mode="create").rows == 1
+    notes = dbferry.write(rows, target.url, "t", mode=mode).notes
+    assert f"t: the name of the column `{long}` is cut to `{short}`" in notes

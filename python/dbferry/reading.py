@@ -19,7 +19,7 @@ from typing import Any, Self
 from dbferry.catalog import Catalog, Column, Session, Table
 from dbferry.engines import Engine, engine
 from dbferry.engines.arrow.catalog import of_streams
-from dbferry.errors import DbferryError, RequestError
+from dbferry.errors import DbferryError, InternalError, RequestError, UnsupportedError, from_fields
 from dbferry.items import Plan, TableItem
 from dbferry.planner import make_plan
 from dbferry.selection import Options
@@ -210,7 +210,7 @@ def loss_rules(on_loss: object) -> tuple[str, ...]:
 def find(one: Engine, session: Session, what: str) -> Catalog:
     """The catalog of the one table, view or query that is asked for."""
     if is_query(what):
-        return one.describe(session, re.sub(r"[\s;]+\Z", "", what))
+        return _described(one, session, re.sub(r"[\s;]+\Z", "", what))
     parts = name_parts(what)
     found = one.find_table(session, None, what or '""')
     if not found.tables and len(parts) == 2:
@@ -236,6 +236,18 @@ def find(one: Engine, session: Session, what: str) -> Catalog:
         engine=one.name,
         hint=_nearest_table(one, session, what),
     )
+
+
+def _described(one: Engine, session: Session, query: str) -> Catalog:
+    """What a server doesn't understand is the query's fault, and no lack of the server's."""
+    try:
+        return one.describe(session, query)
+    except (RequestError, UnsupportedError, InternalError) as error:
+        if isinstance(error, InternalError) and error.code is None:
+            raise
+        hint = f"give a single query as {one.name} has it: SELECT, WITH, VALUES or TABLE"
+        told = {**error.fields(), "kind": "request", "hint": error.hint or hint}
+        raise from_fields(told) from None
 
 
 def _within(found: Catalog, schema: str) -> Catalog:

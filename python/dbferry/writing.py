@@ -107,9 +107,12 @@ def write(
     try:
         incoming = _native.take_stream(stream)
     except TypeError as error:
+        lazy = callable(getattr(stream, "collect", None))
         raise RequestError(
             str(error),
-            hint="give a table or a stream of pyarrow, polars, pandas or DuckDB, or dbferry.read(…)",
+            hint="give what its .collect() returns"
+            if lazy
+            else "give a table or a stream of pyarrow, polars, pandas or DuckDB, or dbferry.read(…)",
         ) from None
     try:
         with open_session(endpoint, side="target") as session:

@@ -151,7 +151,7 @@ impl Iterator for Batches {
             pulled.map_err(|error| {
                 self.watch.cancel.cancel();
                 let error = self.hinted(error);
-                let text = told(&error);
+                let text = error.told();
                 let mut failure = self.watch.failure.lock().unwrap_or_else(PoisonError::into_inner);
                 failure.get_or_insert(error);
                 ArrowError::ExternalError(text.into())
@@ -173,26 +173,6 @@ impl Drop for Batches {
             self.watch.cancel.cancel();
         }
     }
-}
-
-/// All that is known of an error, for consumers that know no fields.
-fn told(error: &Error) -> String {
-    let place = error.place();
-    let mut parts = Vec::new();
-    match (place.engine, place.side) {
-        (Some(engine), Some(_)) => parts.push(format!("{engine} source")),
-        (Some(engine), None) => parts.push(engine.to_string()),
-        (None, _) => {}
-    }
-    parts.extend(place.table.as_ref().map(|name| format!("table `{name}`")));
-    parts.extend(place.column.as_ref().map(|name| format!("column `{name}`")));
-    parts.extend(place.row.map(|row| format!("row {row}")));
-    let range = place.range.as_ref().filter(|range| *range != "whole table");
-    parts.extend(range.map(|range| format!("range {range}")));
-    let code = error.code().map(|code| format!(" [{code}]")).unwrap_or_default();
-    let place = if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
-    let hint = error.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
-    format!("{}{code}{place}{hint}", error.message())
 }
 
 /// One table or query, to be read by whoever asks, as often as it is asked for.

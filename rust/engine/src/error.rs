@@ -179,6 +179,27 @@ impl Error {
         self
     }
 
+    /// All that is known of an error, for consumers that know no fields.
+    pub fn told(&self) -> String {
+        let place = self.place();
+        let mut parts = Vec::new();
+        match (place.engine, place.side) {
+            (Some(engine), Some(_)) => parts.push(format!("{engine} source")),
+            (Some(engine), None) => parts.push(engine.to_string()),
+            (None, _) => {}
+        }
+        parts.extend(place.table.as_ref().map(|name| format!("table `{name}`")));
+        parts.extend(place.column.as_ref().map(|name| format!("column `{name}`")));
+        parts.extend(place.row.map(|row| format!("row {row}")));
+        let range = place.range.as_ref().filter(|range| *range != "whole table");
+        parts.extend(range.map(|range| format!("range {range}")));
+        let code = self.code().map(|code| format!(" [{code}]")).unwrap_or_default();
+        let place =
+            if parts.is_empty() { String::new() } else { format!(" ({})", parts.join(", ")) };
+        let hint = self.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+        format!("{}{code}{place}{hint}", self.message())
+    }
+
     /// Names the engine, unless a deeper place already did.
     #[must_use]
     pub fn on(mut self, engine: Engine) -> Self {

@@ -32,9 +32,13 @@ def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
 def find(session: Session, schema: str | None, name: str) -> Catalog:
     """Tables and views of a name."""
     found = cast("AdbcSession", session)
-    named = _tables(found, (*TABLES, *VIEWS), db_schema=schema, table_name=name)
+    # SQLite's tables are in `main`, and its driver says they are in none.
+    main = schema == "main" and found.vendor == "SQLite"
+    named = _tables(found, (*TABLES, *VIEWS), db_schema=None if main else schema, table_name=name)
     # The driver takes both for patterns.
-    exact = [(s, t) for s, t in named if t["table_name"] == name and schema in (None, s)]
+    exact = [(s, t) for s, t in named if t["table_name"] == name and (main or schema in (None, s))]
+    if main:
+        exact = [("main", told) for _, told in exact]
     return _catalog(found, exact)
 
 

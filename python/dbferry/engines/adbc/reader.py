@@ -11,6 +11,7 @@ import weakref
 
 from dbferry import _native
 from dbferry.engines.adbc.session import AdbcSession
+from dbferry.errors import DbferryError
 from dbferry.urls import Endpoint
 
 
@@ -58,8 +59,13 @@ class AdbcReader:
         return self._stream.progress() if self._stream is not None else (0, 0, 0, 0)
 
     def check(self) -> None:
-        if self._stream is not None:
+        if self._stream is None:
+            return
+        try:
             self._stream.check()
+        except DbferryError as error:
+            error.engine = error.engine or "adbc"
+            raise
 
     def losses(self) -> list[tuple[str, str, str, int]]:
         return self._stream.losses() if self._stream is not None else []

@@ -11,13 +11,20 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
 from functools import cached_property, partial
 from importlib import import_module, util
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbferry import _native
 from dbferry.engines.adbc.ddl import quote
 from dbferry.engines.adbc.errors import translate
 from dbferry.engines.adbc.sifting import keeps_savepoints, sifting
-from dbferry.errors import DbferryError, RequestError, UnsupportedError, from_fields
+from dbferry.errors import (
+    DbferryError,
+    MissingError,
+    RequestError,
+    UnsupportedError,
+    from_fields,
+)
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
@@ -93,6 +100,7 @@ class AdbcSession:
             self._begin_reading()
 
     def _load(self, endpoint: Endpoint) -> Any:
+        self._check_file(endpoint.path)
         entry = self._place.entrypoint
         options = {
             **self._place.given(self.side, endpoint.path),
@@ -104,6 +112,18 @@ class AdbcSession:
             if int(error.status_code) == 3:
                 raise self._no_driver() from None
             raise self._no_connection(error) from None
+
+    def _check_file(self, path: str | None) -> None:
+        """The driver's own word for a file that isn't there is a lack of memory."""
+        if path in (None, ":memory:"):
+            return
+        wanted = Path(path) if self.side == "source" else Path(path).parent
+        if not wanted.exists():
+            what = "file" if self.side == "source" else "folder"
+            raise MissingError(
+                f"no {what} `{wanted}`", engine="adbc", side=self.side,
+                hint="a relative path follows three slashes, an absolute one four",
+            )  # fmt: skip
 
     def _no_driver(self) -> DbferryError:
         name, path = self._place.name, self._place.library

@@ -229,7 +229,7 @@ impl Iterator for TableStream {
     fn next(&mut self) -> Option<Self::Item> {
         let next = self.blocks.next()?.and_then(batch);
         Some(next.map_err(|error| {
-            let text = error.to_string();
+            let text = error.told();
             self.failure.lock().unwrap_or_else(PoisonError::into_inner).get_or_insert(error);
             ArrowError::ExternalError(text.into())
         }))

@@ -37,7 +37,9 @@ fn hint(state: &str) -> Option<&'static str> {
         "42501" => {
             "GRANT the user what is missing: SELECT on the source, INSERT and CREATE on the target"
         }
-        "25006" => "the server is read-only, a standby perhaps; connect to the primary",
+        "25006" => {
+            "nothing is written where rows are read; a server that takes no writes at all is a standby perhaps: connect to the primary"
+        }
         "53100" => "free disk space on the server",
         "53200" => "the server is out of memory; use fewer workers",
         "53300" => "use fewer workers, or raise max_connections or the role's limit",

@@ -79,3 +79,13 @@ def test_a_migration_that_appends(database: Make, sqlite_db: Database, engine: s
         dbferry.migrate(sqlite_db.url, target.url, prepare="append")
     assert caught.value.code == "K-NULL"
     assert target.rows("SELECT * FROM t") == []
+
+
+@pytest.mark.parametrize(
+    "key", ["id INTEGER PRIMARY KEY DESC", "id INT PRIMARY KEY", "id INTEGER, PRIMARY KEY (id, a)"]
+)
+def test_a_key_of_sqlite_that_holds_null(sqlite_db: Database, key: str) -> None:
+    columns = f"a INTEGER, {key}" if "(id, a)" in key else f"{key}, a INTEGER"
+    sqlite_db.sql(f"CREATE TABLE t ({columns})")
+    dbferry.write(HOLED, sqlite_db.url, "t")
+    assert sqlite_db.rows("SELECT id FROM t ORDER BY a") == [(5,), (None,)]

@@ -128,6 +128,18 @@ def test_rows_that_refer_to_nothing_are_refused_as_a_whole(
     assert ids(target) == ([2, 3] if mode == "truncate" else [1, 2, 3])
 
 
+@pytest.mark.parametrize("mode", ["append", "truncate"])
+def test_a_table_of_sqlite_that_refers_to_none_takes_no_rows(
+    sqlite_db: Database, mode: dbferry.WriteMode
+) -> None:
+    standing(sqlite_db, more=", FOREIGN KEY (a) REFERENCES nosuch (id)")
+    with pytest.raises(RequestError, match="refers to `nosuch`, which isn't there"):
+        dbferry.write(ROWS, sqlite_db.url, "t", mode=mode)
+    assert ids(sqlite_db) == [1]
+    dbferry.write(ROWS, sqlite_db.url, "t", mode="replace")
+    assert ids(sqlite_db) == [7]
+
+
 def test_rows_of_sqlite_that_were_wrong_before_hinder_nothing(sqlite_db: Database) -> None:
     sqlite_db.sql("CREATE TABLE p (id INTEGER PRIMARY KEY)")
     standing(sqlite_db, more=", FOREIGN KEY (a) REFERENCES p (id)")

@@ -162,9 +162,11 @@ class Sqlite(Unnumbered):
         return table, {}
 
     def makes_up(self, table: Table, column: Column) -> bool:
-        """A rowid, whatever stands in the declaration of the key beside it."""
-        rowid = table.kind != "without_rowid" and table.primary_key == (column.name,)
-        return rowid and column.native.text.upper() == "INTEGER"
+        """A rowid, NOT NULL or not; a key with DESC in it is none, and holds NULLs."""
+        if column.identity is not None:
+            return True
+        alone = table.kind != "without_rowid" and table.primary_key == (column.name,)
+        return alone and not column.nullable and column.native.text.upper() == "INTEGER"
 
     def takes_partitioning(self, table: Table, source: Engine) -> bool:
         return False

@@ -21,6 +21,11 @@ def _refers_to_itself(table: Table) -> bool:
 
 
 def fault(session: Session, table: Table, mode: str) -> tuple[str, str] | None:
+    if mode != "replace" and (missing := _missing(session, table)) is not None:
+        return (
+            f"a foreign key of the table refers to `{missing}`, which isn't there",
+            "create that table first: SQLite takes no row without it",
+        )
     if mode == "append":
         return None
     name = f"lower({literal(table.name)})"
@@ -35,3 +40,11 @@ def fault(session: Session, table: Table, mode: str) -> tuple[str, str] | None:
         "drop that table first" if mode == "replace" else f"empty the table yourself, and {other}"
     )
     return f"a foreign key of {rows[0][0]} depends on the table", hint
+
+
+def _missing(session: Session, table: Table) -> str | None:
+    rows = session.query(
+        f'SELECT k."table" FROM pragma_foreign_key_list({literal(table.name)}) AS k WHERE NOT EXISTS '
+        "(SELECT 1 FROM sqlite_master AS m WHERE m.type = 'table' AND lower(m.name) = lower(k.\"table\"))"
+    )
+    return rows[0][0] if rows else None

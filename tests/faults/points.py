@@ -15,7 +15,7 @@ START = rb"(?s:Q.{4}|\x03)"
 
 POINTS = {
     "a table": START + rb"CREATE TABLE [^I]",
-    "the ledger's task": START + rb"INSERT INTO \S*dbferry_task",
+    "the ledger's task": rb"INSERT INTO \S*dbferry_task",
     "the ledger's ranges": START + rb"INSERT INTO \S*dbferry_range",
     "the ledger's row of a range": rb"SET state = 'done'",
     "the commit of a range": START + rb"COMMIT",

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use arrow_array::cast::AsArray;
 use arrow_array::ffi::{FFI_ArrowArray, from_ffi_and_data_type};
@@ -20,6 +20,8 @@ type Pulled = (Arrays, Option<Result<ArrayRef, ArrowError>>);
 
 /// How often a wait for the producer looks whether all was stopped.
 const TURN: Duration = Duration::from_millis(50);
+/// How long a producer is waited for once all was stopped: one that computes comes back, one that waits for the world may not.
+const GRACE: Duration = Duration::from_secs(3);
 
 /// Batches of one schema.
 pub struct Incoming {
@@ -86,9 +88,13 @@ impl Incoming {
         Arc::clone(&self.schema)
     }
 
-    /// The next rows; an error is the producer's own. One that never answers is left behind once all is stopped.
-    pub fn next_batch(&mut self, cancel: &Cancel) -> Result<Option<RecordBatch>> {
-        let Some(array) = self.pull(cancel)? else { return Ok(None) };
+    /// The next rows; an error is the producer's own. With `leave` one that never answers is left behind once that is raised.
+    pub fn next_batch(&mut self, leave: Option<&Cancel>) -> Result<Option<RecordBatch>> {
+        let next = match leave {
+            Some(cancel) => self.pull(cancel)?,
+            None => self.arrays.as_mut().ok_or_else(Error::cancelled)?.next(),
+        };
+        let Some(array) = next else { return Ok(None) };
         let array = array.map_err(broken)?;
         let rows = array.as_struct_opt().ok_or_else(no_rows)?;
         if rows.null_count() > 0 {
@@ -112,13 +118,19 @@ impl Incoming {
         let arrays = self.arrays.take().ok_or_else(Error::cancelled)?;
         let puller = self.puller.get_or_insert_with(Puller::start);
         puller.wanted.send(arrays).map_err(|_| gone())?;
+        let mut end = None;
         loop {
             match puller.pulled.recv_timeout(TURN) {
                 Ok((arrays, next)) => {
                     self.arrays = Some(arrays);
                     return Ok(next);
                 }
-                Err(RecvTimeoutError::Timeout) => cancel.check()?,
+                Err(RecvTimeoutError::Timeout) if cancel.is_cancelled() => {
+                    if Instant::now() > *end.get_or_insert_with(|| Instant::now() + GRACE) {
+                        return Err(Error::cancelled());
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Err(gone()),
             }
         }

@@ -11,6 +11,7 @@ use arrow_schema::DataType;
 use super::decode::Decoder;
 use super::{Incoming, Producer};
 use crate::block::{Block, Rows, emit_all};
+use crate::cancel::Cancel;
 use crate::convert;
 use crate::copy::sift::decode_halves;
 use crate::error::{Error, Kind, Result, Side};
@@ -106,23 +107,25 @@ impl Stream {
             *state = State::Open(Open { incoming, decoder, rest: None });
         }
         let State::Open(open) = state else { return Ok(None) };
-        let Some(batch) = open.next(reading)? else { return Ok(None) };
+        // A database's session is not to be closed under whoever reads from it.
+        let leave = (!shared.producer.repeats()).then_some(reading.cancel);
+        let Some(batch) = open.next(&reading.sizes, leave)? else { return Ok(None) };
         let before = self.rows.fetch_add(batch.num_rows() as u64, Ordering::Relaxed);
         Ok(Some(Taken { batch, decoder: Arc::clone(&open.decoder), before }))
     }
 }
 
 impl Open {
-    fn next(&mut self, reading: &Reading<'_>) -> Result<Option<RecordBatch>> {
+    fn next(&mut self, sizes: &Sizes, leave: Option<&Cancel>) -> Result<Option<RecordBatch>> {
         let (batch, share) = match self.rest.take() {
             Some(rest) => rest,
             None => loop {
-                let Some(batch) = self.incoming.next_batch(reading.cancel)? else {
+                let Some(batch) = self.incoming.next_batch(leave)? else {
                     return Ok(None);
                 };
                 if batch.num_rows() > 0 {
                     let batch = self.decoder.pick(&batch)?;
-                    let share = share(&batch, &reading.sizes);
+                    let share = share(&batch, sizes);
                     break (batch, share);
                 }
             },

@@ -200,8 +200,11 @@ fn is_quiet(session: &mut Connection, cancel: &Cancel) -> Result<bool> {
     for last in [false, true] {
         let rows = session.query("SHOW PROCESSLIST")?;
         let running = rows.iter().filter_map(|row| match row.as_slice() {
-            [Some(id), _, _, _, Some(command), time, ..]
-                if *id != own && matches!(command.as_str(), "Query" | "Execute") =>
+            // What a replica applies is no statement that the lock waits for.
+            [Some(id), Some(user), _, _, Some(command), time, ..]
+                if *id != own
+                    && user != "system user"
+                    && matches!(command.as_str(), "Query" | "Execute") =>
             {
                 time.as_ref().map(|time| time != "0")
             }

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dbferry.errors import MismatchError, TargetNotEmptyError
+from dbferry.errors import TargetNotEmptyError
 from dbferry.report import Report, TableReport
 
 if TYPE_CHECKING:
@@ -85,28 +85,6 @@ def apart(
         equal = source == rows + unfit == outcome["rows"] + unfit
         made.append({**outcome, "target_rows": rows, "state": "done" if equal else "different"})
     return made
-
-
-def mismatch(plan: Plan, report: Report) -> MismatchError:
-    """What a run ends with after which the counts differ."""
-    pairs = zip(plan.tables, report.tables, strict=True)
-    different = [(item, table) for item, table in pairs if table.state != "done"]
-    named = ", ".join(
-        f"`{t.source}` ({t.source_rows} rows in the source, {t.target_rows} in the target)"
-        for _, t in different
-    )
-    crash = any(item.unlogged and not table.target_rows for item, table in different)
-    why = (
-        "a crash of the target's server has emptied what is UNLOGGED"
-        if crash
-        else "something else wrote to the target during the run"
-    )
-    # What is emptied would be gone where rows of others are added to.
-    added = any(item.action == "append" for item, _ in different)
-    then = "" if added else "; run again with --prepare truncate"
-    error = MismatchError(f"the counts differ: {named}", hint=f"{why}{then}")
-    error.report = report
-    return error
 
 
 def reached(report: Report, entries: Sequence[TableEntry]) -> Report:

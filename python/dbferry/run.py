@@ -17,7 +17,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import dbferry
-from dbferry.counts import apart, check_full, emptied, mismatch, reached, recounted, rows_of
+from dbferry.counts import apart, check_full, emptied, reached, recounted, rows_of
+from dbferry.endings import differences, failure_of, mismatch
 from dbferry.engines import engine
 from dbferry.errors import (
     DbferryError,
@@ -31,6 +32,7 @@ from dbferry.guest import Guest
 from dbferry.items import Plan
 from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
 from dbferry.ledger.resume import check_target, gone_on_with, task_id
+from dbferry.ledger.rivals import check_rivals
 from dbferry.ledger.steps import Steps
 from dbferry.load import load
 from dbferry.mapping.task import reached_schemas, withholding
@@ -60,6 +62,9 @@ if TYPE_CHECKING:
     from dbferry.catalog import Catalog, Table
     from dbferry.ledger.book import Entry, TableEntry
     from dbferry.task import Task
+
+REMOVES = ("create", "drop", "truncate")
+"""Actions after which what stood in a table is gone."""
 
 
 def plan_task(task: Task) -> Plan:
@@ -216,7 +221,12 @@ class _Run(Remains):
                     other = read_catalog(
                         self.target, self.session, "target", reached, other=one.engine
                     )
-        return make_plan(one, hidden(other), options, self.reading, self.session)
+        plan = make_plan(one, hidden(other), options, self.reading, self.session)
+        if book is not None and there:
+            rows = self.task.only != "schema"
+            items = [item for item in plan.tables if rows or item.action in REMOVES]
+            check_rivals(book, items, folds=other.folds_tables)
+        return plan
 
     def _forget(self, keeping: Keeping, entry: Entry, entries: Sequence[TableEntry]) -> None:
         """A run that was broken off is no more: what it has made goes, if there are no rows in it."""
@@ -260,7 +270,7 @@ class _Run(Remains):
             finish = self._complete(finish, whole, watch, patience)
             report = patience.persist(partial(self._sifted, report))
             if failed:
-                raise _failure(failed)
+                raise failure_of(failed)
             if any(outcome["state"] == "unfinished" for outcome in outcomes):
                 raise self._stopped()
         except (KeyboardInterrupt, DbferryError) as error:
@@ -491,18 +501,5 @@ class _Run(Remains):
             seconds=time.monotonic() - started,
             tables=tuple(tables),
             # How the source is read is a forecast in the plan and a fact in the report.
-            notes=(*self.plan.lasting_notes, *_differences(self.plan), *self.notes),
+            notes=(*self.plan.lasting_notes, *differences(self.plan), *self.notes),
         )
-
-
-def _differences(plan: Plan) -> list[str]:
-    return [f"differs: {item.name}: {found}" for item in plan.tables for found in item.differences]
-
-
-def _failure(failed: Sequence[dict[str, Any]]) -> DbferryError:
-    """The error of the first table that has failed, which names the others."""
-    error = from_fields(failed[0]["error"])
-    if len(failed) > 1:
-        others = "; ".join(f"{o['table']}: {o['error']['message']}" for o in failed[1:])
-        error.detail = "; ".join(filter(None, [error.detail, f"failed too: {others}"]))
-    return error

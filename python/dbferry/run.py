@@ -33,6 +33,7 @@ from dbferry.items import Plan
 from dbferry.ledger.keeping import Keeping, book_in, keeps, labelled, made
 from dbferry.ledger.resume import check_target, gone_on_with, task_id
 from dbferry.ledger.rivals import check_rivals
+from dbferry.ledger.shapes import shape_of
 from dbferry.ledger.steps import Steps
 from dbferry.load import load
 from dbferry.mapping.task import reached_schemas, withholding
@@ -59,8 +60,9 @@ from dbferry.urls import parse
 from dbferry.watch import Watch
 
 if TYPE_CHECKING:
-    from dbferry.catalog import Catalog, Table
+    from dbferry.catalog import Catalog
     from dbferry.ledger.book import Entry, TableEntry
+    from dbferry.ledger.shapes import Shape
     from dbferry.task import Task
 
 REMOVES = ("create", "drop", "truncate")
@@ -133,8 +135,8 @@ class _Misled(Exception):
 
 @dataclass
 class _Run(Remains):
-    tables: Sequence[Table] = ()
-    """What was selected of the source."""
+    shape: Shape = field(default_factory=dict)
+    """What the source is like, as far as it was selected."""
     notes: list[str] = field(default_factory=list)
     resumed: bool = False
     """True when an earlier run is gone on with."""
@@ -194,7 +196,8 @@ class _Run(Remains):
         """The plan: of the run that was broken off, if one was and it can be gone on with; else a new one."""
         options = options_of(self.task, sample=sample)
         other = read_catalog(self.target, self.session, "target", reached, other=one.engine)
-        self.tables, _ = select(one, options)
+        tables, _ = select(one, options)
+        self.shape = shape_of(tables, one, options)
         book = book_in(other, self.session, self.target)
         check_quarantine(self, book)
         there = made(other)
@@ -209,9 +212,9 @@ class _Run(Remains):
             if keeping.entry is not None:
                 entries = keeping.tables
                 if any(entry.has_moved for entry in entries) and not keeping.begins_anew:
-                    keeping.check(keeping.entry, self.tables)
+                    changes = keeping.check(keeping.entry, self.shape)
                     self.resumed = True
-                    self.notes.append(gone_on_with(keeping.entry, entries, moves=moves))
+                    self.notes += [gone_on_with(keeping.entry, entries, moves=moves), *changes]
                     plan = keeping.plan(keeping.entry, entries)
                     check_target(plan, entries, other)
                     self.anew = repeated(self, one, other, plan)
@@ -222,7 +225,7 @@ class _Run(Remains):
                         self.target, self.session, "target", reached, other=one.engine
                     )
         plan = make_plan(one, hidden(other), options, self.reading, self.session)
-        if book is not None and there:
+        if book is not None and made(other):
             rows = self.task.only != "schema"
             items = [item for item in plan.tables if rows or item.action in REMOVES]
             check_rivals(book, items, folds=other.folds_tables)
@@ -307,7 +310,7 @@ class _Run(Remains):
         if keeping is None:
             return
         if not self.resumed:
-            refused = keeping.begin(self.plan, self.tables)
+            refused = keeping.begin(self.plan, self.shape)
             if refused is not None:
                 self.notes.append(
                     f"no ledger can be kept in the target, and a run that is broken off can't be gone on with: {refused.message}"

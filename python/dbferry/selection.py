@@ -97,11 +97,15 @@ def _matches(wanted: re.Pattern[str], table: Table) -> bool:
     return bool(wanted.fullmatch(table.name) or wanted.fullmatch(table.label))
 
 
-def names(text: str, schema: str, name: str, label: str) -> bool:
+def stands_asked(options: Options, told: View | NumberSequence) -> bool:
+    """Of a view or a sequence: tables that are named come alone, and it may be excluded."""
+    return not options.tables and not any(names(text, told) for text in options.exclude)
+
+
+def names(text: str, told: View | NumberSequence) -> bool:
     """True when a pattern is about a view or a sequence: by its name as a table's, or by what it is called."""
-    wanted = pattern(text)
-    plain = wanted.fullmatch(name) or wanted.fullmatch(f"{schema}.{name}")
-    return bool(plain) or calls(text, label)
+    plain = (told.name, f"{told.schema}.{told.name}")
+    return any(map(pattern(text).fullmatch, plain)) or calls(text, told.label)
 
 
 def calls(text: str, label: str) -> bool:
@@ -160,8 +164,7 @@ def unmatched(source: Catalog, options: Options) -> list[DbferryError]:
         if any(pattern(text).fullmatch(name) for name in tables):
             continue
         if text in options.exclude and (
-            any(names(text, each.schema, each.name, each.label) for each in beside)
-            or any(calls(text, label) for label in labels)
+            any(names(text, each) for each in beside) or any(calls(text, label) for label in labels)
         ):
             continue
         near = difflib.get_close_matches(text, known if " " in text else tables, 1)

@@ -32,7 +32,7 @@ COLUMNS = {
     "dbferry_task": "id varchar(40) PRIMARY KEY, format integer NOT NULL, version varchar(40) NOT NULL, "
     "run varchar(40) NOT NULL, holder {text} NOT NULL, fence bigint NOT NULL, lease_until bigint NOT NULL, "
     "started bigint NOT NULL, state varchar(20) NOT NULL, source {text} NOT NULL, "
-    "asked {text} NOT NULL, shapes {text} NOT NULL, plan {text} NOT NULL",
+    "asked {text} NOT NULL, shape {text} NOT NULL, plan {text} NOT NULL",
     "dbferry_table": "task varchar(40) NOT NULL, number integer NOT NULL, name {text} NOT NULL, "
     "state varchar(20) NOT NULL, rows_before bigint NOT NULL, place {text} NOT NULL, plan {text} NOT NULL, "
     "PRIMARY KEY (task, number)",
@@ -63,7 +63,7 @@ class Entry:
     source: str
     """Its URL without the password."""
     asked: Mapping[str, Any]
-    shapes: Mapping[str, Any]
+    shape: Mapping[str, Any]
     plan: str
 
 
@@ -153,13 +153,13 @@ class Book:
                 raise other_version(_text(version), self.other.name)
         rows = self.session.query(
             f"SELECT id, version, run, holder, fence, lease_until - {self.room.now}, started, state, "
-            f"source, asked, shapes, plan FROM {self.relation('dbferry_task')} ORDER BY started, id"
+            f"source, asked, shape, plan FROM {self.relation('dbferry_task')} ORDER BY started, id"
         )
         return [
             Entry(
                 id=_text(r[0]), version=_text(r[1]), run=_text(r[2]), holder=_text(r[3]), fence=_int(r[4]),
                 lease_left=_int(r[5]), started=_int(r[6]), state=_text(r[7]), source=_text(r[8]),
-                asked=json.loads(_text(r[9])), shapes=json.loads(_text(r[10])), plan=_text(r[11]),
+                asked=json.loads(_text(r[9])), shape=json.loads(_text(r[10])), plan=_text(r[11]),
             )
             for r in rows
         ]  # fmt: skip

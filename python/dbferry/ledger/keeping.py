@@ -23,8 +23,9 @@ from dbferry.report import QUARANTINE
 from dbferry.sessions import TakesStreams, open_session
 
 if TYPE_CHECKING:
-    from dbferry.catalog import Catalog, Table
+    from dbferry.catalog import Catalog
     from dbferry.items import Plan
+    from dbferry.ledger.shapes import Shape
     from dbferry.sessions import OpenSession
     from dbferry.task import Task
     from dbferry.urls import Endpoint
@@ -107,9 +108,9 @@ class Keeping:
     def tables(self) -> list[TableEntry]:
         return self.book.tables(self.book.id)
 
-    def check(self, entry: Entry, tables: Sequence[Table]) -> None:
-        """Raises a RequestError that names what of the task or of the source isn't as it was."""
-        resume.check(entry, resume.asked(self._task), resume.shapes(tables))
+    def check(self, entry: Entry, shape: Shape) -> list[str]:
+        """Raises a RequestError that names what of the task or of the source isn't as it was; gives what may be another."""
+        return resume.check(entry, self._task, shape)
 
     @property
     def begins_anew(self) -> bool:
@@ -129,7 +130,7 @@ class Keeping:
 
     # A new one
 
-    def begin(self, plan: Plan, tables: Sequence[Table]) -> PermissionError_ | None:
+    def begin(self, plan: Plan, shape: Shape) -> PermissionError_ | None:
         """Writes the task into the ledger; why that can't be, where the user may not make tables."""
         try:
             with self.book.room.alone(self.book.session):
@@ -140,7 +141,7 @@ class Keeping:
                         "holder": holder(),
                         "source": self._source.safe,
                         "asked": json.dumps(resume.asked(self._task)),
-                        "shapes": json.dumps(resume.shapes(tables)),
+                        "shape": json.dumps(shape),
                         "plan": stored.rest_text(plan, self._veil),
                     },
                     lease_seconds(),

@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from dbferry.errors import DbferryError, RequestError, RequestErrors
+from dbferry.ledger.shapes import other_changes, row_changes
 
 if TYPE_CHECKING:
-    from dbferry.catalog import Catalog, Table
+    from dbferry.catalog import Catalog
     from dbferry.items import Plan, TableItem
     from dbferry.ledger.book import Entry, TableEntry
+    from dbferry.ledger.shapes import Shape
     from dbferry.task import Task
     from dbferry.urls import Endpoint
 
@@ -55,24 +57,20 @@ def asked(task: Task) -> dict[str, Any]:
     return told
 
 
-def shapes(tables: Iterable[Table]) -> dict[str, Any]:
-    """The columns and the key of each table."""
-    return {
-        table.label: {
-            "columns": {
-                c.name: f"{c.native.text}{'' if c.nullable else ' not null'}" for c in table.columns
-            },
-            "key": list(table.primary_key),
-        }
-        for table in tables
-    }
+def check(entry: Entry, task: Task, shape: Shape) -> list[str]:
+    """Raises a RequestError that names everything that isn't as it was; of the source only where it is asked for the same.
 
-
-def check(entry: Entry, asked: Mapping[str, Any], shapes: Mapping[str, Any]) -> None:
-    """Raises a RequestError that names everything that isn't as it was; of the source only where it is asked for the same."""
-    faults = _task_faults(entry.asked, asked) or _source_faults(entry.shapes, shapes)
+    Gives what has changed around the rows, which is made as it was; where nothing may be left out that is refused as well.
+    """
+    faults = _task_faults(entry.asked, asked(task))
+    faults = faults or [_source_fault(*change) for change in row_changes(entry.shape, shape)]
+    changes = other_changes(entry.shape, shape) if not faults else []
+    if task.on_left_out == "stop":
+        faults += [_source_fault(None, change) for change in changes]
     if faults:
         raise faults[0] if len(faults) == 1 else RequestErrors(faults)
+    told = "has changed in the source since the run was begun, and comes as it was then"
+    return [f"{told}: {'; '.join(changes)}"] if changes else []
 
 
 HINT = (
@@ -128,33 +126,8 @@ def _told(name: str, value: object) -> str:
     return json.dumps(value, ensure_ascii=False) if value not in (None, [], {}) else "none"
 
 
-def _source_faults(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[DbferryError]:
-    faults: list[DbferryError] = []
-    for name in dict.fromkeys((*before, *now)):
-        told = _changes(before.get(name), now.get(name))
-        faults += [
-            RequestError(
-                f"the source isn't as it was when the run was broken off: {change}",
-                table=name, side="source", hint=HINT,
-            )
-            for change in told
-        ]  # fmt: skip
-    return faults
-
-
-def _changes(before: Mapping[str, Any] | None, now: Mapping[str, Any] | None) -> Sequence[str]:
-    if before is None:
-        return ["the table is new"]
-    if now is None:
-        return ["the table is gone"]
-    old, new = before["columns"], now["columns"]
-    told = [f"column `{name}` is new" for name in new if name not in old]
-    told += [f"column `{name}` is gone" for name in old if name not in new]
-    told += [
-        f"column `{name}` was {old[name]} and is {new[name]}"
-        for name in old
-        if name in new and old[name] != new[name]
-    ]
-    if before["key"] != now["key"]:
-        told.append("the primary key is another")
-    return told
+def _source_fault(table: str | None, change: str) -> DbferryError:
+    return RequestError(
+        f"the source isn't as it was when the run was broken off: {change}",
+        table=table, side="source", hint=HINT,
+    )  # fmt: skip

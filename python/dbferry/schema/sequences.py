@@ -15,7 +15,7 @@ from dbferry.catalog import Ability, Column, IdentityKind, NumberSequence, Table
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
-from dbferry.selection import destination, map_schema, names
+from dbferry.selection import destination, map_schema, stands_asked
 from dbferry.types import Kind
 
 if TYPE_CHECKING:
@@ -86,15 +86,9 @@ class SequenceWriter:
         return [
             sequence
             for sequence in self.pair.source.sequences
-            if is_alone(sequence) and (sequence.owner is not None or self._is_asked(sequence))
+            if is_alone(sequence)
+            and (sequence.owner is not None or stands_asked(self.pair.options, sequence))
         ]
-
-    def _is_asked(self, sequence: NumberSequence) -> bool:
-        """Tables that are named come alone; a sequence may be excluded as a table is."""
-        options = self.pair.options
-        return not options.tables and not any(
-            names(text, sequence.schema, sequence.name, sequence.label) for text in options.exclude
-        )
 
     def _beside(self, draft: Draft, made: Clauses, owned: Sequence[NumberSequence]) -> None:
         """Those that only go with a column, whose default doesn't draw from them."""

@@ -21,7 +21,7 @@ from dbferry.schema.standing import StandingViews
 from dbferry.schema.terms import Untranslatable
 from dbferry.schema.translated import USUAL, ViewTranslation
 from dbferry.schema.trial import try_steps
-from dbferry.selection import Prepare, names
+from dbferry.selection import Prepare, stands_asked
 
 Place = tuple[str, str]
 
@@ -41,7 +41,7 @@ class ViewWriter:
         known = {(draft.table.schema, draft.table.name) for draft in drafts}
         standing = {(view.schema, view.name): view for view in pair.target.views}
         self._standing = StandingViews(pair)
-        chosen = [view for view in in_order(pair.source.views) if self._is_asked(view)]
+        chosen = [v for v in in_order(pair.source.views) if stands_asked(pair.options, v)]
         self._translation = ViewTranslation(pair, drafts) if chosen else None
         for view in chosen:
             try:
@@ -82,13 +82,6 @@ class ViewWriter:
         firsts = {step.what: step for step in reversed(self.steps)}
         away = {what for what, step in firsts.items() if step in refused}
         self.steps = [s for s in self.steps if s not in refused and s.what not in away]
-
-    def _is_asked(self, view: View) -> bool:
-        """Tables that are named come alone; a view may be excluded as a table is."""
-        options = self.pair.options
-        return not options.tables and not any(
-            names(text, view.schema, view.name, view.label) for text in options.exclude
-        )
 
     def _made(self, view: View, known: set[Place]) -> View:
         """The view as the target is told of it."""

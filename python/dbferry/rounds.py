@@ -229,6 +229,9 @@ class Rounds(Ends):
         if entry.state != "cut" or not entry.begun:
             return False
         tokens = {part.token for part in entry.done}
+        if self._is_asked_anew(entry):
+            self._restart(keeping, item, entry)
+            return False
         if tokens == {snapshot.token}:
             self._say(
                 f"{item.name}: the source has not been written to since (snapshot {snapshot.token})"
@@ -248,6 +251,10 @@ class Rounds(Ends):
             return True
         self._restart(keeping, item, entry)
         return False
+
+    def _is_asked_anew(self, entry: TableEntry) -> bool:
+        """True of a table that an earlier run has left half done; what this one has moved itself is kept where it is sure."""
+        return self.task.unfinished == "restart" and not entry.whole and not self.moved.outcomes
 
     def _tell_older(self, entries: Iterable[TableEntry]) -> None:
         if names := ", ".join(entry.name for entry in entries):

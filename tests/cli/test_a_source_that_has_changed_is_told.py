@@ -122,3 +122,12 @@ def test_what_makes_the_rows_others_is_refused(
     source, _, args = broken("postgresql")
     source.sql(change)
     refused(dbferry(*args), 2, "the source isn't as it was", told)
+
+
+def test_half_done_tables_are_begun_again_where_that_is_asked_of_a_source_that_is_the_same(
+    dbferry: Command, broken: Callable[[str], Broken]
+) -> None:
+    _, target, args = broken("postgresql")
+    report = moved(dbferry(*args, "--restart-tables")).json
+    assert "public.rows_: begun again, as asked" in report["notes"]
+    assert target.rows("SELECT count(*), count(DISTINCT id) FROM moved.rows_") == [(ROWS, ROWS)]

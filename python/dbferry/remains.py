@@ -48,6 +48,18 @@ class Remains(Ends):
             self.keeping.close()
         return left
 
+    def fenced(self) -> FencedError | None:
+        """Why the task isn't this run's any more, which whatever failed may come of."""
+        try:
+            if self.keeping is not None:
+                self.keeping.book.check()
+        except FencedError as error:
+            return error
+        except DbferryError:
+            # It is another trouble that can't be looked behind.
+            return None
+        return None
+
     def undo(self, report: Report) -> bool:
         """Leaves the target as it was found: what was made is dropped, what was empty is emptied.
 

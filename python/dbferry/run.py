@@ -335,6 +335,8 @@ class _Run(Remains):
         )
         if failure.kind == "cancelled" and self.keeping and self.keeping.claim.failure:
             failure = self.keeping.claim.failure
+        if self.stage == "moving" and not isinstance(failure, Interrupted):
+            failure = self.fenced() or failure
         failure.side = failure.side or "target"
         failure.range = self.plan.part(failure.table, failure.range)
         left = self.left(failure, report)

@@ -245,9 +245,20 @@ class Book:
 
     def check(self) -> None:
         """Raises a FencedError unless the task is still this run's."""
-        rows = self.session.query(
-            f"SELECT fence, run FROM {self.relation('dbferry_task')} WHERE id = {self._value(self.id)}"
-        )
+        query = f"SELECT fence, run FROM {self.relation('dbferry_task')} WHERE id = {self._value(self.id)}"
+        try:
+            rows = self.session.query(query)
+        except DbferryError as error:
+            if error.retryable or self._is_there():
+                raise
+            rows = []
+        if not rows:
+            raise FencedError(
+                "the task's ledger is gone: another run has finished the task, or dbferry cleanup has forgotten it",
+                side="target",
+                engine=self.other.name,
+                hint="look at what is in the target; the same command again begins anew",
+            )
         if rows != [(str(self.fence), self.run)]:
             raise FencedError(
                 "another run has taken this task over",
@@ -255,6 +266,10 @@ class Book:
                 engine=self.other.name,
                 hint="let the other run finish; dbferry status tells how far it is",
             )
+
+    def _is_there(self) -> bool:
+        """False when its tables are gone; SQLite tells that as it tells any statement that it doesn't take."""
+        return bool(self.other.find_table(self.session, self.schema, TABLES[0]).tables)
 
     def set_state(self, state: str) -> None:
         self._set("dbferry_task", {"state": state}, f"id = {self._value(self.id)}")

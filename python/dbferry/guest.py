@@ -1,7 +1,9 @@
 """Being a good guest: the copy rests while the source's load or its replicas' lag is above a mark.
 
 A thread beside the copy asks every few seconds, through a session of its own. While it asks in vain, because a
-server is gone, things stay as they are: the copy itself meets the same trouble.
+server is gone, things stay as they are for a while. Then the copy goes on: a replica that is dead can't be spared, one
+that was promoted is none any more, and if it is the source the copy itself meets the same trouble. Once it answers
+it is minded again.
 """
 
 from __future__ import annotations
@@ -25,6 +27,8 @@ if TYPE_CHECKING:
     from dbferry.urls import Endpoint
 
 EVERY_SECONDS = 2.0
+GONE_SECONDS = 10.0
+"""Longer than a restart, and too short to be taken for a hang."""
 
 
 class Burden(Protocol):
@@ -45,11 +49,21 @@ Measure = Callable[[], str | None]
 
 
 @dataclass
+class Asked:
+    """One that is asked again and again."""
+
+    measure: Measure
+    name: str
+    silent: float = 0.0
+    """Since when it doesn't answer, of `time.monotonic`; 0 while it does."""
+
+
+@dataclass
 class Guest:
     """Watches until `close`; `rest` lets the copy rest or go on, from another thread."""
 
     rest: Callable[[bool], None]
-    measures: list[Measure]
+    asked: list[Asked]
     notes: list[str] = field(default_factory=list)
     _over: Event = field(default_factory=Event)
     _stack: ExitStack = field(default_factory=ExitStack)
@@ -65,27 +79,29 @@ class Guest:
         """Asks everything once, so that what can't be told is an error before anything moves."""
         guest = cls(rounds.rest, [])
         try:
-            guest.measures += guest._measures(task, source)
-            guest._look()
+            guest.asked += guest._measures(task, source)
+            guest._turn(next((why for one in guest.asked if (why := one.measure())), None))
         except BaseException:
             guest._stack.close()
             raise
         return guest
 
-    def _measures(self, task: Task, source: Endpoint) -> Iterator[Measure]:
+    def _measures(self, task: Task, source: Endpoint) -> Iterator[Asked]:
         if task.max_load is not None:
-            session, burden = self._source(source), _burden(source, "load")
-            yield lambda: _above(
-                burden.load(session, source.label or "dbferry"),
-                task.max_load, "{} sessions at work in the source",
-            )  # fmt: skip
+            label = source.label or "dbferry"
+            load = _load(task.max_load, self._source(source), _burden(source, "load"), label)
+            yield Asked(load, "the source")
         if task.max_lag is None:
             return
         for url in task.replicas:
             replica = parse(url)
-            yield _behind(task.max_lag, self._ask(replica), _burden(replica, "lag"), replica.safe)
+            session, told = self._ask(replica), _burden(replica, "lag")
+            behind = _behind(task.max_lag, session, told, replica.safe)
+            yield Asked(behind, f"the replica {replica.safe}")
         if not task.replicas:
-            yield _lag(task.max_lag, self._source(source), _burden(source, "lag"), source.engine)
+            session, told = self._source(source), _burden(source, "lag")
+            lag = _lag(task.max_lag, session, told, source.engine)
+            yield Asked(lag, "the source")
 
     def _source(self, source: Endpoint) -> OpenSession:
         """One session is enough for all that the source is asked."""
@@ -101,7 +117,7 @@ class Guest:
         return f"resting: {self._why}" if self._since else ""
 
     def __enter__(self) -> None:
-        if self.measures:
+        if self.asked:
             self._thread = Thread(target=self._watch, name="dbferry-guest", daemon=True)
             self._thread.start()
 
@@ -122,14 +138,22 @@ class Guest:
 
     def _watch(self) -> None:
         while not self._over.wait(EVERY_SECONDS):
-            try:
-                self._look()
-            except DbferryError:
-                # The copy itself meets the same trouble.
-                continue
+            self._turn(next((why for one in self.asked if (why := self._answer(one))), None))
 
-    def _look(self) -> None:
-        self._turn(next((why for measure in self.measures if (why := measure())), None))
+    def _answer(self, one: Asked) -> str | None:
+        """Why the copy should rest; while nothing is answered, as before, and then no longer."""
+        try:
+            why = one.measure()
+        except DbferryError as error:
+            one.silent = one.silent or time.monotonic()
+            if time.monotonic() - one.silent < GONE_SECONDS:
+                return self._why if self._since else None
+            note = f"{one.name} could not be asked for {GONE_SECONDS:.0f} s, and the copy went on without minding it: {error.message}"
+            if note not in self.notes:
+                self.notes.append(note)
+            return None
+        one.silent = 0.0
+        return why
 
     def _turn(self, why: str | None) -> None:
         if why is not None and not self._since:
@@ -148,6 +172,10 @@ def _above(found: float, mark: float | None, told: str) -> str | None:
     if found == float("inf"):
         return "a replica of the source stands still"
     return f"{told.format(round(found))}, above {mark:g}"
+
+
+def _load(mark: float, session: OpenSession, burden: Burden, label: str) -> Measure:
+    return lambda: _above(burden.load(session, label), mark, "{} sessions at work in the source")
 
 
 def _lag(mark: float, session: OpenSession, burden: Burden, name: str) -> Measure:

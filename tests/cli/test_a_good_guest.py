@@ -146,6 +146,30 @@ def test_the_copy_rests_while_a_postgresql_replica_is_behind(
     assert "above 0.5" in note
 
 
+def test_the_copy_goes_on_when_the_replica_that_it_rests_for_dies(
+    dbferry: Command, database: Make, standby: tuple[PostgresServer, Standby]
+) -> None:
+    primary, replica = standby
+    source = ServerDatabase(primary)
+    fill_table(source)
+    replica.sql("postgres", "SELECT pg_wal_replay_pause()")
+    source.sql("CREATE TABLE written (n int)")
+    url = replica.url("postgres")
+    slow = ["--max-rate", "4000 rows", "--batch-rows", "500", "--max-lag", "0.1", "--replica", url]
+    process = dbferry.start("migrate", source.url, database("sqlite").url, *slow, "--json")
+    try:
+        time.sleep(4)
+        assert process.poll() is None
+        replica.kill()
+    finally:
+        result = dbferry.finish(process)
+    notes = moved(result).json["notes"]
+    [gone] = [note for note in notes if "could not be asked for 10 s" in note]
+    assert "the replica postgresql://" in gone
+    [note] = [note for note in notes if note.startswith("rested once")]
+    assert "a replica of the source is" in note
+
+
 REPLICATES = {
     MariadbServer: (
         "SELECT @@gtid_binlog_pos",

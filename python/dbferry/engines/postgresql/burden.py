@@ -48,10 +48,11 @@ class PostgresqlBurden:
         return now - self._written[0][0] if self._written else 0.0
 
     def behind(self, session: OpenSession) -> float | None:
+        # One that has only started knows of no transaction yet.
         [row] = session.query(
             "SELECT pg_catalog.pg_is_in_recovery(), CASE WHEN pg_catalog.pg_last_wal_receive_lsn() = "
             "pg_catalog.pg_last_wal_replay_lsn() THEN 0 ELSE EXTRACT(EPOCH FROM pg_catalog.clock_timestamp() "
-            "- pg_catalog.pg_last_xact_replay_timestamp()) END"
+            "- COALESCE(pg_catalog.pg_last_xact_replay_timestamp(), pg_catalog.pg_postmaster_start_time())) END"
         )
         return float(row[1] or 0) if row[0] == "t" else None
 

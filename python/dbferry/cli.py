@@ -567,8 +567,10 @@ def _print_json(value: object) -> None:
 
 def main() -> NoReturn:
     """The entry point: every error becomes its message and its exit code."""
-    signal.signal(signal.SIGTERM, _interrupt)
     try:
+        for number in (signal.SIGINT, signal.SIGTERM):
+            if signal.getsignal(number) is not signal.SIG_IGN:
+                signal.signal(number, _interrupt)
         code = app(standalone_mode=False)
     except TyperException as error:
         sys.stderr.write(f"error: {_usage(error)}\nhint: dbferry --help tells how it is called\n")
@@ -600,7 +602,7 @@ def main() -> NoReturn:
 
 
 def _interrupt(*_: object) -> None:
-    """SIGTERM ends a run as Ctrl-C does: what isn't committed is rolled back, and the rest can be gone on with."""
+    """Ctrl-C and SIGTERM: what isn't committed is rolled back, and the rest can be gone on with."""
     raise KeyboardInterrupt
 
 

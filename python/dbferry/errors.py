@@ -6,7 +6,8 @@ place is told in fields. `format_error` is the only form in which a person sees 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 if TYPE_CHECKING:
@@ -247,6 +248,16 @@ _BY_KIND: dict[str, type[DbferryError]] = {
         FencedError, Interrupted,
     )
 }  # fmt: skip
+
+
+@contextmanager
+def at_table(name: str) -> Iterator[None]:
+    """What goes wrong is of this table, unless it names another."""
+    try:
+        yield
+    except DbferryError as error:
+        error.table = error.table or name
+        raise
 
 
 def from_fields(fields: Mapping[str, Any]) -> DbferryError:

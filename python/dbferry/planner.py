@@ -12,7 +12,7 @@ from dataclasses import replace
 from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
 from dbferry.differences import differences, same_type
-from dbferry.errors import DbferryError
+from dbferry.errors import at_table
 from dbferry.heirs import heirs, room_for
 from dbferry.identities import past_rows
 from dbferry.indexes import renamed
@@ -408,11 +408,8 @@ class _Planner:
             raw = one.raw_transfer(session, table)
         if raw is not None:
             return [self.columns.verbatim(table, column) for column in table.columns], raw, 0, {}
-        try:
+        with at_table(table.label):
             facts = one.probe(session, table, other.name, sample=self.sample)
-        except DbferryError as error:
-            error.table = error.table or table.label
-            raise
         columns = [
             self.columns.crossing(table, column, place, facts.get(column.name, {}), standing)
             for column in table.columns

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from dbferry.catalog import Identity, Table
+from dbferry.catalog import Identity, Session, Table
 from dbferry.engines import Engine, NewColumn, NewTable, Step
-from dbferry.errors import TargetNotEmptyError
+from dbferry.errors import PermissionError_, TargetNotEmptyError, at_table
 from dbferry.items import ColumnItem
 from dbferry.keys import Carried, Draft
 from dbferry.pair import Pair
@@ -30,14 +30,28 @@ def own_rows(other: Engine, table: Table) -> str:
 
 def filled(pair: Pair, tables: Sequence[Table]) -> set[str]:
     """Those of the target's tables, as they are quoted, that have rows; many are asked for at once."""
+    session = pair.target_session
+    if session is None:
+        return set()
     found: set[str] = set()
-    relations = [own_rows(pair.ends[1], table) for table in tables]
-    for start in range(0, len(relations), ASKED_AT_ONCE):
-        part = relations[start : start + ASKED_AT_ONCE]
-        asked = (f"SELECT {n}, EXISTS (SELECT 1 FROM {name})" for n, name in enumerate(part))
-        rows = pair.target_session.query(" UNION ALL ".join(asked)) if pair.target_session else []
-        found.update(part[int(n or 0)] for n, has in rows if (has or "").lower() in TRUE)
+    relations = {own_rows(pair.ends[1], table): table.label for table in tables}
+    names = list(relations)
+    for start in range(0, len(names), ASKED_AT_ONCE):
+        part = names[start : start + ASKED_AT_ONCE]
+        try:
+            found |= _filled(session, part)
+        except PermissionError_:
+            for relation in part:
+                with at_table(relations[relation]):
+                    _filled(session, [relation])
+            raise
     return found
+
+
+def _filled(session: Session, relations: Sequence[str]) -> set[str]:
+    asked = (f"SELECT {n}, EXISTS (SELECT 1 FROM {name})" for n, name in enumerate(relations))
+    rows = session.query(" UNION ALL ".join(asked))
+    return {relations[int(n or 0)] for n, has in rows if (has or "").lower() in TRUE}
 
 
 def action(pair: Pair, table: Table, existing: Table | None, filled: Container[str]) -> str:

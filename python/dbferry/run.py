@@ -436,6 +436,7 @@ class _Run(Remains):
             except DbferryError as error:
                 # A server may have made the table whose answer was lost.
                 self.made += made if error.fatal else []
+                error.table = error.table or item.name
                 raise
             self.made += made
             before.append(rows_of(self.session, item.counted) if item.action == "append" else 0)

@@ -235,6 +235,10 @@ class Task(BaseModel):
             raise ValueError("`only: data` makes no table, and `prepare: drop` asks for new ones")
         if self.only == "data" and self.include:
             raise ValueError("`only: data` makes nothing, and `include` asks for something")
+        if self.replicas and self.max_lag is None:
+            raise ValueError(
+                "`replicas` are nothing without `max_lag`, which says how far behind they may be"
+            )
         return self
 
     @classmethod

@@ -229,6 +229,7 @@ def _arrived(replica: MysqlFamilyServer, name: str) -> bool:
         ("mariadb", ["--max-lag", "5"], "mariadb doesn't tell how far its replicas are behind"),
         ("sqlite", ["--max-load", "5"], "sqlite has no load that could be watched"),
         ("sqlite", ["--max-lag", "5"], "sqlite has no lag that could be watched"),
+        ("postgresql", ["--replica", "postgresql://u@h/d"], "are nothing without `max_lag`"),
         ("postgresql", ["--max-rate", "fast"], "is no rate"),
         ("postgresql", ["--max-rate", "0"], "a rate is above 0"),
         ("postgresql", ["--max-connections", "3"], "max_connections"),

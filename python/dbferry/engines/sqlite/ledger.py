@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import fcntl
+import os
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
@@ -80,14 +81,18 @@ class SqliteLedger(Plain, Untold):
     def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
         if endpoint.path is None or endpoint.path == ":memory:":
             return True
-        file = _beside(endpoint.path, task)
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
+        while True:
+            file = _beside(endpoint.path, task)
+            try:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                file.close()
+                return False
+            if _is_there(file):
+                self._lock = file
+                return True
+            # Its holder has let it go since, and removed it: another may hold a new one.
             file.close()
-            return False
-        self._lock = file
-        return True
 
     def break_claim(self, session: OpenSession, task: str) -> None:
         """A process can't be ended from here: its next transaction finds the fence."""
@@ -101,6 +106,13 @@ class SqliteLedger(Plain, Untold):
             Path(self._lock.name).unlink(missing_ok=True)
             self._lock.close()
             self._lock = None
+
+
+def _is_there(file: TextIO) -> bool:
+    """False when the file has been removed, or is another by now."""
+    with suppress(FileNotFoundError):
+        return os.path.samestat(os.fstat(file.fileno()), Path(file.name).stat())
+    return False
 
 
 def _beside(path: str, task: str) -> TextIO:

@@ -214,7 +214,9 @@ class _Run(Remains):
                 if any(entry.has_moved for entry in entries) and not keeping.begins_anew:
                     changes = keeping.check(keeping.entry, self.shape)
                     self.resumed = True
-                    self.notes += [gone_on_with(keeping.entry, entries, moves=moves), *changes]
+                    held = not moves and keeping.is_held
+                    told = gone_on_with(keeping.entry, entries, moves=moves, held=held)
+                    self.notes += [told, *changes]
                     plan = keeping.plan(keeping.entry, entries)
                     check_target(plan, entries, other)
                     self.anew = repeated(self, one, other, plan)

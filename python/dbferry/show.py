@@ -143,11 +143,16 @@ def tasks(found: Sequence[TaskStatus], console: Console) -> None:
     if not found:
         console.print("nothing is unfinished in this target")
     for task in found:
-        alive = (
+        lease = (
             f"its lease has {task.lease_left} s left"
             if task.lease_left > 0
             else "its lease is over"
         )
+        alive = {
+            "at work": "at work",
+            "hanging": "it hangs: the same command takes it over",
+            "broken off": "broken off: the same command goes on with it",
+        }.get(task.run, lease)
         console.print(
             f"{task.state}: from {escape(task.source)}, last by {escape(task.holder)} ({alive})",
             highlight=False,

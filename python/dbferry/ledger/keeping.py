@@ -113,6 +113,11 @@ class Keeping:
         return resume.check(entry, self._task, shape)
 
     @property
+    def is_held(self) -> bool:
+        """True when a run is at work on the task, of one that this run doesn't hold."""
+        return self.book.room.held(self.book.session, self._target, self.book.id) is True
+
+    @property
     def begins_anew(self) -> bool:
         """True when the task asks to remove what is there, and the run that was broken off was asked for something else."""
         entry, prepare = self.entry, self._task.prepare

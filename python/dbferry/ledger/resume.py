@@ -40,11 +40,13 @@ def _identity(endpoint: Endpoint) -> list[object]:
     return [endpoint.engine, hosts, endpoint.socket, endpoint.database, endpoint.path, place]
 
 
-def gone_on_with(entry: Entry, entries: Sequence[TableEntry], *, moves: bool) -> str:
+def gone_on_with(entry: Entry, entries: Sequence[TableEntry], *, moves: bool, held: bool) -> str:
     ranges = [part for table in entries for part in table.ranges]
     done = sum(part.done for part in ranges)
     whole = sum(table.whole for table in entries)
     told = f"{whole} of {len(entries)} tables and {done} of {len(ranges)} ranges were done"
+    if held:
+        return f"a run of this task is at work ({entry.holder}): {told.replace('were', 'are')}"
     begun = "gone on with" if moves else "to be gone on with by dbferry migrate"
     return f"a run that was broken off is {begun}: {told}"
 

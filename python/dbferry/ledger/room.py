@@ -77,6 +77,9 @@ class Room(Protocol):
     def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
         """True when the session now holds the task, for as long as it lives; false when another does."""
 
+    def held(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool | None:
+        """True when somebody holds the task, nothing where that can't be known; nothing is taken by asking."""
+
     def break_claim(self, session: OpenSession, task: str) -> None:
         """Ends the session that holds a task, where that is possible."""
 

@@ -41,10 +41,12 @@ class TaskStatus:
     holder: str
     lease_left: int
     """Seconds; 0 or less when the last run is dead or hangs."""
+    run: str
+    """`at work`, `hanging` (it holds the task, and its lease is over) or `broken off`; `unknown` where nobody holds a task."""
     tables: tuple[TableStatus, ...]
 
     @classmethod
-    def of(cls, entry: Entry, tables: list[TableEntry]) -> TaskStatus:
+    def of(cls, entry: Entry, tables: list[TableEntry], held: bool | None) -> TaskStatus:
         return cls(
             id=entry.id,
             source=entry.source,
@@ -52,6 +54,7 @@ class TaskStatus:
             started=entry.started,
             holder=entry.holder,
             lease_left=entry.lease_left,
+            run=_run(entry, held=held),
             tables=tuple(map(_table, tables)),
         )
 
@@ -67,6 +70,19 @@ class Forgotten:
     rows: list[BadRow]
 
 
+def _run(entry: Entry, *, held: bool | None) -> str:
+    if held is None and entry.lease_left > 0:
+        return "unknown"
+    if not held:
+        return "broken off"
+    return "at work" if entry.lease_left > 0 else "hanging"
+
+
+def _told(book: Book, endpoint: Endpoint, entry: Entry) -> TaskStatus:
+    held = book.room.held(book.session, endpoint, entry.id)
+    return TaskStatus.of(entry, book.tables(entry.id), held)
+
+
 def _table(entry: TableEntry) -> TableStatus:
     return TableStatus(
         table=entry.name,
@@ -79,10 +95,11 @@ def _table(entry: TableEntry) -> TableStatus:
 
 def status(target: str) -> list[TaskStatus]:
     """The unfinished tasks in a target (a URL)."""
-    with _book(parse(target), TABLES[0]) as book:
+    endpoint = parse(target)
+    with _book(endpoint, TABLES[0]) as book:
         if book is None:
             return []
-        return [TaskStatus.of(entry, book.tables(entry.id)) for entry in book.tasks()]
+        return [_told(book, endpoint, entry) for entry in book.tasks()]
 
 
 def bad_rows(target: str) -> list[BadRow]:
@@ -112,7 +129,7 @@ def _forget_tasks(endpoint: Endpoint) -> list[TaskStatus]:
         if book is None:
             return []
         entries = book.tasks()
-        forgotten = [TaskStatus.of(entry, book.tables(entry.id)) for entry in entries]
+        forgotten = [_told(book, endpoint, entry) for entry in entries]
         for entry in entries:
             if not book.room.claim(book.session, endpoint, entry.id) and entry.lease_left > 0:
                 raise BusyError(

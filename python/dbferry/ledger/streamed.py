@@ -54,6 +54,9 @@ class StreamedLedger(Untold):
     def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
         return True
 
+    def held(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool | None:
+        return None
+
     def break_claim(self, session: OpenSession, task: str) -> None:
         """Nobody has one."""
 

@@ -82,6 +82,9 @@ class MysqlLedger(Untold):
     def claim(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool:
         return session.query(f"SELECT GET_LOCK('dbferry.{task}', 0)")[0][0] == "1"
 
+    def held(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool | None:
+        return session.query(f"SELECT IS_USED_LOCK('dbferry.{task}')")[0][0] is not None
+
     def break_claim(self, session: OpenSession, task: str) -> None:
         self._end(session, f"dbferry.{task}")
 

@@ -79,6 +79,9 @@ class PostgresqlLedger(Plain):
         rows = session.query(f"SELECT pg_catalog.pg_try_advisory_lock({_key(task)})")
         return rows[0][0] == "t"
 
+    def held(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool | None:
+        return bool(session.query(f"SELECT 1 {_holders(_key(task))}"))
+
     def break_claim(self, session: OpenSession, task: str) -> None:
         _end_holder(session, _key(task))
 
@@ -132,12 +135,16 @@ def _locked(session: OpenSession, key: int) -> bool:
 
 
 def _end_holder(session: OpenSession, key: int) -> None:
+    session.query(f"SELECT pg_catalog.pg_terminate_backend(pid) {_holders(key)}")
+
+
+def _holders(key: int) -> str:
+    """Sessions that hold a lock, but for one's own."""
     key &= (1 << 64) - 1
-    session.query(
-        "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_locks "
-        f"WHERE locktype = 'advisory' AND classid = {key >> 32} AND objid = {key & 0xFFFFFFFF} "
-        "AND objsubid = 1 AND granted AND pid <> pg_catalog.pg_backend_pid() AND database = "
-        "(SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
+    return (
+        f"FROM pg_catalog.pg_locks WHERE locktype = 'advisory' AND classid = {key >> 32} "
+        f"AND objid = {key & 0xFFFFFFFF} AND objsubid = 1 AND granted AND pid <> pg_catalog.pg_backend_pid() "
+        "AND database = (SELECT oid FROM pg_catalog.pg_database WHERE datname = pg_catalog.current_database())"
     )
 
 

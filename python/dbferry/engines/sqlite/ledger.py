@@ -94,6 +94,16 @@ class SqliteLedger(Plain, Untold):
             # Its holder has let it go since, and removed it: another may hold a new one.
             file.close()
 
+    def held(self, session: OpenSession, endpoint: Endpoint, task: str) -> bool | None:
+        if not _path(endpoint.path or "", task).exists():
+            return False
+        with _beside(endpoint.path or "", task) as file:
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return True
+        return False
+
     def break_claim(self, session: OpenSession, task: str) -> None:
         """A process can't be ended from here: its next transaction finds the fence."""
 
@@ -115,9 +125,13 @@ def _is_there(file: TextIO) -> bool:
     return False
 
 
+def _path(path: str, task: str) -> Path:
+    return Path(f"{path}-dbferry-{task}")
+
+
 def _beside(path: str, task: str) -> TextIO:
     try:
-        return Path(f"{path}-dbferry-{task}").open("w")
+        return _path(path, task).open("w")
     except OSError as error:
         raise PermissionError_(
             f"no file can be made beside `{path}`", side="target", engine="sqlite", detail=error.strerror,

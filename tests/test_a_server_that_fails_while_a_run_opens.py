@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
+from threading import Timer
 
 import pytest
 
@@ -151,3 +152,29 @@ def test_what_would_fail_again_fails_at_once(
     result = refused(command("migrate", url, sqlite_db.url, "--json"), 1, said)
     assert time.monotonic() - started < 30
     assert "tried again" not in result.err + result.out
+
+
+@pytest.mark.parametrize("verb", [["plan"], ["assess"], ["quarantine", "retry"]])
+def test_whoever_only_looks_waits_for_a_server_as_a_run_does(
+    command: Command,
+    postgres: PostgresServer,
+    pg_db: Database,
+    sqlite_db: Database,
+    verb: list[str],
+) -> None:
+    filled(pg_db)
+    pg_db.sql(
+        f"CREATE ROLE narrow LOGIN PASSWORD 'pw' CONNECTION LIMIT 0; GRANT CONNECT ON DATABASE {pg_db.name} TO narrow;"
+        "GRANT SELECT ON t TO narrow"
+    )
+    sqlite_db.sql("CREATE TABLE other (id integer PRIMARY KEY)")
+    more = Timer(1, partial(pg_db.sql, "ALTER ROLE narrow CONNECTION LIMIT 20"))
+    try:
+        url = postgres.url(pg_db.name, user="narrow", password="pw")
+        more.start()
+        result = command(*verb, url, sqlite_db.url)
+        assert more.finished.is_set()
+        assert result.code in (0, 4), result.err
+    finally:
+        more.join()
+        pg_db.sql("DROP OWNED BY narrow; DROP ROLE narrow")

@@ -105,6 +105,24 @@ class Contact:
         return told or not _has_address(end) or time.monotonic() > self._began + MOMENT_SECONDS
 
 
+def opened(seconds: int, work: Callable[[Contact], T]) -> T:
+    """Does what opens both ends and changes nothing, again and again while it makes sense to wait for a server."""
+    contact = Contact()
+
+    def attempt() -> T | DbferryError:
+        try:
+            return work(contact)
+        except DbferryError as error:
+            if contact.is_final(error):
+                return error
+            raise
+
+    outcome = Patience(seconds).persist(attempt)
+    if isinstance(outcome, DbferryError):
+        raise outcome
+    return outcome
+
+
 def _has_address(end: Endpoint) -> bool:
     for host in end.hosts:
         with suppress(OSError):

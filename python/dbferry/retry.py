@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from dbferry.counts import rows_of
@@ -22,6 +23,7 @@ from dbferry.load import Look, closer
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import Ends, check_file, hidden, options_of, read_catalog, read_source
 from dbferry.partners import Partners, literal
+from dbferry.patience import Contact, opened
 from dbferry.planner import make_plan
 from dbferry.quarantine import BadRow, Quarantine, told
 from dbferry.report import QUARANTINE
@@ -36,6 +38,7 @@ if TYPE_CHECKING:
     from dbferry.items import Plan, TableItem
     from dbferry.ledger.book import Book
     from dbferry.ledger.room import Room
+    from dbferry.sessions import OpenSession
     from dbferry.task import Task
 
 AT_ONCE = 200
@@ -79,8 +82,7 @@ def retry_task(task: Task) -> list[Retried]:
     with withholding(task.rules), ExitStack() as stack:
         source, target = parse(task.source), parse(task.target)
         check_file(target)
-        reading = stack.enter_context(open_session(source, side="source"))
-        writing = stack.enter_context(open_session(target, side="target"))
+        reading, writing = opened(task.retry_seconds, partial(_met, source, target, stack))
         one, theirs = read_source(task, source, reading)
         other = read_catalog(
             target, writing, "target", reached_schemas(task, theirs), other=one.engine
@@ -116,6 +118,19 @@ def retry_task(task: Task) -> list[Retried]:
         retried = again.all(plan, rows)
         quarantine.close(book)
         return retried
+
+
+def _met(
+    source: Endpoint, target: Endpoint, stack: ExitStack, contact: Contact
+) -> tuple[OpenSession, OpenSession]:
+    """Sessions on both ends."""
+    contact.begin(source, target)
+    with ExitStack() as met:
+        reading = met.enter_context(open_session(source, side="source"))
+        contact.let_in("source")
+        writing = met.enter_context(open_session(target, side="target"))
+        stack.push(met.pop_all())
+        return reading, writing
 
 
 def _take(book: Book, target: Endpoint, stack: ExitStack) -> None:

@@ -46,7 +46,7 @@ from dbferry.opening import (
     read_source,
     repeated,
 )
-from dbferry.patience import Contact, Patience
+from dbferry.patience import Contact, Patience, opened
 from dbferry.planner import make_plan
 from dbferry.pool import Opens, Pool
 from dbferry.progress import Progress, ProgressCallback
@@ -71,11 +71,15 @@ REMOVES = ("create", "drop", "truncate")
 
 def plan_task(task: Task) -> Plan:
     """The plan of a task; opens sessions on both sides, moves nothing."""
+    return opened(task.retry_seconds, partial(_planned, task))
+
+
+def _planned(task: Task, contact: Contact) -> Plan:
     with withholding(task.rules), ExitStack() as stack:
-        opened = _Run.open(task, stack, Contact(), make_files=False)
+        run = _Run.open(task, stack, contact, make_files=False)
         return replace(
-            opened.plan,
-            notes=(*opened.plan.notes, *opened.notes),
+            run.plan,
+            notes=(*run.plan.notes, *run.notes),
             source=parse(task.source).safe,
             target=parse(task.target).safe,
         )
@@ -172,7 +176,7 @@ class _Run(Remains):
         contact.let_in("target")
         one, theirs = read_source(task, source, reading)
         reached = reached_schemas(task, theirs)
-        opened = cls(
+        made = cls(
             task,
             source,
             target,
@@ -180,8 +184,8 @@ class _Run(Remains):
             writing,
             Plan(source_engine="", target_engine="", tables=()),
         )
-        opened.plan = opened._opened(stack, one, reached, run, moves=moves, sample=sample)
-        return opened
+        made.plan = made._opened(stack, one, reached, run, moves=moves, sample=sample)
+        return made
 
     def _opened(
         self,

@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -25,6 +26,7 @@ from dbferry.errors import RequestError
 from dbferry.items import Plan
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import check_pair, options_of, read_catalog, read_source
+from dbferry.patience import Contact, opened
 from dbferry.planner import make_plan
 from dbferry.selection import select
 from dbferry.sessions import OpenSession, open_session
@@ -52,11 +54,18 @@ def assess_task(task: Task, *, sample: bool = False) -> Assessment:
 
     All rows are looked at where types depend on them; with `sample` a part of the large tables.
     """
+    return opened(task.retry_seconds, partial(_assessed, task, sample))
+
+
+def _assessed(task: Task, sample: bool, contact: Contact) -> Assessment:
     with withholding(task.rules), ExitStack() as stack:
         source = parse(task.source)
+        contact.begin(source, parse(task.target) if "://" in task.target else source)
         reading = stack.enter_context(open_session(source, side="source"))
+        contact.let_in("source")
         one, theirs = read_source(task, source, reading)
         target, writing, other = _target(task, source, one, theirs, stack)
+        contact.let_in("target")
         options = options_of(task, sample=sample)
         tables, _ = select(one, options)
         asked = SourceEnd(session=reading, catalog=one, tables=tables, workers=task.workers)

@@ -59,6 +59,8 @@ class Retried:
     """No longer in the source, and forgotten."""
     keyless: int = 0
     """Without a key by which they could be found again."""
+    repeated: int = 0
+    """Put aside by several runs that appended: how often each belongs into the target isn't known."""
     changed: int = 0
     """Values that were changed as the task's policies say."""
 
@@ -172,8 +174,11 @@ class _Again(Ends):
             rows = [row for row in self.quarantine.rows() if row.task == self.id]
 
     def _table(self, item: TableItem, rows: Sequence[BadRow], found: Retried) -> None:
-        keyed = list(self._findable(item, rows))
-        found.keyless, found.unfit = len(rows) - len(keyed), 0
+        times = Counter(row.told_key for row in rows)
+        once = [row for row in rows if times[row.told_key] == 1 or not _has_key(row)]
+        keyed = list(self._findable(item, once))
+        found.repeated, found.keyless = len(rows) - len(once), len(once) - len(keyed)
+        found.unfit = 0
         partners = Partners.of(self, item, self.other)
         for some in _batched(keyed):
             ready = [row for row in some if partners.are_there(self._found(item, [row]))]
@@ -192,8 +197,7 @@ class _Again(Ends):
 
     def _findable(self, item: TableItem, rows: Sequence[BadRow]) -> Iterator[BadRow]:
         """Those that are found by their keys, or are gone for certain: what is only not found isn't forgotten."""
-        times = Counter(row.told_key for row in rows)
-        keyed = [row for row in rows if times[row.told_key] == 1 and _has_key(row)]
+        keyed = [row for row in rows if _has_key(row)]
         for some in _batched(keyed):
             if self._count(item, self._found(item, some)) == len(some):
                 yield from some

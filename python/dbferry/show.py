@@ -194,5 +194,7 @@ def retried(tables: Sequence[Retried], console: Console) -> None:
         told += [f"{table.changed:,} values changed as asked"] if table.changed else []
         told += [f"{table.unfit:,} still don't fit"] if table.unfit else []
         told += [f"{table.gone:,} are no longer in the source"] if table.gone else []
+        again = "were put aside by more than one run and stay: move them by hand"
+        told += [f"{table.repeated:,} {again}"] if table.repeated else []
         told += [f"{table.keyless:,} have no key to be found by"] if table.keyless else []
         console.print(f"{_name(table.table)}: {', '.join(told)}", highlight=False)

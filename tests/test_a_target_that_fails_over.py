@@ -16,6 +16,7 @@ from faults.proxy import Proxy
 from faults.sources import make_source
 from servers.database import Database, ServerDatabase
 from servers.postgres import PostgresServer
+from servers.server import wait_until
 from servers.standby import Standby
 
 Make = Callable[[str], Database]
@@ -42,8 +43,8 @@ def both(first: int, second: int, db: ServerDatabase) -> str:
 
 def follow(db: ServerDatabase, standby: Standby) -> None:
     """Until the standby has the database."""
-    while not standby.sql("postgres", f"SELECT 1 FROM pg_database WHERE datname = '{db.name}'"):
-        sleep(0.1)
+    made = f"SELECT 1 FROM pg_database WHERE datname = '{db.name}'"
+    wait_until(lambda: bool(standby.sql("postgres", made)), "the standby follows")
 
 
 def test_a_standby_that_is_named_first_is_passed_over(
@@ -77,6 +78,9 @@ def test_a_run_goes_on_in_the_new_primary(
     def stop_to_follow() -> None:
         standby.sql("postgres", "ALTER SYSTEM SET primary_conninfo = ''")
         standby.sql("postgres", "SELECT pg_reload_conf()")
+        wait_until(
+            lambda: not standby.sql("postgres", "SELECT 1 FROM pg_stat_wal_receiver"), "it stops"
+        )
         proxy.arm(moment=at("the commit of a range", 6, Stage.AFTER, fail_over))
 
     def fail_over() -> None:

@@ -64,6 +64,7 @@ class Rounds(Ends):
     resting: bool = False
     opened: float = 0.0
     """When the last snapshot was, of `time.monotonic`."""
+    _forgotten: int = 0
     emptying: set[int] = field(default_factory=set)
     """Tables that are begun again, and may hold what an earlier round has moved."""
 
@@ -147,7 +148,14 @@ class Rounds(Ends):
             outcome["state"] in ("failed", "unfinished") for outcome in outcomes
         ):
             return False
-        return any(not table.whole for table in self.patience.persist(lambda: self._tables))
+        tables = self.patience.persist(lambda: self._tables)
+        self._forgotten += 1
+        if len(tables) < len(self.plan.tables) or self._forgotten > IDLE_ROUNDS:
+            raise DbferryError(
+                "the target has lost what it had committed", side="target", engine=self.target.engine,
+                hint="run the same command again",
+            )  # fmt: skip
+        return any(not table.whole for table in tables)
 
     @property
     def _tables(self) -> list[TableEntry]:
@@ -272,7 +280,7 @@ class Rounds(Ends):
 
     def _restart(self, keeping: Keeping, item: TableItem, entry: TableEntry) -> None:
         moved = sum(part.rows for part in entry.done)
-        if entry.rows_before or rows_of(self.session, item.target) > moved:
+        if entry.rows_before or rows_of(self.session, item.counted) > moved:
             had = "had rows before" if entry.rows_before else "has rows that the run hasn't moved"
             raise RequestError(
                 f"{item.name} can't be gone on with, for the source may have been written to, nor begun again, for "

@@ -249,7 +249,7 @@ class Book:
         try:
             rows = self.session.query(query)
         except DbferryError as error:
-            if error.retryable or self._is_there():
+            if error.retryable or self.is_there():
                 raise
             rows = []
         if not rows:
@@ -267,7 +267,7 @@ class Book:
                 hint="let the other run finish; dbferry status tells how far it is",
             )
 
-    def _is_there(self) -> bool:
+    def is_there(self) -> bool:
         """False when its tables are gone; SQLite tells that as it tells any statement that it doesn't take."""
         return bool(self.other.find_table(self.session, self.schema, TABLES[0]).tables)
 

@@ -50,6 +50,8 @@ class Claim:
         self._opens, self._endpoint, self._book_of, self._room = opens, endpoint, book_of, room
         self._stack = ExitStack()
         self._session: OpenSession | None = None
+        self._held = False
+        """True while the session has the lock."""
         self._over = Event()
         self._teller: Thread | None = None
         self.failure: DbferryError | None = None
@@ -58,7 +60,8 @@ class Claim:
     def take(self, task: str, entry: Callable[[], Entry | None]) -> None:
         """Raises an AtWorkError while another run is at work on the task."""
         session = self._session = self._stack.enter_context(self._opens())
-        if self._room.claim(session, self._endpoint, task):
+        self._held = self._room.claim(session, self._endpoint, task)
+        if self._held:
             return
         known = entry()
         if known is None or known.lease_left > 0:
@@ -73,7 +76,8 @@ class Claim:
         again(self._take_again, session, task)
 
     def _take_again(self, session: OpenSession, task: str) -> None:
-        if not self._room.claim(session, self._endpoint, task) and not takes_ddl_whole(self._room):
+        self._held = self._room.claim(session, self._endpoint, task)
+        if not self._held and not takes_ddl_whole(self._room):
             raise _at_work(None)
 
     def tell(self, fence: int, lease: int) -> None:
@@ -90,14 +94,14 @@ class Claim:
                 book = self._book_of(session)
                 book.fence = fence
                 book.renew(lease)
-                if self._session is None:
-                    # The lock has gone with the session that is lost.
-                    self._room.claim(session, self._endpoint, book.id)
                 self._session = session
+                if not self._held:
+                    # The lock goes with a session that is lost, as soon as its server misses it.
+                    self._held = self._room.claim(session, self._endpoint, book.id)
             except DbferryError as error:
                 if error.retryable:
                     # The next telling opens a session anew; the run's own work meets the same trouble.
-                    self._session = None
+                    self._session, self._held = None, False
                     continue
                 self.failure = error
                 self.lost()

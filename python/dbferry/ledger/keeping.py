@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack
 from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 import dbferry
 from dbferry.engines import engine
-from dbferry.errors import MissingError, PermissionError_
+from dbferry.errors import DbferryError, PermissionError_
 from dbferry.ledger import resume, stored
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label, other_version
 from dbferry.ledger.claim import Claim, holder, lease_seconds
@@ -89,9 +89,12 @@ class Keeping:
 
     def _look(self) -> Entry | None:
         """Nothing where there is no ledger; what else goes wrong tells nothing of an earlier run."""
-        with suppress(MissingError):
+        try:
             return self.book.entry(self.book.id)
-        return None
+        except DbferryError as error:
+            if error.retryable or self.book.is_there():
+                raise
+            return None
 
     def _end_sessions(self, entry: Entry) -> None:
         """A server may not have noticed that its client is gone, and hold what that had locked."""

@@ -1,7 +1,6 @@
 """A target with several hosts: a standby is passed over, and waited for until it is the primary."""
 
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from threading import Thread
 from time import sleep
@@ -17,7 +16,7 @@ from faults.sources import make_source
 from servers.database import Database, ServerDatabase
 from servers.postgres import PostgresServer
 from servers.server import wait_until
-from servers.standby import Standby
+from servers.standby import Standby, followed
 
 Make = Callable[[str], Database]
 Pair = tuple[PostgresServer, Standby]
@@ -25,14 +24,8 @@ Pair = tuple[PostgresServer, Standby]
 
 @pytest.fixture
 def pair() -> Iterator[Pair]:
-    with ExitStack() as stack:
-        primary = PostgresServer()
-        stack.callback(primary.close)
-        primary.start()
-        standby = Standby(primary)
-        stack.callback(standby.close)
-        standby.start()
-        yield primary, standby
+    with followed() as both_of_them:
+        yield both_of_them
 
 
 def both(first: int, second: int, db: ServerDatabase) -> str:

@@ -15,7 +15,7 @@ from servers.mysql import MysqlServer
 from servers.mysql_family import MysqlFamilyServer
 from servers.postgres import PostgresServer
 from servers.server import wait_until
-from servers.standby import Standby
+from servers.standby import Standby, followed
 
 Make = Callable[[str], Database]
 ROWS = 20_000
@@ -104,14 +104,8 @@ def test_the_copy_rests_while_others_are_at_work(
 
 @pytest.fixture
 def standby() -> Iterator[tuple[PostgresServer, Standby]]:
-    with contextlib.ExitStack() as stack:
-        primary = PostgresServer()
-        stack.callback(primary.close)
-        primary.start()
-        replica = Standby(primary)
-        stack.callback(replica.close)
-        replica.start()
-        yield primary, replica
+    with followed() as both:
+        yield both
 
 
 @pytest.mark.parametrize("asked", ["the source", "the replica"])

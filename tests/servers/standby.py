@@ -1,5 +1,8 @@
 """A private PostgreSQL that follows another."""
 
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+
 from servers.postgres import PostgresServer
 
 
@@ -18,3 +21,16 @@ class Standby(PostgresServer):
 
     def _create_users(self) -> None:
         """They are the primary's."""
+
+
+@contextmanager
+def followed() -> Iterator[tuple[PostgresServer, Standby]]:
+    """A server, and one that follows it."""
+    with ExitStack() as stack:
+        primary = PostgresServer()
+        stack.callback(primary.close)
+        primary.start()
+        standby = Standby(primary)
+        stack.callback(standby.close)
+        standby.start()
+        yield primary, standby

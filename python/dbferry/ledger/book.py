@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from dbferry.sessions import OpenSession
 
 TABLES = ("dbferry_task", "dbferry_table", "dbferry_range", "dbferry_step")
-FORMAT = 1
+FORMAT = 2
 STATEMENT_CHARACTERS = 250_000
 """Of a statement with many entries: a server may take no longer ones."""
 

@@ -70,10 +70,10 @@ def test_rows_of_others_are_not_removed_to_begin_again(dbferry: Command, appendi
 def test_another_versions_ledger_is_refused(dbferry: Command, appending: Broken) -> None:
     _, target, args = appending
     before = target.rows("SELECT count(*) FROM rows_")
-    target.sql("UPDATE dbferry_task SET format = 2, version = '99.1'")
+    target.sql("UPDATE dbferry_task SET format = 99, version = '99.1'")
     for command in (args, ["status", target.url], ["cleanup", target.url]):
         refused(dbferry(*command), 2, "dbferry 99.1", "hint: go on with dbferry 99.1")
-    target.sql("UPDATE dbferry_task SET format = 1, plan = '{}'")
+    target.sql("UPDATE dbferry_task SET format = 2, plan = '{}'")
     refused(dbferry(*args), 2, "dbferry 99.1", "hint: go on with dbferry 99.1")
     assert target.rows("SELECT count(*) FROM rows_") == before
 

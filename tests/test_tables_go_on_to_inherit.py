@@ -106,6 +106,19 @@ def test_who_empties_a_parent_leaves_its_children(database: Make) -> None:
     assert made.rows("SELECT id FROM p ORDER BY id") == [(1,), (8,)]
 
 
+@pytest.mark.parametrize("itself", [False, True])
+def test_a_write_that_empties_a_parent_leaves_its_children(database: Make, itself: bool) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    made.sql(
+        "CREATE TABLE p (id int); CREATE TABLE c (n int) INHERITS (p); CREATE TABLE one (id int)"
+    )
+    made.sql("INSERT INTO p VALUES (7); INSERT INTO c VALUES (8, 9)")
+    origin = made if itself else held
+    origin.sql("CREATE TABLE IF NOT EXISTS one (id int); INSERT INTO one VALUES (1)")
+    dbferry.write(dbferry.read(origin.url, "one"), made.url, "p", mode="truncate")
+    assert made.rows("SELECT id FROM p ORDER BY id") == [(1,), (8,)]
+
+
 def test_rows_are_added_to_tables_that_inherit(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     for db, n in ((held, 1), (made, 2)):

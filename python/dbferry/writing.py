@@ -256,8 +256,7 @@ class _Write:
         if isinstance(self.session, TakesStreams):
             self.session.begin()
             if self.mode == "truncate":
-                place = item.destination
-                self.session.execute(self._other.empty_table(place.schema, place.name))
+                self.session.execute(self._other.empty_table(item.counted))
         made = item.action == "create"
         # The foreign keys of a table that stands stay, so that rows which break them are refused before any is there.
         for statement in (*(self.planned.objects if made else ()), *item.before):
@@ -272,24 +271,23 @@ class _Write:
             before = 0 if self.made else self._count()
             return load_table(snapshot, self.session, item, before, lambda r: watch([r]))
         native = item.native()
-        place = item.destination
         standing = None if self.made else self.standing
-        emptied = self._emptied(place.schema, place.name) if self.mode == "truncate" else None
+        emptied = self._emptied(item.counted) if self.mode == "truncate" else None
         native["opening"] = self._other.begin_write(standing, emptied)
         target = json.dumps(self.endpoint.native())
         told = snapshot.copy(target, json.dumps([native]), "[{}]", watch, '{"together": true}')
         copied, losses = json.loads(told)
         return copied["outcomes"][0], losses
 
-    def _emptied(self, schema: str | None, name: str) -> str:
+    def _emptied(self, relation: str) -> str:
         if self.reads_itself:
             # TRUNCATE would keep out who reads the table for us, and each would wait for the other.
-            return f"DELETE FROM {self._other.relation(schema, name)}"
-        return self._other.empty_table(schema, name)
+            return f"DELETE FROM {relation}"
+        return self._other.empty_table(relation)
 
     def _count(self) -> int:
         (item,) = self.planned.tables
-        return rows_of(self.session, item.target)
+        return rows_of(self.session, item.counted)
 
     def _finish(self) -> None:
         """Keys of a table that was made; the new table in the place of the old one."""

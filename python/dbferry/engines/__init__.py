@@ -393,8 +393,8 @@ class Engine(Protocol):
     def truncate_table(self, relation: str) -> str:
         """Of what is quoted, without what inherits from it."""
 
-    def empty_table(self, schema: str | None, name: str) -> str:
-        """Removes all rows as a part of the transaction that it is run in."""
+    def empty_table(self, relation: str) -> str:
+        """The same as a part of the transaction that it is run in."""
 
     def begin_write(self, table: Table | None, emptied: str | None) -> str | None:
         """What the transaction begins with that writes a stream into a table that stands, or was just made;

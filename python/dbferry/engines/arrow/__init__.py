@@ -101,7 +101,7 @@ class Arrow(Keyless):
     def truncate_table(self, relation: str) -> str:
         raise self._no_objects()
 
-    def empty_table(self, schema: str | None, name: str) -> str:
+    def empty_table(self, relation: str) -> str:
         raise self._no_objects()
 
     def swap_table(self, schema: str | None, fresh: str, name: str) -> Sequence[str]:

@@ -263,9 +263,9 @@ def truncate_table(relation: str) -> str:
     return f"TRUNCATE TABLE {relation}"
 
 
-def empty_table(schema: str | None, name: str) -> str:
+def empty_table(relation: str) -> str:
     """As part of a transaction: TRUNCATE would commit."""
-    return f"DELETE FROM {relation(schema, name)}"
+    return f"DELETE FROM {relation}"
 
 
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:

@@ -621,9 +621,9 @@ def truncate_table(relation: str) -> str:
     return f"TRUNCATE TABLE {relation}"
 
 
-def empty_table(schema: str | None, name: str) -> str:
+def empty_table(relation: str) -> str:
     """As part of a transaction: rolled back with it. Who reads the table isn't waited for without end."""
-    return f"SET LOCAL lock_timeout = '10s'; TRUNCATE TABLE {relation(schema, name)}"
+    return f"SET LOCAL lock_timeout = '10s'; TRUNCATE TABLE {relation}"
 
 
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:

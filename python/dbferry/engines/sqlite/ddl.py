@@ -225,8 +225,8 @@ def truncate_table(relation: str) -> str:
     return f"DELETE FROM {relation}"
 
 
-def empty_table(schema: str | None, name: str) -> str:
-    return f"DELETE FROM {relation(schema, name)}"
+def empty_table(relation: str) -> str:
+    return f"DELETE FROM {relation}"
 
 
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:

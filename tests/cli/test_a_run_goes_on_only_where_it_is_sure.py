@@ -184,9 +184,23 @@ def test_a_folder_that_takes_no_file_is_told(
     assert "hint: " in told.err
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+@pytest.mark.parametrize(
+    ("engine", "theirs", "ours", "following"),
+    [
+        ("postgresql", "SELECT setval('alone', 700)", 5, 701),
+        ("postgresql", "SELECT setval('alone', 700)", 900, 901),
+        ("postgresql", "ALTER SEQUENCE alone RESTART WITH 500", 5, 500),
+        ("postgresql", "ALTER SEQUENCE alone RESTART WITH 500", 900, 901),
+        ("mariadb", "DO setval(alone, 700)", 5, 701),
+    ],
+)
 def test_sequences_give_what_the_source_gives_when_the_run_ends(
-    dbferry: Command, database: Callable[[str], Database], engine: str
+    dbferry: Command,
+    database: Callable[[str], Database],
+    engine: str,
+    theirs: str,
+    ours: int,
+    following: int,
 ) -> None:
     source, target = database(engine), database("postgresql")
     source.sql(
@@ -200,9 +214,10 @@ def test_sequences_give_what_the_source_gives_when_the_run_ends(
     args = ["migrate", source.url, target.url, "--schema", f"{home}=moved"]
     refused(dbferry(*args), 1, "late")
     target.sql("ALTER TABLE moved.late DROP CONSTRAINT late_id_check")
-    source.sql("SELECT setval('alone', 700)" if engine == "postgresql" else "DO setval(alone, 700)")
+    source.sql(theirs)
+    target.sql(f"SELECT setval('moved.alone', {ours})")
     moved(dbferry(*args))
-    assert target.rows("SELECT nextval('moved.alone')") == [(701,)]
+    assert target.rows("SELECT nextval('moved.alone')") == [(following,)]
 
 
 @pytest.mark.parametrize(

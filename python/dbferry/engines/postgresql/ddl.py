@@ -136,14 +136,15 @@ def draw(sequence: NumberSequence) -> str:
 def set_sequence(
     sequence: NumberSequence, columns: Sequence[tuple[str | None, str, str]]
 ) -> Sequence[str]:
-    """Past its own last number, and past those of the columns (schema, table, name) that draw from it."""
+    """Past its own last number, what the target has given, and the columns (schema, table, name) that draw from it."""
+    if sequence.last is None and not columns and sequence.first == sequence.start:
+        return ()
     name = literal(relation(sequence.schema, sequence.name))
-    if sequence.last is None and not columns:
-        unused = f"SELECT setval({name}, {sequence.first}, false)"
-        return () if sequence.first == sequence.start else (unused,)
-    # One that stands may be further than the source's.
-    known = [f"pg_sequence_last_value({name}::regclass)"] if columns else []
-    return (_further(name, columns, [sequence.last, *known], sequence),)
+    given = f"pg_sequence_last_value({name}::regclass)"
+    if sequence.last is None:
+        beyond = ">=" if sequence.increment > 0 else "<="
+        given = f"(SELECT n FROM {given} AS g (n) WHERE n {beyond} {sequence.first})"
+    return (_further(name, columns, [sequence.last, given], sequence),)
 
 
 def _further(

@@ -75,6 +75,37 @@ def test_rows_bring_their_next_value(pg_db: Database, database: Make) -> None:
     assert added(made) == 31
 
 
+@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
+def test_rows_bring_the_next_value_of_a_sequence_that_they_share(
+    database: Make, engine: str
+) -> None:
+    held, made = database(engine), database(engine)
+    draw = "nextval('s')" if engine == "postgresql" else "(nextval(s))"
+    held.sql(f"CREATE SEQUENCE s; CREATE TABLE t (id int DEFAULT {draw} PRIMARY KEY, v varchar(9))")
+    held.sql(f"CREATE TABLE u (id int DEFAULT {draw} PRIMARY KEY)")
+    package.migrate(held.url, made.url, only="schema")
+    held.sql("INSERT INTO t (v) VALUES ('x'); INSERT INTO u VALUES (30)")
+    package.migrate(held.url, made.url, only="data")
+    assert added(made) > 30
+
+
+def test_rows_bring_the_next_value_of_a_sequence_of_another_name(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(f"{COUNTED}; INSERT INTO t VALUES (30, 'x')")
+    made.sql("CREATE SEQUENCE s; CREATE TABLE t (id int DEFAULT nextval('s'), v text)")
+    package.migrate(held.url, made.url, only="data")
+    assert added(made) == 31
+
+
+def test_the_next_value_of_a_text_that_draws_is_the_one_of_the_source(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE SEQUENCE s; CREATE TABLE t (id text DEFAULT nextval('s'), v text)")
+    package.migrate(held.url, made.url, only="schema")
+    held.sql("SELECT setval('s', 40); INSERT INTO t (v) VALUES ('x')")
+    package.migrate(held.url, made.url, only="data")
+    assert added(made) == 42
+
+
 def test_the_report_of_a_schema_says_that_no_row_was_moved(
     dbferry: Command, pg_db: Database, database: Make
 ) -> None:

@@ -111,6 +111,7 @@ class SequenceWriter:
 
     def _table(self, draft: Draft, made: Clauses) -> None:
         if draft.standing is not None:
+            self._fill(draft, draft.standing)
             return
         one, other = self.pair.ends
         for item in draft.columns:
@@ -132,6 +133,26 @@ class SequenceWriter:
             self._drawn[sequence.schema, sequence.name].append(draft.table.label)
             if item.canonical.kind in NUMBERS and column.default == one.draw(drawn):
                 self._counted[sequence.schema, sequence.name].append(place)
+
+    def _fill(self, draft: Draft, standing: Table) -> None:
+        """What a standing table draws from goes on past its new rows; an identity is set with its column."""
+        other = self.pair.ends[1]
+        columns = {other.fold_column(column.name): column for column in standing.columns}
+        for item in draft.columns:
+            column = draft.table.column(item.name)
+            there = columns.get(other.fold_column(item.target))
+            if column is None or there is None or there.draws is None or there.identity is not None:
+                continue
+            place = (there.draws.schema, there.draws.name)
+            if place not in self._standing or not (column.draws or column.identity):
+                continue
+            told = mapped(self.pair, column.draws) if column.draws else None
+            if column.draws and told and (told.schema, told.name) == place:
+                self._make(column.draws)
+            self._drawn[place].append(draft.table.label)
+            numbers = {item.canonical.kind, other.read(there, {}).canonical.kind} <= set(NUMBERS)
+            if numbers and there.default == other.draw(there.draws):
+                self._counted[place].append((draft.place.schema, draft.name, there.name))
 
     def _make(self, told: NumberSequence) -> None:
         sequence = mapped(self.pair, told)
@@ -163,7 +184,12 @@ class SequenceWriter:
 
     def _end(self) -> None:
         other = self.pair.ends[1]
-        for place, sequence in self._made.items():
+        # In the target a column may draw from another one than in the source.
+        made = {
+            **{place: self._standing[place] for place in self._drawn if place not in self._made},
+            **self._made,
+        }
+        for place, sequence in made.items():
             drawing = self._drawn[place]
             statements = other.set_sequence(sequence, self._counted[place])
             if drawing:

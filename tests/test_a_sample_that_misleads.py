@@ -48,6 +48,16 @@ def test_a_row_outside_the_sample_changes_the_type(tmp_path: Path, pg_db: Databa
     assert pg_db.rows("SELECT count(*)::text FROM large") == [(str(ROWS),)]
 
 
+def test_what_inherits_from_a_table_that_is_emptied_again_keeps_its_rows(
+    tmp_path: Path, pg_db: Database
+) -> None:
+    pg_db.sql("CREATE TABLE small (id bigint, v text); CREATE TABLE heir () INHERITS (small)")
+    pg_db.sql("INSERT INTO heir VALUES (8, 'b')")
+    report = dbferry.migrate(source(tmp_path, "amount = 1234.5678"), pg_db.url)
+    assert any("begun anew" in note for note in report.notes)
+    assert pg_db.rows("SELECT id, v FROM small ORDER BY id") == [(1, "a"), (8, "b")]
+
+
 def test_a_row_that_nothing_holds_is_refused_and_nothing_stays(
     tmp_path: Path, pg_db: Database
 ) -> None:

@@ -73,13 +73,13 @@ class Remains(Ends):
         try:
             if self.keeping is not None:
                 self.keeping.book.check()
-            if any(rows_of(self.session, item.target) != written for item, written in empty):
+            if any(rows_of(self.session, item.counted) != written for item, written in empty):
                 return False
             for item in self.made:
                 self.drop(item)
             for item, written in empty:
                 if written:
-                    self.session.execute(f"DELETE FROM {item.target}")
+                    self.session.execute(f"DELETE FROM {item.counted}")
             if self.keeping is not None:
                 self.keeping.close()
         except DbferryError:

@@ -53,16 +53,22 @@ def _heir(draft: Draft, whole: Mapping[Place, Draft]) -> Draft:
     )
     if counted or (table.schema, table.name) not in whole:
         return draft
-    if any(ancestor is None or _is_stricter(ancestor, draft) for ancestor in ancestors):
+    if any(ancestor is None or _is_otherwise(ancestor, draft) for ancestor in ancestors):
         return draft
     places = tuple((a.place.schema, a.name) for a in ancestors if a is not None)
     return replace(draft, ancestors=places)
 
 
-def _is_stricter(ancestor: Draft, draft: Draft) -> bool:
-    """True where a column may be NULL only in who inherits it, which no server makes anew."""
-    columns = [(c, draft.table.column(c.name)) for c in ancestor.table.columns]
-    return any(own is None or (own.nullable and not c.nullable) for c, own in columns)
+def _is_otherwise(ancestor: Draft, draft: Draft) -> bool:
+    """True where a column is of another type, or may be NULL only in who inherits it: no server makes that."""
+    own = {item.name: item for item in draft.columns}
+    pairs = [(own.get(item.name), item) for item in ancestor.columns]
+    return any(
+        mine is None
+        or mine.target_type != item.target_type
+        or (mine.nullable and not item.nullable)
+        for mine, item in pairs
+    )
 
 
 def _depth(known: Mapping[Place, Draft], draft: Draft) -> int:

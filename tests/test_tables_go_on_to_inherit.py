@@ -81,6 +81,28 @@ def test_a_run_that_is_killed_once_they_inherit_is_gone_on_with(
     assert rows(made) == rows(held)
 
 
+def test_nothing_stays_of_a_run_that_makes_only_a_child(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TABLE p (id int); CREATE TABLE c (n int) INHERITS (p)")
+    # No table can have the name of a type.
+    made.sql("CREATE TYPE p AS ENUM ('x')")
+    with pytest.raises(dbferry.errors.DbferryError, match="already exists"):
+        dbferry.migrate(held.url, made.url)
+    assert (
+        made.rows(
+            "SELECT relname FROM pg_class WHERE relname IN ('c', 'p') OR relname LIKE 'dbferry%'"
+        )
+        == []
+    )
+
+
+def test_what_a_table_is_made_of_is_nobodys_business(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TABLE dbferry_0123456789abcdef (id int); CREATE TABLE t (id int)")
+    report = dbferry.migrate(held.url, made.url)
+    assert [table.source for table in report.tables] == ["public.t"]
+
+
 def test_one_whose_parent_is_not_moved_is_named(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     held.sql(

@@ -37,7 +37,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind,
        pg_catalog.obj_description(c.oid, 'pg_class'), c.relpersistence = 'u'
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
-  AND NOT {of_extension}
+  AND NOT {of_extension} AND c.relname !~ {meanwhile}
 ORDER BY n.nspname, c.relname"""
 
 LEAVES = """
@@ -137,7 +137,10 @@ def _read(session: Session, *, alike: bool) -> Catalog:
     where = USER_SCHEMAS
     types = objects.user_types(session)
     of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
-    listed = session.query(TABLES.format(where=where, of_extension=of_extension))
+    meanwhile = ddl.literal(ddl.MEANWHILE)
+    listed = session.query(
+        TABLES.format(where=where, of_extension=of_extension, meanwhile=meanwhile)
+    )
     sequences = objects.sequences(
         session, {row[0] or "": (row[1] or "", row[2] or "") for row in listed}
     )

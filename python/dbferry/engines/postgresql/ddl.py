@@ -24,6 +24,8 @@ from dbferry.engines.misfits import Misfits, Places, duplicates, of_index, of_re
 from dbferry.errors import InternalError
 
 TRIAL = "dbferry_trial"
+MEANWHILE = "^dbferry_[0-9a-f]{16}$"
+"""The names of what tables are made of that will inherit."""
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
 BOUNDS = {"smallint": (1 << 15) - 1, "integer": (1 << 31) - 1, "bigint": (1 << 63) - 1}
 
@@ -225,7 +227,7 @@ def _whole(table: NewTable, version: tuple[int, ...]) -> list[str]:
     ]
     body = ",\n    ".join(lines)
     return [
-        drop_table(meanwhile.schema, meanwhile.name),
+        _drop(meanwhile),
         _table(meanwhile, columns, version),
         f"{_create(table, version)} (\n    {body}\n) INHERITS ({relation(meanwhile.schema, meanwhile.name)})",
     ]
@@ -237,9 +239,13 @@ def _unless_inherited(column: NewColumn) -> NewColumn:
 
 
 def _meanwhile(table: NewTable) -> NewTable:
-    """What it is made of; its name is as short for every table."""
+    """What it is made of, which no catalog tells of; its name is as short for every table."""
     digest = hashlib.sha256(table.name.encode()).hexdigest()[:16]
     return NewTable(schema=table.schema, name=f"dbferry_{digest}", columns=())
+
+
+def _drop(*tables: NewTable) -> str:
+    return f"DROP TABLE IF EXISTS {', '.join(relation(t.schema, t.name) for t in tables)}"
 
 
 def _inherit(table: NewTable) -> list[Step]:
@@ -250,7 +256,7 @@ def _inherit(table: NewTable) -> list[Step]:
     then = []
     if not all(column.local for column in table.columns if column.inherited):
         changes.append(f"NO INHERIT {relation(meanwhile.schema, meanwhile.name)}")
-        then = [drop_table(meanwhile.schema, meanwhile.name)]
+        then = [_drop(meanwhile)]
     alter = f"ALTER TABLE {relation(table.schema, table.name)} {', '.join(changes)}"
     # Statements that are sent as one are one transaction.
     return [Step(what="inheritance", sql=";\n".join([alter, *then]))]
@@ -615,7 +621,9 @@ def analyze_table(schema: str | None, name: str) -> str | None:
 
 
 def drop_table(schema: str | None, name: str) -> str:
-    return f"DROP TABLE IF EXISTS {relation(schema, name)}"
+    """With what it was made of, where it hasn't come to inherit."""
+    table = NewTable(schema=schema, name=name, columns=())
+    return _drop(table, _meanwhile(table))
 
 
 def truncate_table(relation: str) -> str:

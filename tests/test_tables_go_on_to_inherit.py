@@ -162,6 +162,19 @@ def test_a_write_that_empties_a_parent_leaves_its_children(database: Make, itsel
     assert made.rows("SELECT id FROM p ORDER BY id") == [(1,), (8,)]
 
 
+@pytest.mark.parametrize("table", ["p", "c"])
+def test_one_that_inherits_or_is_inherited_from_is_not_made_anew(
+    pg_db: Database, table: str
+) -> None:
+    pg_db.sql("CREATE TABLE p (id int); CREATE TABLE c () INHERITS (p); CREATE TABLE one (id int)")
+    rows, hint = dbferry.read(pg_db.url, "one"), "ALTER TABLE c NO INHERIT p"
+    with pytest.raises(dbferry.errors.DbferryError, match="inheritance of c depends") as caught:
+        dbferry.write(rows, pg_db.url, table, mode="replace")
+    assert caught.value.hint == f'{hint} first, or choose mode="truncate"'
+    pg_db.sql(hint)
+    dbferry.write(dbferry.read(pg_db.url, "one"), pg_db.url, table, mode="replace")
+
+
 def test_rows_are_added_to_tables_that_inherit(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
     for db, n in ((held, 1), (made, 2)):

@@ -12,7 +12,6 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -22,6 +21,7 @@ from dbferry.errors import DbferryError, from_fields
 from dbferry.ledger.streamed import begin_table, mark_table
 from dbferry.progress import Reading
 from dbferry.quarantine import told
+from dbferry.sessions import transaction
 
 if TYPE_CHECKING:
     from dbferry._native import ArrowStream, SiftedTable, Snapshot
@@ -208,16 +208,10 @@ class Loading:
         return outcome, [list(loss) for loss in rows.losses()] if rows else []
 
     def _transact(self, stream: ArrowStream, enter: Enter) -> None:
-        self.session.begin()
-        try:
+        with transaction(self.session):
             self._insert(stream)
             rows, size, _, _ = stream.progress()
             enter(rows, size, 0)
-        except BaseException:
-            with suppress(DbferryError):
-                self.session.rollback()
-            raise
-        self.session.commit()
 
     def _insert(self, stream: ArrowStream) -> None:
         work = partial(self.session.insert, stream, self.table)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
@@ -89,6 +89,27 @@ class Reader(Protocol):
     def progress(self) -> tuple[int, int, int, int]: ...
     def check(self) -> None: ...
     def losses(self) -> list[tuple[str, str, str, int]]: ...
+
+
+class Transacts(Protocol):
+    """What can begin a transaction and end it."""
+
+    def begin(self) -> None: ...
+    def commit(self) -> None: ...
+    def rollback(self) -> None: ...
+
+
+@contextmanager
+def transaction(session: Transacts, begin: Callable[[], None] | None = None) -> Iterator[None]:
+    """A transaction that is committed at its end; whatever fails, the commit too, leaves none open."""
+    (begin or session.begin)()
+    try:
+        yield
+        session.commit()
+    except BaseException:
+        with suppress(DbferryError):
+            session.rollback()
+        raise
 
 
 @contextmanager

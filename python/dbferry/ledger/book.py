@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from dbferry.counts import rows_of
 from dbferry.errors import DbferryError, FencedError, MissingError, RequestError
-from dbferry.sessions import TakesStreams
+from dbferry.sessions import TakesStreams, transaction
 
 if TYPE_CHECKING:
     from dbferry.engines import Engine
@@ -462,15 +462,9 @@ def run_joined(session: OpenSession, joined: str) -> None:
 
 def run_in_turn(session: TakesStreams, statements: Sequence[str]) -> None:
     """Runs statements in one transaction of a session that takes them one by one."""
-    session.begin()
-    try:
+    with transaction(session):
         for statement in statements:
             session.execute(statement)
-    except DbferryError:
-        with suppress(DbferryError):
-            session.rollback()
-        raise
-    session.commit()
 
 
 def other_version(version: str, engine: str) -> RequestError:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Iterator
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from functools import cached_property, partial
 from importlib import import_module, util
 from pathlib import Path
@@ -25,6 +25,7 @@ from dbferry.errors import (
     UnsupportedError,
     from_fields,
 )
+from dbferry.sessions import transaction
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
@@ -79,6 +80,7 @@ class AdbcSession:
         """True in a transaction."""
         self._by_statement = False
         """True in one that the driver has not begun."""
+        self._has_transacted = False
         self.point = False
         """True when all that is read is of one point in time."""
         self._place = endpoint.driver
@@ -94,8 +96,7 @@ class AdbcSession:
         self.driver = " ".join(
             str(told[code]) for code in (100, 101) if told.get(code, "unknown") != "unknown"
         )
-        if self.vendor == "PostgreSQL":
-            self.execute("SET TIME ZONE 'UTC'")
+        self._set_zone()
         if side == "source":
             self._begin_reading()
 
@@ -141,6 +142,17 @@ class AdbcSession:
             return self._manager.AdbcConnection(self._database)
         except self._manager.Error as error:
             raise self._no_connection(error) from None
+
+    def _set_zone(self) -> None:
+        if self.vendor == "PostgreSQL":
+            self.execute("SET TIME ZONE 'UTC'")
+
+    def _renew(self) -> None:
+        """Another connection; what was open on the old one ends with it."""
+        self._end_statements()
+        self._can(self._connection.close)
+        self._connection = self._connect()
+        self._set_zone()
 
     def _no_connection(self, error: Exception) -> DbferryError:
         failure = self._translated(error)
@@ -352,44 +364,52 @@ class AdbcSession:
 
     def _begin_by_statement(self) -> None:
         """The driver knows nothing of it."""
+        self.rollback()
         self.execute("BEGIN")
         self.transactional = self._by_statement = True
 
     def begin(self) -> None:
         """A transaction for what follows; none where the driver has no transactions."""
-        self.transactional = self._can(lambda: self._connection.set_autocommit(False))
+        self.rollback()
+        try:
+            self._guarded(lambda: self._connection.set_autocommit(False))
+        except DbferryError:
+            # Who has kept one doesn't do without the next.
+            if self._has_transacted:
+                raise
+            return
+        self.transactional = self._has_transacted = True
 
     def commit(self) -> None:
         self._end(self._connection.commit, "COMMIT")
 
     def rollback(self) -> None:
+        try:
+            self._roll_back()
+        except DbferryError:
+            # What the driver takes for open now, nobody knows; a new connection has nothing.
+            self.transactional = self._by_statement = False
+            self._renew()
+
+    def _roll_back(self) -> None:
         self._end(self._connection.rollback, "ROLLBACK")
 
     def _end(self, action: Callable[[], None], statement: str) -> None:
+        """Where it fails the transaction counts as open, and is to be rolled back."""
         if not self.transactional:
             return
         if self._by_statement:
             self.execute(statement)
-            self.transactional = self._by_statement = False
-            return
-        self._guarded(action)
-        self.transactional = False
-        self._guarded(lambda: self._connection.set_autocommit(True))
+        else:
+            self._guarded(action)
+            self._guarded(lambda: self._connection.set_autocommit(True))
+        self.transactional = self._by_statement = False
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
         """A transaction, or a part of the one that was begun."""
-        outer = self.transactional
-        if not outer:
-            self.begin()
-        try:
+        with nullcontext() if self.transactional else transaction(self):
             yield
-        except BaseException:
-            if not outer:
-                self._can(self.rollback)
-            raise
-        if not outer:
-            self.commit()
 
     def cancel(self) -> None:
         """Stops the statement that runs, from another thread."""
@@ -403,6 +423,6 @@ class AdbcSession:
 
     def close(self) -> None:
         self._end_statements()
-        self._can(self.rollback)
+        self._can(self._roll_back)
         self._can(self._connection.close)
         self._can(self._database.close)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from dbferry.engines.adbc.ddl import quote
 from dbferry.errors import DbferryError, Interrupted
+from dbferry.sessions import transaction
 
 if TYPE_CHECKING:
     from dbferry.engines.adbc.session import AdbcSession
@@ -26,14 +27,8 @@ ROLLBACK = "ROLLBACK TO SAVEPOINT dbferry"
 @contextmanager
 def sifting(session: AdbcSession, table: TableItem) -> Iterator[Sifting]:
     """The transaction, which is committed at the end."""
-    session.begin_sifting()
-    try:
+    with transaction(session, session.begin_sifting):
         yield Sifting(session, table)
-    except BaseException:
-        with suppress(DbferryError):
-            session.rollback()
-        raise
-    session.commit()
 
 
 class Sifting:

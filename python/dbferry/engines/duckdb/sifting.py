@@ -8,11 +8,12 @@ session's own, which keeps the keys of all that were taken. What has passed both
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from dbferry.engines.duckdb.ddl import literal, quote
 from dbferry.errors import DbferryError, Interrupted, UnsupportedError
+from dbferry.sessions import transaction
 
 if TYPE_CHECKING:
     from dbferry.engines.duckdb.session import DuckdbSession
@@ -39,14 +40,8 @@ def sifting(session: DuckdbSession, table: TableItem) -> Iterator[Sifting]:
     beside = session.beside()
     try:
         taker = Sifting(session, beside, table)
-        session.begin()
-        try:
+        with transaction(session):
             yield taker
-        except BaseException:
-            with suppress(DbferryError):
-                session.rollback()
-            raise
-        session.commit()
     finally:
         beside.close()
 

@@ -80,8 +80,8 @@ def check_file(target: Endpoint) -> None:
         raise RequestError(f"there is no file `{target.path}`", side="target", engine=target.engine)
 
 
-def check_quarantine(ends: Ends, book: Book | None) -> None:
-    """Rows are put aside in the transaction that commits the others."""
+def check_quarantine(ends: Ends, book: Book | None, *, tries: bool) -> None:
+    """Rows are put aside in the transaction that commits the others; `tries` whether a driver keeps it is tried."""
     task, target, session = ends.task, ends.target, ends.session
     if task.on_bad_row != "quarantine" or task.only == "schema":
         return
@@ -91,7 +91,7 @@ def check_quarantine(ends: Ends, book: Book | None) -> None:
         fault, way = "rows can't be put aside in a database in memory", "choose a file"
     elif book is None:
         fault = "rows can't be put aside where there are no transactions"
-    elif isinstance(session, TakesStreams) and not session.sifts():
+    elif tries and isinstance(session, TakesStreams) and not session.sifts():
         fault = "rows can't be put aside by a driver that keeps no savepoints"
     if fault is not None:
         raise RequestError(

@@ -203,7 +203,8 @@ class _Run(Remains):
         tables, _ = select(one, options)
         self.shape = shape_of(tables, one, options)
         book = book_in(other, self.session, self.target)
-        check_quarantine(self, book)
+        # A plan leaves no trace, and no trial of a driver in the target.
+        check_quarantine(self, book, tries=moves)
         there = made(other)
         if book is not None and (moves or there):
             book.id, book.run = task_id(self.source, self.target, self.task.name), run

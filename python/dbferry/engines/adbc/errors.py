@@ -22,10 +22,14 @@ STATES: Mapping[str, str] = {
     "40P01": "busy", "57014": "timeout", "0A000": "unsupported",
     "08": "lost", "22": "data", "23": "constraint", "42": "unsupported", "53": "space",
 }  # fmt: skip
-# SQLite's driver has one status for all that fails a statement: what its rows fail is told by the library's own words.
+# SQLite's driver has one status for all that fails a statement: what its rows fail is told by the library's own words,
+# and so is a lock.
 OF_ROW = re.compile(
     r"INTERNAL: failed to execute: "
     r"((CHECK|UNIQUE|NOT NULL|FOREIGN KEY) constraint failed|datatype mismatch)"
+)
+LOCKED = re.compile(
+    r"[A-Z_]+: (\[SQLite\] )?[Ff]ailed to [\w ]+: database( table| schema)? is locked"
 )
 PREFIXES = re.compile(r"^(?:[A-Z_]+: )?(?:\[[\w ]+\] )?")
 
@@ -38,6 +42,8 @@ def translate(error: Exception, secrets: Sequence[str] = (), *, side: str) -> Db
         kind = STATUSES.get(int(getattr(error, "status_code", 0) or 0), "unsupported")
     if OF_ROW.match(str(error)):
         kind = "constraint"
+    elif LOCKED.match(str(error)):
+        kind = "busy"
     details = dict(getattr(error, "details", None) or ())
     fields: dict[str, Any] = {"kind": kind, "engine": "adbc", "side": side, "code": state or None}
     message = _text(details.get("PG_DIAG_MESSAGE_PRIMARY", b"")) or _first_line(str(error))

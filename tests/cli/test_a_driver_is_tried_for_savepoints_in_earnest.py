@@ -1,0 +1,50 @@
+"""What keeps a trial from being made says nothing of a driver's savepoints; and a plan makes none."""
+
+import contextlib
+import json
+from collections.abc import Callable
+
+from command import Command, moved, refused
+from servers.database import Database, SqliteDatabase
+from through import adbc
+
+Make = Callable[[str], Database]
+ASIDE = ("--on-bad-row", "quarantine")
+
+
+def filled(database: Make) -> Database:
+    db = database("postgresql")
+    db.sql("CREATE TABLE t (id integer PRIMARY KEY)")
+    db.sql("INSERT INTO t VALUES (1), (2)")
+    return db
+
+
+def test_a_lock_is_told_and_waited_for(dbferry: Command, database: Make) -> None:
+    source, target = filled(database), database("sqlite")
+    assert isinstance(target, SqliteDatabase)
+    with contextlib.closing(target._connect()) as holder:
+        holder.isolation_level = None
+        holder.execute("BEGIN IMMEDIATE")
+        result = dbferry.migrate(source, adbc(target), *ASIDE, "--retry-seconds", "1")
+        refused(result, 1, "database is locked")
+        task = {"source": source.url, "target": adbc(target), "on_bad_row": "quarantine"}
+        (dbferry.home / "task.json").write_text(json.dumps(task))
+        moved(dbferry("plan", str(dbferry.home / "task.json")))
+        holder.execute("ROLLBACK")
+    moved(dbferry.migrate(source, adbc(target), *ASIDE))
+    assert target.rows("SELECT name FROM sqlite_master WHERE name LIKE 'dbferry_trial%'") == []
+
+
+def test_a_right_that_is_lacking_is_told(dbferry: Command, database: Make) -> None:
+    source, target = filled(database), database("postgresql")
+    role = f"guest_{target.name}"
+    target.sql(f"CREATE ROLE {role} LOGIN PASSWORD 'secret'")
+    try:
+        url = adbc(target).replace(
+            target.url.partition("://")[2].partition("@")[0], f"{role}:secret"
+        )
+        result = dbferry.migrate(source, url, *ASIDE)
+        refused(result, 1, "permission denied")
+        assert "savepoints" not in result.err
+    finally:
+        target.sql(f"DROP ROLE {role}")

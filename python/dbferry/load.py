@@ -9,14 +9,16 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from concurrent.futures import TimeoutError as NotYet
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbferry.counts import rows_of
+from dbferry.engines import engine
 from dbferry.errors import DbferryError, from_fields
 from dbferry.ledger.streamed import begin_table, mark_table
 from dbferry.progress import Reading
@@ -41,11 +43,22 @@ Told = tuple[dict[str, Any], list[list[Any]]]
 """What came of a table, and which of its values were changed."""
 
 
+@dataclass(frozen=True)
+class Whole:
+    """A table that is there, and of which moment."""
+
+    entry: TableEntry
+    opened: float | None
+    """When its snapshot was; nothing where another run has moved it."""
+    token: str | None
+
+
 def load(rounds: Rounds, session: TakesStreams) -> None:
     """Copies table after table, and puts what came of it into `rounds.moved`."""
     tables, keeping = rounds.plan.tables, rounds.keeping
     readings: list[Reading] = [(0, 0, 0, 0)] * len(tables)
     entries = keeping.tables if keeping is not None else [None] * len(tables)
+    whole: list[Whole] = []
     for index, (table, entry) in enumerate(zip(tables, entries, strict=True)):
 
         def turn(reading: Reading, index: int = index) -> None:
@@ -57,15 +70,31 @@ def load(rounds: Rounds, session: TakesStreams) -> None:
             outcome, lost = load_table(rounds.here, session, table, before, turn)
         elif entry.whole:
             outcome, lost = _moved_before(entry), []
+            whole.append(Whole(entry, None, entry.done[0].token))
             turn((outcome["rows"], outcome["bytes"], 1, 1))
         else:
             begin_table(keeping.book, entry, before)
-            loading = Loading(session, table, before or entry.rows_before, turn)
+            aside = rounds.task.on_bad_row == "quarantine"
+            drains = aside and not engine(rounds.source.engine).rejoins
+            loading = Loading(session, table, before or entry.rows_before, turn, drains)
             outcome, lost = _load(rounds, keeping, entry, loading)
+            if "rows" in outcome:
+                whole.append(Whole(entry, rounds.opened, rounds.here.token))
         rounds.moved.outcomes.append(outcome)
         rounds.moved.losses += lost
         if outcome["state"] == "failed" and not rounds.goes_on(outcome["error"]):
             break
+    _tell_older(rounds, whole)
+
+
+def _tell_older(rounds: Rounds, whole: Sequence[Whole]) -> None:
+    """Names the tables that are of another moment than those which were moved last."""
+    now = rounds.snapshot.token if rounds.snapshot is not None else None
+    rounds.tell_older(
+        table.entry
+        for table in whole
+        if table.opened != rounds.opened and (not now or table.token != now)
+    )
 
 
 def _moved_before(entry: TableEntry) -> dict[str, Any]:
@@ -90,15 +119,19 @@ def _load(rounds: Rounds, keeping: Keeping, entry: TableEntry, loading: Loading)
     aside = keeping.quarantine if rounds.task.on_bad_row == "quarantine" else None
     native = loading.table.native(entry.number)
     manner, renewed = "whole", False
-    while True:
-        snapshot = rounds.here
+
+    def attempt() -> Told:
+        """Under the snapshot that is open: whoever holds on to a lost one is in the way of the next."""
+        snapshot = rounds.patience.persist(lambda: rounds.here)
         enter = partial(mark_table, keeping.book, entry, snapshot.token or "")
         if aside is None or manner == "whole":
-            outcome, lost = loading.whole(snapshot, enter)
-        else:
-            terms = aside.terms(keeping.book.id, rounds.task.max_bad_rows)
-            full = {**native, **told(rounds.source, loading.table, native)}
-            outcome, lost = loading.sifted(snapshot, enter, full, Look(manner, terms))
+            return loading.whole(snapshot, enter)
+        terms = aside.terms(keeping.book.id, rounds.task.max_bad_rows)
+        full = {**native, **told(rounds.source, loading.table, native)}
+        return loading.sifted(snapshot, enter, full, Look(manner, terms))
+
+    while True:
+        outcome, lost = attempt()
         if outcome["error"] is None or "rows" in outcome:
             # Once its rows are in, none is moved again, whatever comes of the counts.
             return outcome, lost
@@ -106,6 +139,7 @@ def _load(rounds: Rounds, keeping: Keeping, entry: TableEntry, loading: Loading)
         nearer = closer(manner, error) if aside is not None else None
         if error.kind == "lost" and error.side == "source" and not renewed:
             # Of the failure of an earlier attempt: this one is made under another snapshot.
+            rounds.patience.note(error.side, error.kind, error.message)
             rounds.snapshot, renewed = None, True
         elif nearer is not None:
             manner, renewed = nearer, False
@@ -150,6 +184,8 @@ class Loading:
     table: TableItem
     before: int
     turn: Turn
+    drains: bool = False
+    """True when the rest of the rows is read after one is refused, so that the snapshot stays."""
 
     def whole(self, snapshot: Snapshot, enter: Enter | None = None) -> Told:
         """By one statement; `enter` is called in its transaction."""
@@ -214,13 +250,47 @@ class Loading:
             enter(rows, size, 0)
 
     def _insert(self, stream: ArrowStream) -> None:
-        work = partial(self.session.insert, stream, self.table)
+        def meanwhile() -> None:
+            self.turn(stream.progress())
+
+        rows = Drained(stream) if self.drains else stream
+        work = partial(self.session.insert, rows, self.table)
         try:
-            attended(work, lambda: self.turn(stream.progress()), self.session.cancel)
-        except DbferryError:
+            attended(work, meanwhile, self.session.cancel)
+        except DbferryError as error:
             # What ended the stream is the cause of what its taker complains of.
             stream.check()
+            if error.of_row and isinstance(rows, Drained):
+                attended(rows.drain, meanwhile, rows.stop)
             raise
+
+
+class Drained:
+    """A stream whose rows can be read to their end when its consumer has dropped it."""
+
+    def __init__(self, stream: ArrowStream) -> None:
+        import pyarrow as pa
+
+        self._rows = pa.RecordBatchReader.from_stream(stream)
+        self._stopped = False
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        import pyarrow as pa
+
+        handed = pa.RecordBatchReader.from_batches(self._rows.schema, (rows for rows in self._rows))
+        return handed.__arrow_c_stream__(requested_schema)
+
+    def drain(self) -> None:
+        import pyarrow as pa
+
+        # What ends the rows here is met by whoever reads them next.
+        with suppress(pa.ArrowException, OSError):
+            for _ in self._rows:
+                if self._stopped:
+                    break
+
+    def stop(self) -> None:
+        self._stopped = True
 
 
 def _count(snapshot: Snapshot, plan: str, read: int) -> int:

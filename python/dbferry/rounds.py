@@ -133,7 +133,7 @@ class Rounds(Ends):
             error = from_fields(copied["lost"])
             if self.keeping is None or self.cancelled:
                 raise error
-            now = sum(len(table.done) for table in self.patience.persist(lambda: self._tables))
+            now = sum(len(table.done) for table in self.patience.persist(lambda: self.tables))
             done, idle = now, idle + 1 if now == done else 0
             if idle >= IDLE_ROUNDS:
                 raise error
@@ -148,7 +148,7 @@ class Rounds(Ends):
             outcome["state"] in ("failed", "unfinished") for outcome in outcomes
         ):
             return False
-        tables = self.patience.persist(lambda: self._tables)
+        tables = self.patience.persist(lambda: self.tables)
         self._forgotten += 1
         if len(tables) < len(self.plan.tables) or self._forgotten > IDLE_ROUNDS:
             raise DbferryError(
@@ -158,7 +158,7 @@ class Rounds(Ends):
         return any(not table.whole for table in tables)
 
     @property
-    def _tables(self) -> list[TableEntry]:
+    def tables(self) -> list[TableEntry]:
         return self.keeping.tables if self.keeping else []
 
     def _ready(
@@ -204,14 +204,14 @@ class Rounds(Ends):
         self, keeping: Keeping, snapshot: _native.Snapshot, natives: Sequence[dict[str, Any]]
     ) -> list[dict[str, Any]]:
         """What is left of each table, once it is settled what of the done holds."""
-        entries = self._tables
+        entries = self.tables
         # An answer that was lost may have left ranges of a table that isn't said to be cut.
         touched = any(entry.state != "new" or entry.ranges for entry in entries)
         again = keeping.entry is not None or touched
         mixed = {}
         for item, entry in zip(self.plan.tables, entries, strict=True):
             mixed[entry.number] = self._settle(keeping, item, entry, snapshot) if again else False
-        self._tell_older(entry for entry in entries if mixed[entry.number] and entry.whole)
+        self.tell_older(entry for entry in entries if mixed[entry.number] and entry.whole)
         self._cut(keeping, snapshot, natives, entries, again=again)
         return [
             {
@@ -223,7 +223,7 @@ class Rounds(Ends):
                 "ranges_done": len(entry.done),
                 "mixed": mixed[entry.number],
             }
-            for entry in self._tables
+            for entry in self.tables
         ]
 
     def _settle(
@@ -264,7 +264,7 @@ class Rounds(Ends):
         """True of a table that an earlier run has left half done; what this one has moved itself is kept where it is sure."""
         return self.task.unfinished == "restart" and not entry.whole and not self.moved.outcomes
 
-    def _tell_older(self, entries: Iterable[TableEntry]) -> None:
+    def tell_older(self, entries: Iterable[TableEntry]) -> None:
         if names := ", ".join(entry.name for entry in entries):
             self._say(
                 f"moved under an earlier snapshot, and without what was written in the source since: {names}"

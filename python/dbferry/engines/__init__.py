@@ -229,6 +229,10 @@ class Engine(Protocol):
         """True when indexes are built while other tables are loaded."""
 
     @property
+    def rejoins(self) -> bool:
+        """True when a snapshot outlives rows of it that nobody wants any more."""
+
+    @property
     def finishing(self) -> Sequence[str]:
         """Settings of the sessions that build indexes."""
 

@@ -47,6 +47,7 @@ class Keyless(Unnumbered):
     defers = False
     checks_references = True
     builds_beside = False
+    rejoins = True
     finishing = ()
 
     def takes_partitioning(self, table: Table, source: Engine) -> bool:

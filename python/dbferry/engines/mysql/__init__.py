@@ -65,6 +65,7 @@ class Mysql(Unnumbered):
     defers = False
     checks_references = False
     builds_beside = True
+    rejoins = False
     finishing = ()
     measures = Measures("char_length({c})", "length({c})")
     script_opening = ddl.SCRIPT_OPENING

@@ -89,6 +89,7 @@ class Postgresql:
     defers = True
     checks_references = True
     builds_beside = True
+    rejoins = True
     finishing = FINISHING
     measures = Measures("char_length(({c})::text)", "octet_length({c})")
     script_opening = ddl.SCRIPT_OPENING

@@ -51,6 +51,7 @@ class Sqlite(Unnumbered):
     checks_references = True
     # A file has one writer at a time.
     builds_beside = False
+    rejoins = True
     finishing = ()
     measures = Measures("length({c})", "length(CAST({c} AS BLOB))")
     script_opening = ddl.SCRIPT_OPENING

@@ -34,7 +34,9 @@ TOLD = {
     "h": "zeroblob(2)",
     "i": "hex(CAST($id AS TEXT))",
     "j": "lower('ÄB') || upper($name) || lower($name)",
+    "k": "hex(replace(substr($name, 1, 2), 'a', 'b') || trim($name) || $id)",
 }
+UNKNOWN = "hex() of what isn't known to be a text or bytes"
 YEARS = {"min_value": date(1000, 1, 1), "max_value": date(9999, 12, 31)}
 TEXT = st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=9)
 MOMENTS = st.builds(datetime.combine, st.dates(**YEARS), st.times())
@@ -140,8 +142,14 @@ def test_blanks_at_the_end_are_those_that_are_moved(
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        ("hex($id)", "hex() of what isn't known to be a text or bytes; CAST AS TEXT makes it one"),
-        ("hex(abs($id))", "hex() of what isn't known to be a text or bytes"),
+        ("hex($id)", f"{UNKNOWN}; CAST AS TEXT makes a number a text"),
+        ("hex(abs($id))", UNKNOWN),
+        ("hex($raw || 'x')", UNKNOWN),
+        ("hex('x' || ($name || lower($raw)))", UNKNOWN),
+        ("hex(CAST($raw AS TEXT))", UNKNOWN),
+        ("hex(substr($raw, 1, 2))", UNKNOWN),
+        ("hex(trim($raw))", UNKNOWN),
+        ("hex(replace($raw, 'a', 'b'))", UNKNOWN),
         ("zeroblob($id)", "zeroblob() of what is no plain number up to 1,048,576"),
         ("zeroblob(1048577)", "zeroblob() of what is no plain number"),
         ("julianday($name)", "julianday() of text, which is no date and no wall clock"),
@@ -158,9 +166,11 @@ def test_what_would_be_another_value_is_refused(
     held = database(source)
     fine = ("timestamp", "timestamptz") if source == "postgresql" else ("datetime(6)", "timestamp")
     held.sql(
-        f"CREATE TABLE t (id int PRIMARY KEY, name varchar(9), day date, fine {fine[0]}, zoned {fine[1]} NULL)"
+        "CREATE TABLE t (id int PRIMARY KEY, name varchar(9), "
+        f"raw {TYPES[source][2]}, day date, fine {fine[0]}, zoned {fine[1]} NULL)"
     )
     with pytest.raises(DbferryError) as raised:
         dbferry.migrate(held.url, database("sqlite").url, dms_mappings=added(held, {"x": text}))
     assert why in str(raised.value)
+    assert why != UNKNOWN or "CAST" not in str(raised.value).partition(UNKNOWN)[2]
     assert raised.value.exit_code == 2

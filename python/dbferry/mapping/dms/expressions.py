@@ -7,7 +7,7 @@ value than the one that DMS computes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -44,20 +44,12 @@ COMPARED = (
     exp.Case,
 )
 
-TEXTS = frozenset(
-    {
-        "lower",
-        "upper",
-        "replace",
-        "trim",
-        "substring",
-        "hash_sha256",
-        "hex",
-        "lower_hex",
-        "replacechars",
-    }
-)
-"""Functions whose result is a text."""
+DIGITS = frozenset({"hash_sha256", "hex", "lower_hex"})
+"""Functions whose result is a text, whatever they are given."""
+ALIKE = frozenset({"lower", "upper", "replace", "trim", "substring", "replacechars"})
+"""Functions whose result is a text where they are given texts and numbers; of bytes a server may make bytes."""
+NUMBERS = frozenset({Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC})
+"""Those that every server writes alike."""
 MOST_ZEROS = 1_048_576
 """Bytes: MySQL and MariaDB make NULL of what is larger than a packet, which has 16 MiB or more unless told otherwise."""
 
@@ -189,7 +181,7 @@ class _Saying:
 
     def _call(self, node: exp.Func) -> str:
         name = _called(node)
-        given = node.expressions if isinstance(node, exp.Anonymous) else _arguments(node)
+        given = _arguments(node)
         known: Mapping[str, Callable[[Sequence[exp.Expr]], str | None]] = {
             "coalesce": lambda a: f"COALESCE({self._listed(a)})",
             "nullif": lambda a: f"NULLIF({self._listed(a)})",
@@ -273,9 +265,8 @@ class _Saying:
             return None
         kind = self._kind(given[0])
         if kind not in (Kind.TEXT, Kind.BINARY) and self.one.name != "sqlite":
-            raise Refused(
-                "hex() of what isn't known to be a text or bytes; CAST AS TEXT makes it one"
-            )
+            way = "; CAST AS TEXT makes a number a text" if kind in NUMBERS else ""
+            raise Refused(f"hex() of what isn't known to be a text or bytes{way}")
         return self.phrases.digits(self.say(given[0]), text=kind is Kind.TEXT)
 
     def _zeros(self, given: Sequence[exp.Expr]) -> str | None:
@@ -300,24 +291,41 @@ class _Saying:
     def _read(self, node: exp.Expr) -> Canonical | None:
         """The type of a column; nothing for what is none."""
         known = re.fullmatch(r"\$(\d+)", node.name) if isinstance(node, exp.Column) else None
-        column = self.place.columns.get(self.named[int(known[1])]) if known else None
+        name = self.named[int(known[1])] if known else ""
+        if name in self.place.metadata:
+            return Canonical(kind=Kind.TEXT)
+        column = self.place.columns.get(name)
         return self.one.read(column, {}).canonical if column else None
 
     def _kind(self, node: exp.Expr) -> Kind | None:
-        """What an expression gives, where that is a text or bytes for certain."""
+        """What an expression gives, where that is certain."""
         match node:
             case exp.Column():
                 found = self._read(node)
                 return found.kind if found else None
             case exp.Paren():
                 return self._kind(node.this)
-            case exp.Literal(is_string=True) | exp.DPipe() | exp.Cast():
-                return Kind.TEXT
+            case exp.Literal():
+                return Kind.TEXT if node.is_string else Kind.DECIMAL
+            case exp.DPipe():
+                return self._text_of(node.flatten())
+            case exp.Cast():
+                return self._text_of([node.this])
             case exp.Func():
-                name = _called(node)
-                return Kind.BINARY if name == "zeroblob" else Kind.TEXT if name in TEXTS else None
+                return self._given(node)
             case _:
                 return None
+
+    def _given(self, node: exp.Func) -> Kind | None:
+        name = _called(node)
+        if name in ALIKE:
+            return self._text_of(_arguments(node))
+        return Kind.BINARY if name == "zeroblob" else Kind.TEXT if name in DIGITS else None
+
+    def _text_of(self, parts: Iterable[exp.Expr]) -> Kind | None:
+        """A text, where all that it is made of are texts and numbers."""
+        known = all(self._kind(part) in (Kind.TEXT, *NUMBERS) for part in parts)
+        return Kind.TEXT if known else None
 
     def _replace_characters(self, given: Sequence[exp.Expr]) -> str | None:
         """One character for one other; several could meet what was put for another."""
@@ -339,6 +347,8 @@ def _called(node: exp.Func) -> str:
 
 def _arguments(node: exp.Func) -> list[exp.Expr]:
     """The operands in the order of the call."""
+    if isinstance(node, exp.Anonymous):
+        return list(node.expressions)
     found: list[exp.Expr] = []
     for key in node.arg_types:
         value = node.args.get(key)

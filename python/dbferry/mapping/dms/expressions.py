@@ -91,7 +91,10 @@ def translate(text: str, one: Engine, place: Place) -> str:
         tree = sqlglot.parse_one(f"({NAME.sub(take, text)}\n)", dialect="sqlite")
     except SqlglotError:
         raise Refused("it can't be parsed") from None
-    return _Saying(one, place, named).say(tree.this if isinstance(tree, exp.Paren) else tree)
+    if not isinstance(tree, exp.Paren):
+        # It closed these parentheses itself, or is a list or a query.
+        raise Refused("it is no plain expression")
+    return _Saying(one, place, named).say(tree.this)
 
 
 class _Saying:

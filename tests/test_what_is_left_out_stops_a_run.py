@@ -117,6 +117,25 @@ def test_a_pattern_for_tables_excludes_nothing_that_has_its_name_by_chance(datab
     assert made.rows("SELECT relname FROM pg_class WHERE relname IN ('t', 'tmp_a')") == [("t",)]
 
 
+def test_a_type_is_excluded_where_no_column_has_it(database: Make) -> None:
+    held, made = database("postgresql"), database("postgresql")
+    held.sql("CREATE TYPE mood AS ENUM ('a'); CREATE TYPE used AS ENUM ('a'); CREATE TYPE free AS (a int); "
+             "CREATE TABLE t (id int PRIMARY KEY, v used)")  # fmt: skip
+    made.sql("CREATE TYPE mood AS ENUM ('b')")
+    with pytest.raises(DbferryError) as raised:
+        dbferry.migrate(held.url, made.url, on_left_out="stop")
+    assert "--exclude 'type public.mood'" in (raised.value.hint or "")
+    away = ["type public.mood", "type *.free", "type public.u*"]
+    report = dbferry.migrate(held.url, made.url, on_left_out="stop", exclude=away)
+    assert "comes along all the same, for a column has it: type public.used" in report.notes
+    found = made.rows(
+        "SELECT typname FROM pg_type WHERE typname IN ('mood', 'used', 'free') ORDER BY 1"
+    )
+    assert found == [("mood",), ("used",)]
+    with pytest.raises(DbferryError, match=r"nothing of the source matches `type public\.modo`"):
+        dbferry.migrate(held.url, made.url, exclude=["type public.modo"])
+
+
 @pytest.mark.parametrize("pattern", ["v", "main.v", "view main.v", "view *"])
 def test_a_view_alone_may_be_excluded(database: Make, pattern: str) -> None:
     held, made = database("sqlite"), database("sqlite")

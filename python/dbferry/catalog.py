@@ -411,6 +411,11 @@ class UserType:
     """The one that it belongs to."""
     comment: str | None = None
 
+    @property
+    def label(self) -> str:
+        """How messages and reports call it."""
+        return f"type {self.schema}.{self.name}"
+
 
 @dataclass(frozen=True, kw_only=True)
 class View:

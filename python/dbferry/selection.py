@@ -117,16 +117,20 @@ def calls(text: str, label: str) -> bool:
     return bool(blank and label.startswith(f"{first} ") and pattern(text).fullmatch(label))
 
 
+def is_excluded(label: str, options: Options) -> bool:
+    """True for what stands beside tables and isn't wanted, by what a plan calls it."""
+    return any(calls(text, label) for text in options.exclude)
+
+
 def without(source: Catalog, options: Options) -> Catalog:
-    """The source as it is without what stands beside its tables and is excluded."""
+    """The source as it is without what stands beside its tables and is excluded.
 
-    def stays(label: str) -> bool:
-        return not any(calls(text, label) for text in options.exclude)
-
+    Its types stay, for columns are of them.
+    """
     return replace(
         source,
-        extras=tuple(extra for extra in source.extras if stays(extra.label)),
-        skipped=tuple(what for what in source.skipped if stays(_called(what))),
+        extras=tuple(e for e in source.extras if not is_excluded(e.label, options)),
+        skipped=tuple(s for s in source.skipped if not is_excluded(_called(s), options)),
     )
 
 
@@ -150,7 +154,12 @@ def excluding(source: Catalog, said: str) -> str | None:
 
 
 def _labels(source: Catalog) -> list[str]:
-    return [*(e.label for e in source.extras), *(_called(what) for what in source.skipped)]
+    types = [t.label for t in source.types if t.extension is None and t.kind != "multirange"]
+    return [
+        *(e.label for e in source.extras),
+        *(_called(what) for what in source.skipped),
+        *types,
+    ]
 
 
 def unmatched(source: Catalog, options: Options) -> list[DbferryError]:

@@ -23,7 +23,7 @@ from dbferry.schema.qualified import requalified
 from dbferry.schema.trial import statement_refusal
 from dbferry.schema.usertypes import MADE, UserTypes
 from dbferry.schema.views import ViewWriter
-from dbferry.selection import Only, Prepare
+from dbferry.selection import Only, Prepare, is_excluded
 
 Place = tuple[str, str]
 EVERYBODY = "PUBLIC"
@@ -258,9 +258,13 @@ class ExtraWriter:
             return
         create = pair.ends[1].create_type
         there = {(t.schema, t.name): create(t) for t in pair.target.types if t.kind in MADE}
+        needed: list[str] = []
         for wanted in pair.source.types:
-            moved, label = types.renamed(wanted), f"type {wanted.schema}.{wanted.name}"
+            moved, label = types.renamed(wanted), wanted.label
             place = (moved.schema, moved.name)
+            if is_excluded(label, pair.options):
+                needed += [label] * (place in types.made)
+                continue
             if wanted.kind == "base" and not wanted.extension:
                 base = Extra(kind="type", schema=wanted.schema, name=wanted.name)
                 alone = place not in pair.target.type_names
@@ -271,6 +275,8 @@ class ExtraWriter:
                 self._early.append(_Early(label, (create(moved),)))
             elif there[place] != create(moved):
                 self.left_out.append(f"{label} ({TAKEN})")
+        if needed:
+            pair.notes.append(f"comes along all the same, for a column has it: {', '.join(needed)}")
 
     def _concerns(self, extra: Extra, seen: set[Place]) -> bool:
         """False for what belongs to something that isn't moved itself."""

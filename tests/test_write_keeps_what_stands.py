@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import ExitStack, closing
 
 import psycopg
 import pyarrow as pa
@@ -11,7 +14,7 @@ import pytest
 
 import dbferry
 from dbferry.errors import BusyError, ConstraintError, DbferryError, MissingError, RequestError
-from servers.database import Database
+from servers.database import Database, ServerDatabase
 
 SERVERS = ("postgresql", "mariadb", "mysql")
 FAMILY = ("mariadb", "mysql")
@@ -241,6 +244,43 @@ def test_a_lock_is_not_waited_for_without_end(pg_db: Database) -> None:
         assert "parallel=1" in (caught.value.hint or "")
         other.rollback()
     assert ids(pg_db) == [1]
+
+
+READING = "SELECT id FROM {} WHERE id = 1"
+HELD = {
+    "postgresql": {"truncate": READING, "replace": READING, "itself": f"{READING} FOR UPDATE"},
+    "mariadb": {"truncate": f"{READING} LOCK IN SHARE MODE", "replace": READING},
+    "mysql": {"truncate": "LOCK TABLES {} READ", "replace": READING},
+}
+
+
+@pytest.mark.parametrize("engine", SERVERS)
+def test_who_reads_a_table_is_not_waited_for_without_end(database: Make, engine: str) -> None:
+    """All of an engine's ways at once, for each takes its ten seconds."""
+    target = database(engine)
+    assert isinstance(target, ServerDatabase)
+
+    def refused(way: str) -> float:
+        itself = way == "itself"
+        rows = dbferry.read(target.url, way) if itself else ROWS
+        started = time.monotonic()
+        with pytest.raises(BusyError):
+            dbferry.write(rows, target.url, way, mode="truncate" if itself else way)  # type: ignore[arg-type]
+        return time.monotonic() - started
+
+    with ExitStack() as stack:
+        for way, lock in HELD[engine].items():
+            standing(target, way)
+            reader = stack.enter_context(
+                closing(target.server.connect(target.name, autocommit=False))
+            )
+            reader.cursor().execute(lock.format(f"`{way}`" if engine in FAMILY else f'"{way}"'))
+        before = tables(target)
+        with ThreadPoolExecutor() as pool:
+            took = list(pool.map(refused, HELD[engine]))
+        assert tables(target) == before
+        assert [ids(target, way) for way in HELD[engine]] == [[1]] * len(took)
+    assert all(seconds < 20 for seconds in took)
 
 
 @EVERY

@@ -269,9 +269,10 @@ def empty_table(relation: str) -> str:
 
 
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
-    """A new table in the place of an old one: both are renamed in one step."""
+    """A new table in the place of an old one: both are renamed in one step, that waits for no reader without end."""
     old = relation(schema, f"{fresh[:56]}_old")
     return (
+        "SET SESSION lock_wait_timeout = 10",
         f"RENAME TABLE {relation(schema, name)} TO {old}, "
         f"{relation(schema, fresh)} TO {relation(schema, name)}",
         f"DROP TABLE {old}",

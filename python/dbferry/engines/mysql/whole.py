@@ -5,13 +5,18 @@ from __future__ import annotations
 from dbferry.catalog import Session, Table
 from dbferry.engines.mysql.ddl import literal
 
-SETTINGS = "SET SESSION foreign_key_checks = 1, innodb_lock_wait_timeout = 10"
+SETTINGS = (
+    "SET SESSION foreign_key_checks = 1, lock_wait_timeout = 10, innodb_lock_wait_timeout = 10"
+)
 """Two sessions of one write that hold the same key would wait for each other."""
+PATIENT = "/*M!100600 SET STATEMENT lock_wait_timeout = 10, innodb_lock_wait_timeout = 10 FOR */ "
+HINT = "/*+ SET_VAR(lock_wait_timeout = 10) */ "
+"""MySQL sets no `innodb_lock_wait_timeout` for one statement: locks of rows are waited for as its session is told."""
 
 
 def begin(table: Table | None, emptied: str | None) -> str | None:
-    """One statement: what empties a table goes without the settings."""
-    return emptied or SETTINGS
+    """One statement: what empties a table brings its settings along, of which each flavour reads its own."""
+    return PATIENT + emptied.replace("DELETE ", f"DELETE {HINT}", 1) if emptied else SETTINGS
 
 
 def fault(session: Session, table: Table, mode: str) -> tuple[str, str] | None:

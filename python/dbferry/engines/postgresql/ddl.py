@@ -636,10 +636,13 @@ def empty_table(relation: str) -> str:
 
 
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
-    """A new table in the place of an old one. Statements that are sent as one are one transaction."""
+    """A new table in the place of an old one, whose readers aren't waited for without end.
+
+    Statements that are sent as one are one transaction.
+    """
     key = f"ALTER INDEX IF EXISTS {relation(schema, f'{fresh}_pkey')} RENAME TO {quote(f'{name}_pkey')}"
     return (
-        f"DROP TABLE {relation(schema, name)}; "
+        f"SET LOCAL lock_timeout = '10s'; DROP TABLE {relation(schema, name)}; "
         f"ALTER TABLE {relation(schema, fresh)} RENAME TO {quote(name)}; {key}",
     )
 

@@ -6,7 +6,7 @@ from dbferry.catalog import Session, Table
 from dbferry.engines.postgresql.ddl import literal, relation
 
 SETTINGS = "SET LOCAL lock_timeout = '10s'"
-"""Two sessions of one write that hold the same key would wait for each other without end."""
+"""Two sessions of one write that hold the same key would wait for each other without end, and all for a reader."""
 LEANING = (
     "SELECT 'foreign key of ' || conrelid::regclass, 'drop it' FROM pg_catalog.pg_constraint "
     "WHERE contype = 'f' AND confrelid = {0}::regclass AND conrelid <> confrelid AND conparentid = 0 UNION "
@@ -21,7 +21,7 @@ LEANING = (
 
 
 def begin(table: Table | None, emptied: str | None) -> str | None:
-    return emptied or SETTINGS
+    return f"{SETTINGS}; {emptied}" if emptied else SETTINGS
 
 
 def fault(session: Session, table: Table, mode: str) -> tuple[str, str] | None:

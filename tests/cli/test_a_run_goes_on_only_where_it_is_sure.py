@@ -137,13 +137,17 @@ def test_a_ledger_that_is_not_answered_for_begins_nothing(
             "SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' "
             "AND application_name LIKE 'dbferry/%'"
         )
-        while process.poll() is None and not target.rows(asking):
-            if target.rows(waiting):
+        ended = False
+        while process.poll() is None and not ended:
+            ended = (True,) in target.rows(asking)
+            if not ended and target.rows(waiting):
                 # The catalog is read first.
                 holder.rollback()
                 holder.execute("LOCK TABLE dbferry_task")
         holder.rollback()
-    moved(dbferry.finish(process))
+    result = dbferry.finish(process)
+    assert ended, result.err
+    moved(result)
     assert known >= 5
     assert target.rows("SELECT count(*), count(DISTINCT id) FROM rows_") == [(ROWS, ROWS)]
 

@@ -1,10 +1,10 @@
-//! What masks ask of `SQLite`, which has no hash: functions of every session that reads.
+//! What masks ask of `SQLite`, which has no hash: functions of all sessions.
 //!
 //! `dbferry_sha256(part, …)` is the hash of its parts, one after the other, as a blob; texts count as UTF-8.
 //! `dbferry_number(hash)` is a whole number of 31 bits from the hash's first bytes.
 //! `dbferry_scramble(text, hash, letters)` gives every digit another that the hash and its place choose, with `letters`
 //! ASCII letters too, and `x` for what is beyond ASCII. The other engines do the same in plain SQL, to the letter.
-//! Each is NULL where one of its arguments is; what is neither text nor blob is an error and never a value.
+//! Each is NULL where a part, a text or a hash is; what is neither text nor blob is an error and never a value.
 
 use rusqlite::functions::{Context, FunctionFlags};
 use rusqlite::types::ValueRef;

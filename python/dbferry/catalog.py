@@ -106,6 +106,12 @@ class NumberSequence:
         return self.first if self.last is None else self.last + self.increment
 
 
+def further(step: int, *numbers: int | None) -> int | None:
+    """Of those numbers that are known the one that counting by this step comes to last."""
+    known = [number for number in numbers if number is not None]
+    return (max if step > 0 else min)(known, default=None)
+
+
 @dataclass(frozen=True, kw_only=True)
 class Identity:
     kind: IdentityKind

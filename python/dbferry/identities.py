@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from decimal import Decimal
 
-from dbferry.catalog import Column, Table
+from dbferry.catalog import Column, Table, further
 from dbferry.pair import Pair
 from dbferry.prepare import ASKED_AT_ONCE
 
@@ -39,9 +39,8 @@ def _past(table: Table, edges: dict[tuple[str, str], int]) -> Table:
         identity, edge = column.identity, edges.get((table.label, column.name))
         if identity is None or edge is None:
             return column
-        step, told = identity.increment, identity.next_value
-        known = [edge + step] if told is None else [edge + step, told]
-        following = max(known) if step > 0 else min(known)
+        step = identity.increment
+        following = further(step, edge + step, identity.next_value)
         return replace(column, identity=replace(identity, next_value=following))
 
     return replace(table, columns=tuple(map(past, table.columns)))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 
-from dbferry.catalog import Identity, Session, Table
+from dbferry.catalog import Identity, Session, Table, further
 from dbferry.engines import Engine, NewColumn, NewTable, Step
 from dbferry.errors import PermissionError_, TargetNotEmptyError, at_table
 from dbferry.items import ColumnItem
@@ -114,9 +114,7 @@ class Preparation:
 
 def _ahead(told: Identity, there: Identity) -> Identity:
     """A column that stands counts on in its own way, and gives nothing again."""
-    known = [n for n in (told.next_value, there.next_value) if n is not None]
-    furthest = max if there.increment > 0 else min
-    return replace(there, next_value=furthest(known, default=None))
+    return replace(there, next_value=further(there.increment, told.next_value, there.next_value))
 
 
 def with_identities(pair: Pair, draft: Draft) -> Draft:

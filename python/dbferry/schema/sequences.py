@@ -11,7 +11,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from dbferry.catalog import Ability, Column, IdentityKind, NumberSequence, Table
+from dbferry.catalog import Ability, Column, IdentityKind, NumberSequence, Table, further
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
 from dbferry.pair import Pair
@@ -212,7 +212,7 @@ def set_anew(pair: Pair, objects: Collection[str]) -> list[str]:
 def _ahead(told: NumberSequence, there: NumberSequence) -> NumberSequence:
     """One that stands counts on in its own way, and gives nothing again."""
     step = there.increment
-    if (told.following - there.following) * step <= 0:
+    if further(step, told.following, there.following) == there.following:
         return there
     return replace(there, last=told.following - step, restart=None)
 

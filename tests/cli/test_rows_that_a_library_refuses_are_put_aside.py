@@ -181,7 +181,7 @@ def test_a_row_that_the_source_can_not_give_is_found(
     assert (table["state"], table["quarantined"], table["target_rows"]) == ("done", 2, 2998)
     listed = dbferry("quarantine", "list", str(file), "--json").json
     told = [(row["key"]["id"], row["column"], row["values"]["n"]) for row in listed]
-    assert told == [("1777", "ratio", "0"), ("5", "ratio", "0")]
+    assert sorted(told) == [("1777", "ratio", "0"), ("5", "ratio", "0")]
     source.sql("UPDATE t SET n = 1 WHERE id = 5")
     assert "1 rows moved, 1 still don't fit" in dbferry("quarantine", "retry", str(file)).out
     assert int(target.rows("SELECT ratio FROM t WHERE id = 5")[0][0]) == 100

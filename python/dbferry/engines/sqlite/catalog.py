@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections import defaultdict
 from collections.abc import Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 
 from dbferry.catalog import (
@@ -20,6 +21,7 @@ from dbferry.catalog import (
 )
 from dbferry.engines.sqlite import ddl, declaration
 from dbferry.engines.sqlite import keys as keys_of_tables
+from dbferry.errors import DbferryError
 
 Row = tuple[str | None, ...]
 TABLES = """
@@ -48,9 +50,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     where = "true" if only is None else f"l.name = {ddl.literal(only)} COLLATE NOCASE"
     indexed = {row[0] for row in session.query(KEY_INDEXES.format(where=where))}
     rows: dict[str, list[Row]] = defaultdict(list)
-    # A view that reads what isn't there has no columns, and asking for them is an error.
-    kinds = "'table'" if only is None else "'table', 'view'"
-    for row in session.query(COLUMNS.format(where=where, kinds=kinds)):
+    for row in _columns_of(session, where, only):
         rows[row[0] or ""].append(row)
     sequences = _sequences(session)
     tables: list[Table] = []
@@ -131,6 +131,21 @@ def _triggers(session: Session) -> tuple[Extra, ...]:
         )
         for name, table, sql in session.query(TRIGGERS)
     )
+
+
+def _columns_of(session: Session, where: str, only: str | None) -> list[Row]:
+    """Of tables and views. One that reads what isn't there has no columns, and asking for them is an error."""
+    try:
+        return session.query(COLUMNS.format(where=where, kinds="'table', 'view'"))
+    except DbferryError:
+        if only is not None:
+            raise
+    found = session.query(COLUMNS.format(where=where, kinds="'table'"))
+    for name, _ in session.query(VIEWS):
+        alone = f"l.name = {ddl.literal(name or '')}"
+        with suppress(DbferryError):
+            found += session.query(COLUMNS.format(where=alone, kinds="'view'"))
+    return found
 
 
 def _views(session: Session, columns: Mapping[str, Sequence[Row]]) -> tuple[View, ...]:

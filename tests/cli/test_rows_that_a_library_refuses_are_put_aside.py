@@ -7,7 +7,7 @@ from typing import Any
 
 import duckdb
 import pytest
-from test_rows_that_do_not_fit import BAD, ENGINES, ROWS, UNREADABLE, WORDS, text
+from test_rows_that_do_not_fit import BAD, ENGINES, ROWS, UNREADABLE, WORDS, fill_table
 
 import fill
 from command import Command, moved, refused
@@ -34,9 +34,7 @@ def filled(database: Make) -> Make:
 
     def make(engine: str) -> Database:
         db = database(engine)
-        db.sql(f"CREATE TABLE t (id integer PRIMARY KEY, n integer NOT NULL, word {text(db)})")
-        rows = ((i, 13 if i in BAD else 1, WORDS.get(i, f"w{i}")) for i in range(ROWS))
-        fill.insert(db, "t", rows)
+        fill_table(db)
         db.sql("CREATE TABLE whole (id integer PRIMARY KEY)")
         db.sql("INSERT INTO whole VALUES (1), (2)")
         return db

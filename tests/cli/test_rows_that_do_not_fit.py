@@ -29,15 +29,18 @@ def text(db: Database) -> str:
     return "text" if db.engine in ("postgresql", "sqlite") else "longtext"
 
 
+def fill_table(db: Database) -> None:
+    """Rows of which some have the number 13."""
+    db.sql(f"CREATE TABLE t (id integer PRIMARY KEY, n integer NOT NULL, word {text(db)})")
+    rows = ((i, 13 if i in BAD else 1, WORDS.get(i, f"w{i}")) for i in range(ROWS))
+    fill.insert(db, "t", rows)
+
+
 @pytest.fixture
 def filled(database: Make) -> Make:
-    """Rows of which some have the number 13."""
-
     def make(engine: str) -> Database:
         db = database(engine)
-        db.sql(f"CREATE TABLE t (id integer PRIMARY KEY, n integer NOT NULL, word {text(db)})")
-        rows = ((i, 13 if i in BAD else 1, WORDS.get(i, f"w{i}")) for i in range(ROWS))
-        fill.insert(db, "t", rows)
+        fill_table(db)
         return db
 
     return make

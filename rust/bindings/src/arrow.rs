@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
+use arrow_array::RecordBatchReader;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use dbferry::copy::stream::{TableStream, Watch};
 use pyo3::prelude::*;
@@ -14,6 +15,15 @@ use crate::errors;
 pub struct ArrowStream {
     stream: Mutex<Option<TableStream>>,
     watch: Watch,
+}
+
+/// Batches as the Arrow C stream interface hands them over.
+pub fn capsule(
+    py: Python<'_>,
+    batches: impl RecordBatchReader + Send + 'static,
+) -> PyResult<Bound<'_, PyCapsule>> {
+    let stream = FFI_ArrowArrayStream::new(Box::new(batches));
+    PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
 }
 
 impl ArrowStream {
@@ -36,11 +46,7 @@ impl ArrowStream {
         let stream = stream.ok_or_else(|| {
             pyo3::exceptions::PyValueError::new_err("the stream was already taken")
         })?;
-        PyCapsule::new_with_value(
-            py,
-            FFI_ArrowArrayStream::new(Box::new(stream)),
-            c"arrow_array_stream",
-        )
+        capsule(py, stream)
     }
 
     /// Rows, bytes, ranges and ranges done, so far.

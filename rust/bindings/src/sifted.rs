@@ -3,7 +3,6 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use arrow_array::ffi_stream::FFI_ArrowArrayStream;
 use arrow_array::{RecordBatch, RecordBatchIterator};
 use dbferry::block::{Block, Rows};
 use dbferry::copy::sift::{Sieve, Sifting, sift};
@@ -15,6 +14,7 @@ use dbferry::target::Written;
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
 
+use crate::arrow::capsule;
 use crate::errors;
 use crate::runtime::supervise;
 
@@ -128,10 +128,6 @@ impl Batch {
         // The protocol lets a producer pay no heed to a requested schema.
         drop(requested_schema);
         let rows = RecordBatchIterator::new([Ok(self.0.clone())], self.0.schema());
-        PyCapsule::new_with_value(
-            py,
-            FFI_ArrowArrayStream::new(Box::new(rows)),
-            c"arrow_array_stream",
-        )
+        capsule(py, rows)
     }
 }

@@ -35,7 +35,7 @@ class Adbc(Keyless):
     create_schema = staticmethod(ddl.create_schema)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
-    empty_table = staticmethod(ddl.empty_table)
+    empty_table = staticmethod(ddl.truncate_table)
     swap_table = staticmethod(ddl.swap_table)
     read = staticmethod(types.read)
     read_text = staticmethod(types.read_text)

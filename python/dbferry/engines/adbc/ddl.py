@@ -25,10 +25,6 @@ def truncate_table(relation: str) -> str:
     return f"DELETE FROM {relation}"
 
 
-def empty_table(relation: str) -> str:
-    return truncate_table(relation)
-
-
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
     """A new table in the place of an old one; the caller's transaction holds it together."""
     return (

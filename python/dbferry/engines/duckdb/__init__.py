@@ -44,7 +44,7 @@ class Duckdb(Keyless):
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     finish_table = staticmethod(ddl.finish_table)
-    empty_table = staticmethod(ddl.empty_table)
+    empty_table = staticmethod(ddl.truncate_table)
     swap_table = staticmethod(ddl.swap_table)
     create_view = staticmethod(ddl.create_view)
     print_view = staticmethod(ddl.print_view)

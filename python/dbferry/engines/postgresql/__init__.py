@@ -117,7 +117,7 @@ class Postgresql:
     analyze_table = staticmethod(ddl.analyze_table)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
-    empty_table = staticmethod(ddl.empty_table)
+    empty_table = staticmethod(ddl.truncate_table)
     write_fault = staticmethod(whole.fault)
     begin_write = staticmethod(whole.begin)
     swap_table = staticmethod(ddl.swap_table)
@@ -234,8 +234,7 @@ class Postgresql:
     def source_relation(self, table: Table) -> str:
         if table.query is not None:
             return f"(\n{table.query}\n) AS q"
-        only = "ONLY " if table.kind == "parent" else ""
-        return only + ddl.relation(table.schema, table.name)
+        return ddl.own_rows(table.kind, table.schema, table.name)
 
     def kept_identities(
         self, columns: Sequence[str], primary_key: tuple[str, ...]

@@ -24,6 +24,8 @@ from dbferry.engines.misfits import Misfits, Places, duplicates, of_index, of_re
 from dbferry.errors import InternalError
 
 TRIAL = "dbferry_trial"
+PATIENT = "SET LOCAL lock_timeout = '10s'"
+"""Two sessions of one write that hold the same key would wait for each other without end, and all for a reader."""
 MEANWHILE = "^dbferry_[0-9a-f]{16}$"
 """The names of what tables are made of that will inherit."""
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
@@ -48,6 +50,11 @@ def literal(text: str) -> str:
 
 def relation(schema: str | None, name: str) -> str:
     return f"{quote(schema)}.{quote(name)}" if schema else quote(name)
+
+
+def own_rows(kind: str, schema: str | None, name: str) -> str:
+    """The rows of a relation without those of the tables that inherit from it."""
+    return ("ONLY " if kind == "parent" else "") + relation(schema, name)
 
 
 def create_schema(schema: str) -> str:
@@ -529,7 +536,7 @@ def _twice(table: NewTable, index: Index, kind: str) -> tuple[Misfits, ...]:
     rows = [f"{part} IS NOT NULL" for part in parts] if index.nulls_distinct else []
     rows += [f"({index.predicate})"] if index.predicate else []
     places = Places(
-        relation=("ONLY " if table.kind == "parent" else "") + relation(table.schema, table.name),
+        relation=own_rows(table.kind, table.schema, table.name),
         row=("tableoid", "ctid"),
         order=[quote(name) for name in table.primary_key or table.row_key],
     )
@@ -630,11 +637,6 @@ def truncate_table(relation: str) -> str:
     return f"TRUNCATE TABLE {relation}"
 
 
-def empty_table(relation: str) -> str:
-    """As part of a transaction: rolled back with it. Who reads the table isn't waited for without end."""
-    return f"SET LOCAL lock_timeout = '10s'; TRUNCATE TABLE {relation}"
-
-
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
     """A new table in the place of an old one, whose readers aren't waited for without end.
 
@@ -642,7 +644,7 @@ def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
     """
     key = f"ALTER INDEX IF EXISTS {relation(schema, f'{fresh}_pkey')} RENAME TO {quote(f'{name}_pkey')}"
     return (
-        f"SET LOCAL lock_timeout = '10s'; DROP TABLE {relation(schema, name)}; "
+        f"{PATIENT}; DROP TABLE {relation(schema, name)}; "
         f"ALTER TABLE {relation(schema, fresh)} RENAME TO {quote(name)}; {key}",
     )
 

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from dbferry.catalog import Session, Table
-from dbferry.engines.postgresql.ddl import literal, relation
+from dbferry.engines.postgresql.ddl import PATIENT, literal, relation
 
-SETTINGS = "SET LOCAL lock_timeout = '10s'"
-"""Two sessions of one write that hold the same key would wait for each other without end, and all for a reader."""
 LEANING = (
     "SELECT 'foreign key of ' || conrelid::regclass, 'drop it' FROM pg_catalog.pg_constraint "
     "WHERE contype = 'f' AND confrelid = {0}::regclass AND conrelid <> confrelid AND conparentid = 0 UNION "
@@ -21,7 +19,7 @@ LEANING = (
 
 
 def begin(table: Table | None, emptied: str | None) -> str | None:
-    return f"{SETTINGS}; {emptied}" if emptied else SETTINGS
+    return f"{PATIENT}; {emptied}" if emptied else PATIENT
 
 
 def fault(session: Session, table: Table, mode: str) -> tuple[str, str] | None:

@@ -60,7 +60,7 @@ class Sqlite(Unnumbered):
     relation = staticmethod(ddl.relation)
     drop_table = staticmethod(ddl.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
-    empty_table = staticmethod(ddl.empty_table)
+    empty_table = staticmethod(ddl.truncate_table)
     begin_write = staticmethod(whole.begin)
     write_fault = staticmethod(whole.fault)
     swap_table = staticmethod(ddl.swap_table)

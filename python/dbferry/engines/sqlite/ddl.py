@@ -225,10 +225,6 @@ def truncate_table(relation: str) -> str:
     return f"DELETE FROM {relation}"
 
 
-def empty_table(relation: str) -> str:
-    return f"DELETE FROM {relation}"
-
-
 def swap_table(schema: str | None, fresh: str, name: str) -> Sequence[str]:
     """A new table in the place of an old one, in a transaction; views go on to name it."""
     return (

@@ -6,13 +6,17 @@ A table is read before the clock starts; a stream is read while rows are written
 import json
 import sys
 import time
+from urllib.parse import urlsplit
 
 import pyarrow as pa
 from pyarrow import parquet
 
 from dbferry import write
+from dbferry.engines import engine
 
 url, table, path, parallel, what = sys.argv[1:]
+# A module of its own, as DuckDB's extension and ADBC's driver are.
+engine(urlsplit(url).scheme)
 rows: pa.Table | pa.RecordBatchReader
 if what == "table":
     rows = parquet.read_table(path)

@@ -14,6 +14,7 @@ use arrow_cast::{CastOptions, can_cast_types, cast_with_options};
 use arrow_schema::{ArrowError, DataType, Schema, TimeUnit};
 use serde::Deserialize;
 
+use super::nested::documents;
 use super::read::batch;
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Losses, Verdict, code};
@@ -144,7 +145,7 @@ impl Column {
 }
 
 /// The type of the values below encodings.
-fn unpacked(came: &DataType) -> &DataType {
+pub(super) fn unpacked(came: &DataType) -> &DataType {
     match came {
         DataType::Dictionary(_, value) => unpacked(value),
         DataType::RunEndEncoded(_, values) => unpacked(values.data_type()),
@@ -231,7 +232,7 @@ fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     cast_with_options(array, to, &options).map_err(failed)
 }
 
-fn failed(error: ArrowError) -> Error {
+pub(super) fn failed(error: ArrowError) -> Error {
     Error::new(Kind::Data, format!("a column can't be converted: {error}"))
 }
 
@@ -317,7 +318,10 @@ fn is_temporal(flight: Flight) -> bool {
     )
 }
 
-fn texts(array: &ArrayRef) -> Result<ArrayRef> {
+pub(super) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
+    if array.data_type().is_nested() {
+        return Ok(Arc::new(documents(array)?));
+    }
     if array.data_type().is_string() {
         return cast(array, &DataType::Utf8);
     }

@@ -9,6 +9,7 @@
 
 mod decode;
 mod incoming;
+mod nested;
 mod read;
 
 use std::sync::Arc;

@@ -32,6 +32,8 @@ INSERT INTO parent (name) VALUES ('p'), ('q'); INSERT INTO z VALUES ('2001-01-01
 INSERT INTO other.child (name, at, n) VALUES ('c', '2002-01-01', 1);
 INSERT INTO a_grandchild (name, at, n, more) VALUES ('g', '2003-01-01', 2, 3), ('h', '2003-01-01', 2, 4);
 INSERT INTO joined VALUES (1, '2004-01-01');
+ALTER TABLE parent ADD late text NOT NULL DEFAULT 'x' CHECK (late <> ''); ALTER TABLE other.child ADD own bigserial;
+ALTER TABLE z ADD later int DEFAULT 3; ALTER TABLE a_grandchild ALTER later SET NOT NULL, ALTER late SET DEFAULT 'g';
 """
 TABLES = ("parent", "z", "other.child", "a_grandchild", "joined", "alone")
 

@@ -16,6 +16,7 @@ from dbferry.engines.postgresql import (
     dialect,
     indexes,
     probe,
+    tables,
     types,
     whole,
 )
@@ -106,16 +107,16 @@ class Postgresql:
     fit_index = staticmethod(indexes.fit)
     try_index = staticmethod(ddl.try_index)
     finish_references = staticmethod(ddl.finish_references)
-    finish_checks = staticmethod(ddl.finish_checks)
+    finish_checks = staticmethod(tables.finish_checks)
     create_on_update = staticmethod(ddl.create_on_update)
     create_view = staticmethod(ddl.create_view)
     try_view = staticmethod(ddl.try_view)
     print_view = staticmethod(ddl.print_view)
     drop_view = staticmethod(ddl.drop_view)
-    describe_table = staticmethod(ddl.describe_table)
+    describe_table = staticmethod(tables.describe_table)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)
-    drop_table = staticmethod(ddl.drop_table)
+    drop_table = staticmethod(tables.drop_table)
     truncate_table = staticmethod(ddl.truncate_table)
     empty_table = staticmethod(ddl.truncate_table)
     write_fault = staticmethod(whole.fault)
@@ -275,10 +276,10 @@ class Postgresql:
         return source.name == self.name
 
     def create_table(self, table: NewTable, version: tuple[int, ...]) -> str:
-        return ddl.create_table(table, version)
+        return tables.create_table(table, version)
 
     def try_table(self, table: NewTable, version: tuple[int, ...]) -> Trial:
-        return ddl.try_table(table)
+        return tables.try_table(table)
 
     def generates(self, version: tuple[int, ...]) -> Collection[str]:
         return ("stored", "virtual") if version >= (18,) else ("stored",)

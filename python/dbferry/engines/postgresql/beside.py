@@ -6,7 +6,6 @@ from collections import defaultdict
 from collections.abc import Mapping
 
 from dbferry.catalog import Session
-from dbferry.engines.postgresql import ddl
 
 NOT_OF_EXTENSION = (
     "NOT EXISTS (SELECT FROM pg_catalog.pg_depend x WHERE x.deptype IN ('e', 'i') AND x.objid = {alias}.oid"
@@ -39,7 +38,3 @@ def needs_of_functions(session: Session) -> Needs:
 def is_free(alias: str, catalog: str) -> str:
     """A condition: what is called so in a query belongs to no extension and to nothing else."""
     return NOT_OF_EXTENSION.format(alias=alias, catalog=catalog)
-
-
-def commented(what: str, text: str | None) -> list[str]:
-    return [f"COMMENT ON {what} IS {ddl.literal(text)}"] if text else []

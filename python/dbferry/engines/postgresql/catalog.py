@@ -21,6 +21,7 @@ from dbferry.catalog import (
 from dbferry.engines.postgresql import checks, ddl, extras, objects, partitions, settings
 from dbferry.engines.postgresql import keys as keys_of_tables
 from dbferry.engines.postgresql.keys import Keys
+from dbferry.engines.postgresql.tables import MEANWHILE
 
 USER_SCHEMAS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp_)'"
@@ -137,7 +138,7 @@ def _read(session: Session, *, alike: bool) -> Catalog:
     where = USER_SCHEMAS
     types = objects.user_types(session)
     of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
-    meanwhile = ddl.literal(ddl.MEANWHILE)
+    meanwhile = ddl.literal(MEANWHILE)
     listed = session.query(
         TABLES.format(where=where, of_extension=of_extension, meanwhile=meanwhile)
     )

@@ -15,7 +15,8 @@ FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid AND NOT (c.relispartition AND k.coninhcount > 0)
 WHERE k.contype = 'c' ORDER BY k.conrelid, k.conname"""
 
-# With another name than by itself, or one that others inherit, a comment, or rows that may break it; PostgreSQL 18 only.
+# With another name than by itself, or one that others inherit, of a column that is inherited, with a comment, or rows that may
+# break it; PostgreSQL 18 only.
 NOT_NULLS = """
 SELECT k.conrelid, a.attname, k.conname, k.convalidated, k.connoinherit,
        pg_catalog.obj_description(k.oid, 'pg_constraint'), k.conislocal
@@ -23,7 +24,7 @@ FROM pg_catalog.pg_constraint k
 JOIN pg_catalog.pg_class c ON c.oid = k.conrelid AND NOT (c.relispartition AND k.coninhcount > 0)
 JOIN pg_catalog.pg_attribute a ON a.attrelid = k.conrelid AND a.attnum = k.conkey[1]
 WHERE k.contype = 'n' AND (NOT k.convalidated OR k.connoinherit OR c.relhassubclass OR k.coninhcount > 0
-      OR k.conname <> c.relname || '_' || a.attname || '_not_null'
+      OR NOT a.attislocal OR k.conname <> c.relname || '_' || a.attname || '_not_null'
       OR pg_catalog.obj_description(k.oid, 'pg_constraint') IS NOT NULL)
 ORDER BY k.conrelid, k.conname"""
 

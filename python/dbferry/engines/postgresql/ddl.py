@@ -2,32 +2,26 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from dbferry.catalog import (
-    Check,
     ForeignKey,
     Identity,
-    IdentityKind,
     Index,
-    NotNull,
     NumberSequence,
     Part,
     Statistics,
     UserType,
     View,
 )
-from dbferry.engines import NewColumn, NewTable, Step, Trial
+from dbferry.engines import NewTable, Step
 from dbferry.engines.misfits import Misfits, Places, duplicates, of_index, of_reference, orphans
 from dbferry.errors import InternalError
 
 TRIAL = "dbferry_trial"
 PATIENT = "SET LOCAL lock_timeout = '10s'"
 """Two sessions of one write that hold the same key would wait for each other without end, and all for a reader."""
-MEANWHILE = "^dbferry_[0-9a-f]{16}$"
-"""The names of what tables are made of that will inherit."""
 UNIQUE_VIOLATION, FOREIGN_KEY_VIOLATION = "23505", "23503"
 BOUNDS = {"smallint": (1 << 15) - 1, "integer": (1 << 31) - 1, "bigint": (1 << 63) - 1}
 
@@ -61,20 +55,20 @@ def create_schema(schema: str) -> str:
     return f"CREATE SCHEMA IF NOT EXISTS {quote(schema)}"
 
 
-def _comment(what: str, text: str | None) -> list[str]:
+def commented(what: str, text: str | None) -> list[str]:
     return [f"COMMENT ON {what} IS {literal(text)}"] if text else []
 
 
 def create_type(wanted: UserType) -> str:
     name = relation(wanted.schema, wanted.name)
-    told = _comment(f"{'DOMAIN' if wanted.kind == 'domain' else 'TYPE'} {name}", wanted.comment)
+    told = commented(f"{'DOMAIN' if wanted.kind == 'domain' else 'TYPE'} {name}", wanted.comment)
     for attribute in wanted.attributes:
-        told += _comment(f"COLUMN {name}.{quote(attribute.name)}", attribute.comment)
+        told += commented(f"COLUMN {name}.{quote(attribute.name)}", attribute.comment)
     if wanted.not_null:
         own = f"CONSTRAINT {quote(wanted.not_null.name)} ON DOMAIN {name}"
-        told += _comment(own, wanted.not_null.comment)
+        told += commented(own, wanted.not_null.comment)
     for check in wanted.checks:
-        told += _comment(f"CONSTRAINT {quote(check.name or '')} ON DOMAIN {name}", check.comment)
+        told += commented(f"CONSTRAINT {quote(check.name or '')} ON DOMAIN {name}", check.comment)
     # Statements that are sent as one are one transaction.
     return ";\n".join([_type(wanted, name), *told])
 
@@ -116,11 +110,11 @@ def create_sequence(sequence: NumberSequence) -> str:
     place = relation(sequence.schema, sequence.name)
     options = [f"AS {sequence.type}"] if sequence.type != "bigint" else []
     words = f"CREATE {'UNLOGGED ' if sequence.unlogged else ''}SEQUENCE IF NOT EXISTS {place}"
-    made = " ".join([words, *options, *_options(sequence)])
-    return ";\n".join([made, *_comment(f"SEQUENCE {place}", sequence.comment)])
+    made = " ".join([words, *options, *sequence_options(sequence)])
+    return ";\n".join([made, *commented(f"SEQUENCE {place}", sequence.comment)])
 
 
-def _options(sequence: NumberSequence) -> list[str]:
+def sequence_options(sequence: NumberSequence) -> list[str]:
     """What isn't as it is by itself."""
     upwards, whole = sequence.increment > 0, BOUNDS[sequence.type]
     low, high = (1, whole) if upwards else (-whole - 1, -1)
@@ -180,172 +174,6 @@ def _further(
     )
 
 
-def _column(column: NewColumn, table: str) -> str:
-    parts = [quote(column.name), column.native.domain or column.native.text]
-    if column.native.collation is not None:
-        parts.append(f"COLLATE {column.native.collation}")
-    if column.identity is not None and column.default is None:
-        always = column.identity.kind is IdentityKind.ALWAYS
-        step, sequence = column.identity.increment, column.identity.sequence
-        told = [f"INCREMENT BY {step}"] if step != 1 else []
-        if sequence is not None and column.identity.kind is not IdentityKind.SERIAL:
-            named = sequence.name != f"{table}_{column.name}_seq"
-            name = relation(sequence.schema, sequence.name)
-            told = [f"SEQUENCE NAME {name}"] * named + _options(sequence)
-        options = f" ({' '.join(told)})" if told else ""
-        parts.append(f"GENERATED {'ALWAYS' if always else 'BY DEFAULT'} AS IDENTITY{options}")
-    if column.generated is not None:
-        kept = "STORED" if column.stored else "VIRTUAL"
-        parts.append(f"GENERATED ALWAYS AS ({column.generated}) {kept}")
-    elif column.default is not None:
-        parts.append(f"DEFAULT {column.default}")
-    if not column.nullable:
-        own = column.not_null
-        parts += [f"CONSTRAINT {quote(own.name)}"] if own else []
-        parts += ["NOT NULL", *(["NO INHERIT"] if own and not own.inherited else [])]
-    return " ".join(parts)
-
-
-def create_table(table: NewTable, version: tuple[int, ...]) -> str:
-    kept = _whole(table, version)
-    # A partition takes over how its table is kept.
-    kept += _settings(table, relation(table.schema, table.name))
-    if version >= (15,):
-        kept += _persistence(table)
-    for part in table.partitions:
-        kept += _partition(part, table.columns, version)
-    # Statements that are sent as one are one transaction.
-    return ";\n".join(kept)
-
-
-def _whole(table: NewTable, version: tuple[int, ...]) -> list[str]:
-    """With what it will inherit it is made of a table that holds nothing else, as long as rows are loaded."""
-    columns = [c for c in table.columns if c.inherited]
-    if all(column.local for column in columns):
-        return [_table(table, table.columns, version)]
-    meanwhile = _meanwhile(table)
-    own = [_unless_inherited(column) for column in table.columns if column.local]
-    lines = [_column(column, table.name) for column in own]
-    # What forbids NULL here, whatever is inherited.
-    lines += [
-        f"CONSTRAINT {quote(c.not_null.name)} NOT NULL {quote(c.name)}"
-        for c in columns
-        if not c.local and c.not_null and c.not_null.local
-    ]
-    body = ",\n    ".join(lines)
-    return [
-        _drop(meanwhile),
-        _table(meanwhile, columns, version),
-        f"{_create(table, version)} (\n    {body}\n) INHERITS ({relation(meanwhile.schema, meanwhile.name)})",
-    ]
-
-
-def _unless_inherited(column: NewColumn) -> NewColumn:
-    alone = column.not_null is None or column.not_null.local
-    return column if alone else replace(column, nullable=True)
-
-
-def _meanwhile(table: NewTable) -> NewTable:
-    """What it is made of, which no catalog tells of; its name is as short for every table."""
-    digest = hashlib.sha256(table.name.encode()).hexdigest()[:16]
-    return NewTable(schema=table.schema, name=f"dbferry_{digest}", columns=())
-
-
-def _drop(*tables: NewTable) -> str:
-    return f"DROP TABLE IF EXISTS {', '.join(relation(t.schema, t.name) for t in tables)}"
-
-
-def _inherit(table: NewTable) -> list[Step]:
-    if not table.ancestors:
-        return []
-    meanwhile = _meanwhile(table)
-    changes = [f"INHERIT {relation(*place)}" for place in table.ancestors]
-    then = []
-    if not all(column.local for column in table.columns if column.inherited):
-        changes.append(f"NO INHERIT {relation(meanwhile.schema, meanwhile.name)}")
-        then = [_drop(meanwhile)]
-    alter = f"ALTER TABLE {relation(table.schema, table.name)} {', '.join(changes)}"
-    # Statements that are sent as one are one transaction.
-    return [Step(what="inheritance", sql=";\n".join([alter, *then]))]
-
-
-def _create(table: NewTable, version: tuple[int, ...]) -> str:
-    """The statement's beginning. That a partitioned table is unlogged means nothing, and is refused since 18."""
-    unlogged = table.unlogged and not (table.partitioning and version >= (18,))
-    return f"CREATE {'UNLOGGED ' if unlogged else ''}TABLE {relation(table.schema, table.name)}"
-
-
-def _table(table: NewTable, columns: Sequence[NewColumn], version: tuple[int, ...]) -> str:
-    lines = ",\n    ".join(_column(column, table.name) for column in columns)
-    return f"{_create(table, version)} (\n    {lines}\n){_parted(table)}"
-
-
-def _persistence(table: NewTable) -> list[str]:
-    """What is behind an identity is kept as its table is, unless it is said."""
-    behind = [
-        column.identity.sequence
-        for column in table.columns
-        if column.identity and column.identity.kind is not IdentityKind.SERIAL
-    ]
-    return [
-        f"ALTER SEQUENCE {relation(sequence.schema, sequence.name)} SET {'UN' if sequence.unlogged else ''}LOGGED"
-        for sequence in behind
-        if sequence is not None and sequence.unlogged != table.unlogged
-    ]
-
-
-def _settings(table: NewTable, place: str) -> list[str]:
-    return [
-        f"ALTER TABLE {place} {f'ALTER COLUMN {quote(column)} ' if column else ''}{text}"
-        for column, text in table.settings
-    ]
-
-
-def _parted(table: NewTable) -> str:
-    return f" PARTITION BY {table.partitioning}" if table.partitioning else ""
-
-
-def _partition(part: NewTable, columns: Sequence[NewColumn], version: tuple[int, ...]) -> list[str]:
-    """With the columns of its parent; one with an order of its own is made alone, and attached."""
-    place, parent = relation(part.schema, part.name), relation(*(part.parent or (None, "")))
-    kept = _settings(part, place)
-    if not part.order:
-        made = f"{_create(part, version)} PARTITION OF {parent} {part.bound}{_parted(part)}"
-        return [made, *kept]
-    names = dict(part.order)
-    # What counts is given it when it is attached.
-    own = [replace(_named(c, names.get(c.name)), identity=None) for c in columns]
-    places = {name: place for place, name in enumerate(names)}
-    own.sort(key=lambda column: places.get(column.name, len(places)))
-    attach = f"ALTER TABLE {parent} ATTACH PARTITION {place} {part.bound}"
-    return [_table(part, own, version), *kept, attach]
-
-
-def _named(column: NewColumn, never_null: str | None) -> NewColumn:
-    own = NotNull(name=never_null) if never_null else None
-    return replace(column, nullable=column.nullable and own is None, not_null=own)
-
-
-def describe_table(table: NewTable) -> Sequence[str]:
-    place = relation(table.schema, table.name)
-    told = _comment(f"TABLE {place}", table.comment)
-    for part in table.partitions:
-        own = relation(part.schema, part.name)
-        told += _comment(f"TABLE {own}", part.comment)
-        for name, text in part.comments:
-            told += _comment(f"COLUMN {own}.{quote(name)}", text)
-    for column in table.columns:
-        told += _comment(f"COLUMN {place}.{quote(column.name)}", column.comment)
-        if column.not_null:
-            what = f"CONSTRAINT {quote(column.not_null.name)} ON {place}"
-            told += _comment(what, column.not_null.comment)
-        identity = column.identity
-        if identity and identity.sequence and identity.kind is not IdentityKind.SERIAL:
-            name = relation(identity.sequence.schema, identity.sequence.name)
-            told += _comment(f"SEQUENCE {name}", identity.sequence.comment)
-    return told
-
-
 def create_on_update(table: NewTable, values: Mapping[str, str]) -> Sequence[str]:
     """A row is compared as it is stored: not every type has an equality."""
     name = f"{table.name[:50]}_on_update"
@@ -369,13 +197,13 @@ def create_view(view: View) -> Sequence[str]:
     query = view.query.rstrip().removesuffix(";")
     rows = " WITH NO DATA" if view.materialized and not view.filled else ""
     made = [f"CREATE {kind} {name}{options} AS {query}{rows}"]
-    made += _comment(f"{kind} {name}", view.comment)
+    made += commented(f"{kind} {name}", view.comment)
     for column, default in view.defaults:
         made.append(f"ALTER VIEW {name} ALTER COLUMN {quote(column)} SET DEFAULT {default}")
     for place, text in view.settings:
         made.append(f"ALTER {kind} {name} ALTER COLUMN {quote(place or '')} {text}")
     for column, comment in view.comments:
-        made += _comment(f"COLUMN {name}.{quote(column)}", comment)
+        made += commented(f"COLUMN {name}.{quote(column)}", comment)
     indexed = NewTable(
         schema=view.schema,
         name=view.name,
@@ -405,37 +233,8 @@ def drop_view(view: View) -> str:
     return f"DROP {kind} IF EXISTS {relation(view.schema, view.name)}"
 
 
-def try_table(table: NewTable) -> Trial:
-    """In a transaction that is rolled back."""
-    lines = [_column(column, table.name) for column in table.columns]
-    lines += [f"CHECK ({check.expression})" for check in table.checks]
-    body = ",\n    ".join(lines)
-    made = [f"CREATE TEMPORARY TABLE {TRIAL} (\n    {body}\n)", *_settings(table, TRIAL)]
-    return Trial(";\n".join(made), f"SAVEPOINT {TRIAL}", f"ROLLBACK TO {TRIAL}")
-
-
 def try_index(table: NewTable, index: Index) -> str:
     return _index(replace(table, schema=None, name=TRIAL), index, "UNIQUE", "").sql
-
-
-def finish_checks(table: NewTable) -> Sequence[Step]:
-    """As foreign keys: added without a look at the rows, and then proved."""
-    place = relation(table.schema, table.name)
-    steps = [*_inherit(table), *(_check(check, place) for check in table.checks)]
-    return [*steps, *(step for part in table.partitions for step in finish_checks(part))]
-
-
-def _check(check: Check, place: str) -> Step:
-    name, column = quote(check.name or ""), check.forbids_null
-    words = [f"NOT NULL {quote(column)}" if column else f"CHECK ({check.expression})"]
-    words += [] if check.inherited else ["NO INHERIT"]
-    words.append("NOT VALID" if check.enforced else "NOT ENFORCED")
-    then = [f"ALTER TABLE {place} VALIDATE CONSTRAINT {name}"] if check.valid else []
-    return Step(
-        what=f"check `{check.name}`",
-        sql=f"ALTER TABLE {place} ADD CONSTRAINT {name} {' '.join(words)}",
-        then=(*then, *_comment(f"CONSTRAINT {name} ON {place}", check.comment)),
-    )
 
 
 def _part(part: Part) -> str:
@@ -625,12 +424,6 @@ def drop_foreign_key(schema: str | None, table: str, name: str) -> str | None:
 
 def analyze_table(schema: str | None, name: str) -> str | None:
     return f"ANALYZE {relation(schema, name)}"
-
-
-def drop_table(schema: str | None, name: str) -> str:
-    """With what it was made of, where it hasn't come to inherit."""
-    table = NewTable(schema=schema, name=name, columns=())
-    return _drop(table, _meanwhile(table))
 
 
 def truncate_table(relation: str) -> str:

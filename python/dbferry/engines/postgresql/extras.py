@@ -12,7 +12,8 @@ from typing import Any
 
 from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql import beyond, ddl, grants, operators, search
-from dbferry.engines.postgresql.beside import Needs, commented, is_free, needs_of_functions
+from dbferry.engines.postgresql.beside import Needs, is_free, needs_of_functions
+from dbferry.engines.postgresql.ddl import commented
 
 # This one is there already, with a comment that nobody has made.
 PUBLIC = """

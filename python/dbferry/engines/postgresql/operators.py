@@ -12,7 +12,8 @@ from typing import Any
 
 from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql import ddl
-from dbferry.engines.postgresql.beside import Needs, commented, is_free
+from dbferry.engines.postgresql.beside import Needs, is_free
+from dbferry.engines.postgresql.ddl import commented
 
 # Functions are printed by name, as nothing is on the search path.
 AGGREGATES = """

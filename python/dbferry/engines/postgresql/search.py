@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from dbferry.catalog import Extra, Session
 from dbferry.engines.postgresql import ddl
-from dbferry.engines.postgresql.beside import commented, is_free
+from dbferry.engines.postgresql.beside import is_free
+from dbferry.engines.postgresql.ddl import commented
 
 # Of each its schema, name, what stands in its parentheses, comment and what is added to it.
 PARSERS = """

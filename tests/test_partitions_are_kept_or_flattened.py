@@ -2,6 +2,7 @@
 
 import subprocess
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -220,6 +221,39 @@ def test_a_partition_keeps_the_order_of_its_columns(postgres_of: Make, version: 
         for table in ("t", "p", "p_rest", "q"):
             rows = f"SELECT * FROM {table} ORDER BY a"
             assert made.rows(rows) == held.rows(rows)
+
+
+COMPUTED = (
+    "CREATE TABLE t (a int, c int GENERATED ALWAYS AS (a * 2) STORED, v int GENERATED ALWAYS AS (a + 1)) PARTITION BY LIST (a);"
+    "CREATE TABLE p PARTITION OF t (c GENERATED ALWAYS AS (a * 3) STORED, v GENERATED ALWAYS AS (a + 2)) FOR VALUES IN (1);"
+    "CREATE TABLE s PARTITION OF t (c GENERATED ALWAYS AS (a * 4) STORED) FOR VALUES IN (2) PARTITION BY LIST (a);"
+    "CREATE TABLE s_rest PARTITION OF s DEFAULT; CREATE TABLE rest PARTITION OF t DEFAULT; INSERT INTO t VALUES (1), (2), (3)"
+)
+
+
+def test_a_partition_computes_a_column_in_its_own_way(
+    postgres_of: Make, sqlite_db: Database
+) -> None:
+    held, made = postgres_of("18"), postgres_of("18")
+    older = postgres_of("14")
+    held.sql(COMPUTED)
+    rows = "SELECT * FROM t ORDER BY a"
+    notes = dbferry.migrate(held.url, made.url).notes
+    assert not [note for note in notes if note.startswith("not moved")]
+    assert schemas.dump(made) == schemas.dump(held)
+    assert made.rows(rows) == held.rows(rows)
+    asked: list[tuple[Database, dict[str, Any]]] = [
+        (made, {"prepare": "drop", "partitions": "flatten"}),
+        (older, {}),
+        (sqlite_db, {}),
+    ]
+    for target, options in asked:
+        notes = dbferry.migrate(held.url, target.url, **options).notes
+        assert [note for note in notes if note.startswith("not moved")] == [
+            "not moved: generated column public.t.c: (a * 2) (public.p computes it otherwise: (a * 3))",
+            "not moved: generated column public.p.v: (a + 2) (public.t computes it otherwise: (a + 1))",
+        ]
+        assert target.rows(rows) == held.rows(rows)
 
 
 def test_what_a_partition_alone_has_is_named_where_there_is_one_plain_table(

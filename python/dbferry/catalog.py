@@ -12,7 +12,7 @@ Ability = Literal[
     "NULLS NOT DISTINCT", "SET NULL of some columns", "security_invoker", "MAINTAIN", "WITHOUT OVERLAPS", "PERIOD",
     "exclusion constraints of partitioned tables", "NOT ENFORCED", "NOT NULL that is a constraint",
     "NOT VALID for foreign keys of partitioned tables", "UNLOGGED sequences",
-    "multiranges", "statistics of expressions", "targets of extended statistics",
+    "multiranges", "statistics of expressions", "targets of extended statistics", "SET EXPRESSION",
 ]  # fmt: skip
 """What only some versions of an engine can be given, in the words of its messages."""
 
@@ -344,6 +344,8 @@ class Table:
     """How it is kept, or the column that is named is, where that isn't as by itself; PostgreSQL only."""
     comments: tuple[tuple[str, str], ...] = ()
     """Of a partition, those of its columns."""
+    expressions: tuple[tuple[str, str], ...] = ()
+    """What columns of a partition are computed by, where those of its parent are by something else."""
     declaration: str | None = None
     """The statement that made it; SQLite only."""
     left_out: tuple[str, ...] = ()

@@ -235,6 +235,11 @@ def _partitions(root: Draft, carried: Carried, clauses: Clauses) -> tuple[NewTab
                 (targets[name] if name else None, text)
                 for name, text in clauses.partitions[part.table.label].settings
             ),
+            expressions=tuple(
+                (targets[name], clause.generated)
+                for name, clause in clauses.partitions[part.table.label].columns.items()
+                if clause.generated is not None and clauses.column(name).generated is not None
+            ),
             checks=tuple(clauses.partitions[part.table.label].checks),
             comment=part.table.comment,
             comments=tuple((targets[name], text) for name, text in part.table.comments),

@@ -87,6 +87,8 @@ class NewTable:
     """As `Table.settings`, between two of one engine."""
     comments: tuple[tuple[str, str], ...] = ()
     """As `Table.comments`."""
+    expressions: tuple[tuple[str, str], ...] = ()
+    """As `Table.expressions`."""
     replica_identity: str | None = None
     partitioning: str | None = None
     """What its rows are parted by, where partitions are kept."""

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field, replace
 from itertools import count
 
 from dbferry import indexes
-from dbferry.catalog import Check, Column, NotNull
+from dbferry.catalog import Check, Column, NotNull, Table
 from dbferry.engines import NewColumn
 from dbferry.items import ColumnItem
 from dbferry.keys import Draft
@@ -97,6 +97,12 @@ class ClauseWriter:
             own = made.partitions[part.table.label] = Clauses()
             self._checks(part, translation, own)
             own.settings += [(n, self.pair.requalified(text)) for n, text in part.table.settings]
+            own.columns |= {
+                name: Clause(generated=translation.value(text))
+                for name, text in part.table.expressions
+                if not self.pair.lacks("SET EXPRESSION")
+                and _kept(made.column(name), draft.table.column(name))
+            }
         return made
 
     def _clause(
@@ -282,6 +288,7 @@ def _condition(pair: Pair, check: Check, translation: Translation) -> str:
 def settle(pair: Pair, draft: Draft, made: Clauses) -> Draft:
     """The draft with what becomes of its generated columns: computed by the target, or plain values."""
     fold = pair.ends[1].fold_column
+    _agree(draft.table, made)
     standing = draft.standing.columns if draft.standing else ()
     computed = {fold(column.name) for column in standing if column.generated is not None}
     computed |= {fold(i.target) for i in draft.columns if made.column(i.name).generated is not None}
@@ -297,9 +304,33 @@ def settle(pair: Pair, draft: Draft, made: Clauses) -> Draft:
     return replace(draft, columns=columns)
 
 
+def _kept(clause: Clause, column: Column | None) -> bool:
+    """True for what is computed in the target when it is in the source."""
+    return column is not None and clause.generated is not None and clause.stored == column.stored
+
+
+def _agree(table: Table, made: Clauses) -> None:
+    """No column is computed by what would give rows of a partition other values than they have."""
+    for part in table.partitions:
+        own = made.partitions.get(part.label, Clauses())
+        for name, text in part.expressions:
+            clause, column = made.column(name), table.column(name)
+            if clause.generated is None or column is None or own.column(name).generated is not None:
+                continue
+            told = (table, column.generated or ""), (part, text)
+            if column.stored:
+                made.columns[name] = replace(clause, generated=None)
+            else:
+                # Whoever reads the whole table has never seen the partition's.
+                told = told[::-1]
+            (of, lost), (other, kept) = told
+            why = Untranslatable(f"{other.label} computes it otherwise: {kept}")
+            made.left_out.append(said(f"generated column {of.label}.{name}", lost, why))
+
+
 def _computed(item: ColumnItem, column: Column | None, made: Clauses) -> ColumnItem:
     clause, item = made.column(item.name), replace(item, generated=True)
-    if column is None or clause.generated is None or clause.stored == column.stored:
+    if column is None or clause.generated is None or _kept(clause, column):
         return item
     kinds = ("virtual", "stored") if clause.stored else ("stored", "virtual")
     return _noted(item, "a {} generated column becomes a {} one".format(*kinds))

@@ -182,6 +182,8 @@ def _named(draft: Draft, made: Clauses, part: Part, why: str) -> str:
         return said(f"{name} {draft.table.label}", check.expression, refused)
     column = draft.table.column(part.column or "")
     called = f"{draft.table.label}.{part.column}"
-    if column is not None and column.generated is not None:
-        return said(f"generated column {called}", column.generated, refused)
+    computed = part.clause.generated if part.clause else None
+    if computed is not None:
+        own = column.generated if column else None
+        return said(f"generated column {called}", own or computed, refused)
     return said(f"default of {called}", (column.default if column else None) or "", refused)

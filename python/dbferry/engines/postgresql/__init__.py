@@ -47,7 +47,7 @@ SINCE: Mapping[int, frozenset[Ability]] = {
             "UNLOGGED sequences",
         }
     ),
-    17: frozenset({"exclusion constraints of partitioned tables", "MAINTAIN"}),
+    17: frozenset({"exclusion constraints of partitioned tables", "MAINTAIN", "SET EXPRESSION"}),
     18: frozenset(
         {
             "WITHOUT OVERLAPS",

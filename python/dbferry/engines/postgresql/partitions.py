@@ -88,9 +88,9 @@ def read(session: Session, keys: Keys, settings: Settings, checks: Checks) -> Pa
 def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table:
     _, found, schema, name, parent_schema, parent, bound, key, comment = row[:9]
     defaults, never_null, comments, order = (json.loads(told or "[]") for told in row[9:13])
-    oid, label = found or "", f"{schema}.{name}"
+    oid = found or ""
     index = keys.primary.get(oid)
-    own = [(column, text) for column, text, generated in defaults if not generated]
+    own = [(column, text) for column, text, computed in defaults if not computed]
     return Table(
         schema=schema or "",
         name=name or "",
@@ -114,12 +114,6 @@ def _partition(row: tuple[str | None, ...], keys: Keys, checks: Checks) -> Table
             *((c, f"SET DEFAULT {text}" if text else "DROP DEFAULT") for c, text in own),
             *((c, "SET NOT NULL") for c in never_null if not checks.may_be_null(oid, c)),
         ),
-        left_out=(
-            *keys.left_out[oid],
-            *(
-                f"expression of {column}, of partition {label} alone: {text}"
-                for column, text, generated in defaults
-                if generated
-            ),
-        ),
+        expressions=tuple((column, text) for column, text, computed in defaults if computed),
+        left_out=tuple(keys.left_out[oid]),
     )

@@ -164,6 +164,10 @@ def _partition(part: NewTable, columns: Sequence[NewColumn], version: tuple[int,
     """With the columns of its parent; one with an order of its own is made alone, and attached."""
     place, parent = relation(part.schema, part.name), relation(*(part.parent or (None, "")))
     kept = _settings(part, place)
+    kept += [
+        f"ALTER TABLE {place} ALTER COLUMN {quote(column)} SET EXPRESSION AS ({text})"
+        for column, text in part.expressions
+    ]
     if not part.order:
         made = f"{_create(part, version)} PARTITION OF {parent} {part.bound}{_parted(part)}"
         return [made, *kept]

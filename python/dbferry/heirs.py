@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 from functools import partial
 
-from dbferry.catalog import IdentityKind
+from dbferry.catalog import IdentityKind, Table
 from dbferry.keys import Draft
 from dbferry.pair import Pair
 
@@ -30,10 +30,21 @@ def heirs(pair: Pair, drafts: list[Draft]) -> list[Draft]:
 
 def room_for(pair: Pair, drafts: list[Draft]) -> list[str]:
     """Takes away what is made anew before any of it is made, where tables may hold each other's sequences."""
-    if not any(draft.ancestors for draft in drafts):
-        return []
     gone = [draft for draft in drafts if draft.action == "drop"]
+    there = {(t.schema, t.name): t for d in gone if (t := d.existing) is not None}
+    if not any([*(d.ancestors for d in drafts), *(t.ancestors for t in there.values())]):
+        return []
+    gone.sort(key=partial(_generations, there), reverse=True)
     return [pair.ends[1].drop_table(draft.place.schema, draft.name) for draft in gone]
+
+
+def _generations(there: Mapping[Place, Table], draft: Draft) -> int:
+    """How many are above the table that stands, which is dropped before them."""
+
+    def of(table: Table | None) -> int:
+        return max((1 + of(there.get(p)) for p in table.ancestors), default=0) if table else 0
+
+    return of(draft.existing)
 
 
 def _is_whole(draft: Draft) -> bool:

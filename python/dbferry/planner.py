@@ -11,6 +11,7 @@ from dataclasses import replace
 
 from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
+from dbferry.dependents import check_dependents
 from dbferry.differences import differences, same_type
 from dbferry.errors import at_table
 from dbferry.heirs import heirs, room_for
@@ -101,6 +102,7 @@ class _Planner:
         sequences = SequenceWriter(pair, drafts, clauses)
         views = ViewWriter(pair, drafts)
         extras.place(drafts, views, self.columns.types)
+        check_dependents(pair, drafts, views.anew)
         rooms = [d.place.schema for draft in drafts for d in (draft, *draft.partitions)]
         schemas = [*rooms, *sequences.schemas, *views.schemas]
         # Rows alone need nothing to be made.

@@ -159,6 +159,9 @@ class Measures:
 Scope = Literal["database", "schema", "table"]
 """Within what a name is given once."""
 
+Holder = Literal["view", "foreign key"]
+"""What may keep a table from being dropped."""
+
 
 class Assessor(Protocol):
     """What an engine tells of itself before a move; each folder has it in `assessment.py`."""
@@ -221,6 +224,10 @@ class Engine(Protocol):
     @property
     def defers(self) -> bool:
         """True when a constraint may wait for the end of a transaction."""
+
+    @property
+    def held_by(self) -> Collection[Holder]:
+        """What of others keeps one of its tables from being dropped."""
 
     @property
     def checks_references(self) -> bool:

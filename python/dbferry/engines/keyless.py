@@ -11,6 +11,7 @@ from dbferry.engines import (
     Assessor,
     Engine,
     FittedIndex,
+    Holder,
     Measures,
     NewTable,
     Scope,
@@ -45,6 +46,7 @@ class Keyless(Unnumbered):
     has_partial_indexes = False
     actions = ACTIONS
     defers = False
+    held_by: Collection[Holder] = ()
     checks_references = True
     builds_beside = False
     rejoins = True

@@ -31,6 +31,8 @@ class ViewWriter:
         self.pair = pair
         self.drops: list[str] = []
         """Statements that make room for them, before any table."""
+        self.anew: set[Place] = set()
+        """Schema and name of those that are dropped so."""
         self.steps: list[Step] = []
         self.schemas: list[str] = []
         self.left_out: list[str] = []
@@ -108,6 +110,7 @@ class ViewWriter:
                 self.left_out.append(f"{view.label} (one of its name is in the target already)")
                 return
             self.drops.append(other.drop_view(made))
+            self.anew.add((made.schema, made.name))
         self.schemas.append(made.schema)
         self.reads |= set(view.needs)
         text = _text(view) if made.query != view.query else None

@@ -16,7 +16,17 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, Assessor, Engine, FittedIndex, Measures, NewTable, Scope, Trial
+from dbferry.engines import (
+    ACTIONS,
+    Assessor,
+    Engine,
+    FittedIndex,
+    Holder,
+    Measures,
+    NewTable,
+    Scope,
+    Trial,
+)
 from dbferry.engines.mysql import (
     catalog,
     ddl,
@@ -63,6 +73,7 @@ class Mysql(Unnumbered):
     # InnoDB has no SET DEFAULT.
     actions = ACTIONS[:4]
     defers = False
+    held_by: tuple[Holder, ...] = ("foreign key",)
     checks_references = False
     builds_beside = True
     rejoins = False

@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 from dbferry.catalog import Ability, Catalog, Column, ForeignKey, NativeType, Session, Table
-from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Trial
+from dbferry.engines import ACTIONS, Assessor, Engine, Holder, Measures, NewTable, Scope, Trial
 from dbferry.engines.postgresql import (
     catalog,
     ddl,
@@ -88,6 +88,7 @@ class Postgresql:
     has_partial_indexes = True
     actions = ACTIONS
     defers = True
+    held_by: Collection[Holder] = ("view", "foreign key")
     checks_references = True
     builds_beside = True
     rejoins = True

@@ -14,7 +14,17 @@ from dbferry.catalog import (
     Table,
     UserType,
 )
-from dbferry.engines import ACTIONS, Assessor, Engine, Measures, NewTable, Scope, Step, Trial
+from dbferry.engines import (
+    ACTIONS,
+    Assessor,
+    Engine,
+    Holder,
+    Measures,
+    NewTable,
+    Scope,
+    Step,
+    Trial,
+)
 from dbferry.engines.sqlite import catalog, ddl, describe, dialect, indexes, probe, types, whole
 from dbferry.engines.sqlite.phrases import SqlitePhrases
 from dbferry.engines.unnumbered import Unnumbered
@@ -48,6 +58,7 @@ class Sqlite(Unnumbered):
     has_partial_indexes = True
     actions = ACTIONS
     defers = True
+    held_by: Collection[Holder] = ()
     checks_references = True
     # A file has one writer at a time.
     builds_beside = False

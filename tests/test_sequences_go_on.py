@@ -127,3 +127,29 @@ def test_one_that_stands_does_not_go_back(database: Callable[[str], Database]) -
     made.sql("CREATE SEQUENCE s; SELECT setval('s', 900)")
     dbferry.migrate(held.url, made.url)
     assert made.rows(NEXT) == [(901,)]
+
+
+GIVEN = {"postgresql": "SELECT nextval('{}')", "mariadb": "SELECT nextval({})"}
+
+
+@pytest.mark.parametrize("engine", GIVEN)
+def test_one_that_stands_alone_goes_on_with_a_later_run(
+    database: Callable[[str], Database], engine: str
+) -> None:
+    held, made = database(engine), database(engine)
+    names = ("s", "ahead", *(["beside"] if engine == "postgresql" else []))
+    held.sql("CREATE TABLE t (id int PRIMARY KEY)")
+    for name in names:
+        held.sql(f"CREATE SEQUENCE {name}{' NOCACHE' if engine == 'mariadb' else ''}")
+    if engine == "postgresql":
+        held.sql("ALTER SEQUENCE beside OWNED BY t.id")
+    dbferry.migrate(held.url, made.url)
+    for _ in range(6):
+        made.rows(GIVEN[engine].format("ahead"))
+    for options in ({"only": "data"}, {"prepare": "append"}, {"prepare": "truncate"}):
+        for name in names:
+            held.rows(GIVEN[engine].format(name))
+        dbferry.migrate(held.url, made.url, **options)
+        for name in names[:1] + names[2:]:
+            assert made.rows(GIVEN[engine].format(name)) == held.rows(GIVEN[engine].format(name))
+    assert made.rows(GIVEN[engine].format("ahead")) == [(7,)]

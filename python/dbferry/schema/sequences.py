@@ -65,6 +65,9 @@ class SequenceWriter:
             self._beside(draft, made, owned[draft.table.schema, draft.table.name])
         for sequence in self._alone(drafts):
             self._make(sequence)
+            if drafts:
+                # With the last table, for there is nothing else where rows alone are moved.
+                self._go_on(sequence, drafts[-1])
         self._end()
 
     def _alone(self, drafts: Sequence[Draft]) -> list[NumberSequence]:
@@ -94,7 +97,10 @@ class SequenceWriter:
         """Those that only go with a column, whose default doesn't draw from them."""
         one, other = self.pair.ends
         columns = {item.name: item.target for item in draft.columns}
-        for told in owned if draft.standing is None and one.name == other.name else ():
+        for told in owned if one.name == other.name else ():
+            if draft.standing is not None:
+                self._go_on(told, draft)
+                continue
             sequence, column = mapped(self.pair, told), columns.get((told.owner or ("", "", ""))[2])
             create = other.create_sequence(sequence)
             known = create in made.before or (sequence.schema, sequence.name) in self._made
@@ -108,6 +114,15 @@ class SequenceWriter:
                 other.own_sequence(sequence, *place),
                 *other.set_sequence(sequence, ()),
             ]
+
+    def _go_on(self, told: NumberSequence, draft: Draft) -> None:
+        """One that stands gives nothing that the source has given."""
+        sequence = mapped(self.pair, told)
+        place = (sequence.schema, sequence.name)
+        if place in self._standing:
+            self._make(told)
+            if self._made[place] is not self._standing[place]:
+                self._drawn[place].append(draft.table.label)
 
     def _table(self, draft: Draft, made: Clauses) -> None:
         if draft.standing is not None:

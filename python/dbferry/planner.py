@@ -13,7 +13,7 @@ from dbferry.catalog import Catalog, Session, Table
 from dbferry.columns import Columns
 from dbferry.dependents import check_dependents
 from dbferry.differences import differences, same_type
-from dbferry.errors import at_table
+from dbferry.errors import DbferryError, at_table
 from dbferry.heirs import heirs, room_for
 from dbferry.identities import past_rows
 from dbferry.indexes import renamed
@@ -23,6 +23,7 @@ from dbferry.mapping.shape import rename_schemas, shape
 from dbferry.names import check_columns, check_tables
 from dbferry.overflow import check_values
 from dbferry.pair import Pair
+from dbferry.parts import is_told_once
 from dbferry.prepare import Preparation, action, filled, own_rows
 from dbferry.roles import Roles
 from dbferry.schema.clauses import Clauses, ClauseWriter, settle
@@ -37,8 +38,10 @@ from dbferry.selection import (
     Prepare,
     destination,
     excluding,
+    known_names,
     read_rules,
     select,
+    told_of,
     unknown_columns,
     unmatched,
     without,
@@ -72,6 +75,8 @@ class _Planner:
         self.pair = pair
         self.columns = Columns(pair, Roles(()))
         self.sample = False
+        self._missed: dict[str, DbferryError] = {}
+        """Patterns that have excluded nothing yet."""
 
     def plan(self) -> Plan:
         pair = self.pair
@@ -124,7 +129,9 @@ class _Planner:
         if makes:
             views.try_out(items, objects, extras.before_views)
         left_out = [*sequences.left_out, *(what for _, made in told for what in made.left_out)]
-        left_out += [*keys.left_out, *views.left_out, *extras.left_out]
+        left_out = self._unless_excluded(
+            [*left_out, *keys.left_out, *views.left_out, *extras.left_out], drafts
+        )
         if pair.options.complete and makes:
             self._refuse([*pair.source.skipped, *left_out])
         return Plan(
@@ -150,9 +157,12 @@ class _Planner:
         pair.source = without(pair.source, pair.options)
         tables, more = select(pair.source, pair.options)
         if pair.options.first_wins:
-            pair.notes += [fault.message for fault in missed]
-            missed = []
-        pair.faults += [*faults, *missed, *more]
+            pair.notes += [fault.message for fault in missed.values()]
+            missed = {}
+        # What has no counterpart may be excluded by what the plan will call it.
+        later = [text for text in missed if text in pair.options.exclude and " " in text]
+        self._missed = {text: missed.pop(text) for text in later}
+        pair.faults += [*faults, *missed.values(), *more]
         if not tables and not pair.faults:
             pair.source_fault("the source has no tables to move")
         return tables
@@ -166,17 +176,29 @@ class _Planner:
             )
         return past_rows(pair, tables)
 
+    def _unless_excluded(self, left_out: Sequence[str], drafts: Sequence[Draft]) -> list[str]:
+        """What isn't moved and isn't excluded; a fault for whoever excludes what isn't there."""
+        options = self.pair.options
+        # A table that stands is told less of, and so is a plan of some tables.
+        part = options.alone is not None or any(draft.standing for draft in drafts)
+        for text, fault in self._missed.items():
+            if not (part and is_told_once(text)) and not any(
+                told_of(text, said) for said in left_out
+            ):
+                self.pair.faults.append(fault)
+        asked = [text for text in options.exclude if " " in text]
+        return [said for said in left_out if not any(told_of(text, said) for text in asked)]
+
     def _refuse(self, left_out: Sequence[str]) -> None:
         """Makes faults of what doesn't come along."""
+        known = known_names(self.pair.source) if left_out else frozenset()
         for what in left_out:
             said, _, hint = what.partition("; hint: ")
-            away = excluding(self.pair.source, said)
+            away = excluding(known, said)
             self.pair.source_fault(
                 f"not moved: {said}",
                 code="M-LEFT",
-                hint=f"{hint or CONTINUE}; or leave it out with {away}"
-                if away
-                else hint or CONTINUE,
+                hint=f"{hint or CONTINUE}; or leave it out with {away}",
             )
 
     def _blocked(self) -> Plan:

@@ -8,9 +8,10 @@ import shlex
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from enum import StrEnum
-from functools import cache
+from functools import cache, partial
 from typing import Any, Literal
 
+from dbferry import parts
 from dbferry.catalog import Catalog, NumberSequence, Table, View
 from dbferry.engines import Engine
 from dbferry.errors import DbferryError, RequestError
@@ -123,34 +124,51 @@ def is_excluded(label: str, options: Options) -> bool:
 
 
 def without(source: Catalog, options: Options) -> Catalog:
-    """The source as it is without what stands beside its tables and is excluded.
+    """The source as it is without what is excluded of what its tables have and what stands beside them.
 
     Its types stay, for columns are of them.
     """
+    asked = [text for text in options.exclude if " " in text]
+    if not asked:
+        return source
+    excludes = partial(is_excluded, options=options)
     return replace(
         source,
-        extras=tuple(e for e in source.extras if not is_excluded(e.label, options)),
-        skipped=tuple(s for s in source.skipped if not is_excluded(_called(s), options)),
+        tables=tuple(parts.without(table, excludes) for table in source.tables),
+        extras=tuple(e for e in source.extras if not excludes(e.label)),
+        skipped=tuple(s for s in source.skipped if not excludes(_called(s))),
     )
 
 
 def _called(skipped: str) -> str:
-    return skipped.partition(" (")[0].partition("; hint: ")[0]
+    return skipped.partition(" (")[0].partition(": ")[0].partition("; hint: ")[0]
 
 
-def excluding(source: Catalog, said: str) -> str | None:
-    """The option that leaves out what a plan names as not moved; nothing where it is a part of a table."""
-    told = [
-        *_labels(source),
-        *(v.label for v in source.views),
-        *(s.label for s in source.sequences),
-    ]
-    met = [
-        label for label in told if said == label or said.startswith((f"{label} (", f"{label}: "))
-    ]
+def told_of(text: str, said: str) -> bool:
+    """True when a pattern is about what a plan names as not moved."""
+    return any(calls(text, name) for name in _beginnings(said))
+
+
+def _beginnings(said: str) -> list[str]:
+    """Each of which may be its name."""
+    return [said[: end.start()] for end in re.finditer(r" \(|: |; hint: |$", said)]
+
+
+def excluding(known: Collection[str], said: str) -> str:
+    """The option that leaves out what a plan names as not moved; `known` are the names of all that there is."""
     rights = RIGHTS.match(said)
-    wanted = max(met, key=len) if met else f"{rights[1]} * to {rights[2]}" if rights else None
-    return f"--exclude {shlex.quote(wanted)}" if wanted else None
+    wanted = f"{rights[1]} * to {rights[2]}" if rights else None
+    if wanted is None:
+        met = [name for name in _beginnings(said) if name in known]
+        # What isn't a wildcard here.
+        wanted = re.sub(r"[*?[](?!\])", r"[\g<0>]", max(met or [_called(said)], key=len))
+    return f"--exclude {shlex.quote(wanted)}"
+
+
+def known_names(source: Catalog) -> frozenset[str]:
+    """What a plan calls whatever may be excluded besides tables."""
+    beside = [*(v.label for v in source.views), *(s.label for s in source.sequences)]
+    return frozenset([*_labels(source), *parts.labels(source), *beside])
 
 
 def _labels(source: Catalog) -> list[str]:
@@ -162,12 +180,14 @@ def _labels(source: Catalog) -> list[str]:
     ]
 
 
-def unmatched(source: Catalog, options: Options) -> list[DbferryError]:
+def unmatched(source: Catalog, options: Options) -> dict[str, DbferryError]:
     """A fault for every pattern that matches nothing."""
-    faults: list[DbferryError] = []
+    faults: dict[str, DbferryError] = {}
     tables = [name for table in source.tables for name in (table.name, table.label)]
     beside: list[View | NumberSequence] = [*source.views, *source.sequences]
     labels = _labels(source)
+    if any(" " in text for text in options.exclude):
+        labels += parts.labels(source)
     known = [*tables, *(each.label for each in beside), *labels]
     for text in (*options.tables, *options.exclude):
         if any(pattern(text).fullmatch(name) for name in tables):
@@ -177,18 +197,16 @@ def unmatched(source: Catalog, options: Options) -> list[DbferryError]:
         ):
             continue
         near = difflib.get_close_matches(text, known if " " in text else tables, 1)
-        faults.append(
-            RequestError(
-                f"{'nothing' if ' ' in text else 'no table'} of the source matches `{text}`",
-                side="source",
-                engine=source.engine,
-                hint=f"did you mean `{near[0]}`?"
-                if near
-                else (
-                    "write it as table or schema.table; * and ? stand for any characters, "
-                    "[ab] for one of these"
-                ),
-            )
+        faults[text] = RequestError(
+            f"{'nothing' if ' ' in text else 'no table'} of the source matches `{text}`",
+            side="source",
+            engine=source.engine,
+            hint=f"did you mean `{near[0]}`?"
+            if near
+            else (
+                "write it as table or schema.table; * and ? stand for any characters, "
+                "[ab] for one of these"
+            ),
         )
     return faults
 

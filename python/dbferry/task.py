@@ -78,8 +78,8 @@ class Task(BaseModel):
     exclude: Annotated[
         list[str],
         Field(
-            description="Tables, views and sequences to leave out, same patterns; and what else stands beside them, "
-            "as a plan calls it, such as `trigger audit of public.t` or `function *`"
+            description="Tables, views and sequences to leave out, same patterns; and what stands beside tables or is a part of one, "
+            "as a plan calls it, such as `trigger audit of public.t` or `index by_name of public.t`"
         ),
     ] = []
     schemas: Annotated[

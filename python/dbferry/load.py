@@ -10,11 +10,12 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future, wait
 from concurrent.futures import TimeoutError as NotYet
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
+from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from dbferry.counts import rows_of
@@ -207,12 +208,8 @@ class Loading:
 
         def move(rows: SiftedTable) -> int:
             with self.session.sifting(self.table) as taker:
-
-                def stop() -> None:
-                    snapshot.cancel()
-                    taker.cancel()
-
                 work = partial(look.sift, rows, taker)
+                stop = partial(halt, snapshot, taker)
                 moved, unfit = attended(work, lambda: self.turn(rows.progress()), stop)
                 enter(moved, rows.progress()[1], unfit)
             return unfit
@@ -303,16 +300,34 @@ def _count(snapshot: Snapshot, plan: str, read: int) -> int:
         return read
 
 
+def halt(snapshot: Snapshot, taker: Taker) -> None:
+    """Ends the moving of rows, from any thread."""
+    snapshot.cancel()
+    taker.cancel()
+
+
 def attended(work: Callable[[], T], meanwhile: Callable[[], None], stop: Callable[[], None]) -> T:
     """Does work on a thread of its own; `stop` ends it when what is done meanwhile fails."""
-    with ThreadPoolExecutor(1) as pool:
-        running = pool.submit(work)
+    running: Future[T] = Future()
+    try:
+        # Whatever interrupts the start knows whether the work has begun.
+        Thread(target=_do, args=(work, running)).start()
+        return _awaited(running, meanwhile)
+    except BaseException:
+        running.cancel()
+        # It ends one statement, and nothing where the next has not begun yet.
+        while not running.done():
+            stop()
+            wait([running], TURN_SECONDS)
+        raise
+
+
+def _do(work: Callable[[], T], running: Future[T]) -> None:
+    if running.set_running_or_notify_cancel():
         try:
-            return _awaited(running, meanwhile)
-        except BaseException:
-            if not running.done():
-                stop()
-            raise
+            running.set_result(work())
+        except BaseException as error:  # noqa: BLE001 - raised where the work is awaited
+            running.set_exception(error)
 
 
 def _awaited(work: Future[T], meanwhile: Callable[[], None]) -> T:

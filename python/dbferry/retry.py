@@ -16,10 +16,10 @@ from typing import TYPE_CHECKING, Any
 
 from dbferry.counts import rows_of
 from dbferry.engines import engine
-from dbferry.errors import BusyError, DbferryError, RequestError, from_fields
+from dbferry.errors import BusyError, DataError, DbferryError, RequestError, from_fields
 from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
-from dbferry.load import Look, closer
+from dbferry.load import Look, attended, closer, halt
 from dbferry.mapping.task import reached_schemas, withholding
 from dbferry.opening import Ends, check_file, hidden, options_of, read_catalog, read_source
 from dbferry.partners import Partners, literal
@@ -241,18 +241,35 @@ class _Again(Ends):
         part, terms = self._part(item, rows), self.quarantine.terms(self.id, len(rows))
         manner = "sifted"
         while True:
-            look = Look(manner, terms)
-            some = look.open(self._snapshot(), native, part)
+            look, snapshot = Look(manner, terms), self._snapshot()
+            some = look.open(snapshot, native, part)
             try:
                 with session.sifting(item) as taker:
-                    self.quarantine.take(self.id, item.name, rows)
-                    moved, unfit = look.sift(some, taker)
+                    work = partial(self._sift, item, rows, partial(look.sift, some, taker))
+                    moved, unfit = attended(work, lambda: None, partial(halt, snapshot, taker))
                 return Copied(moved, unfit, some.losses())
             except DbferryError as error:
                 nearer = closer(manner, error)
                 if nearer is None:
                     raise
                 manner = nearer
+
+    def _sift(
+        self, item: TableItem, rows: Sequence[BadRow], sift: Callable[[], tuple[int, int]]
+    ) -> tuple[int, int]:
+        """Inside a transaction: what goes out of the quarantine, and doesn't come back, has arrived or is gone."""
+        self.quarantine.take(self.id, item.name, rows)
+        before = 0 if item.action == "create" else rows_of(self.session, item.counted)
+        moved, unfit = sift()
+        added = rows_of(self.session, item.counted) - before
+        if added != moved or moved + unfit > len(rows):
+            raise DataError(
+                f"{moved} rows were written, and the table has {added} more", table=item.name,
+                side="target", engine=self.target.engine,
+                hint="a trigger or a constraint of the target may skip rows, or something else writes to it: "
+                "see to it that none does, and try again",
+            )  # fmt: skip
+        return moved, unfit
 
     def _snapshot(self) -> _native.Snapshot:
         sizes = json.dumps({**self.task.sizes(), "workers": 1})

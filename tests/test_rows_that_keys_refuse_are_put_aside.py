@@ -315,3 +315,31 @@ def test_a_row_whose_key_the_target_writes_otherwise_is_not_forgotten(database: 
     mended = retry(held, made)["t"]
     assert (mended.moved, mended.gone, mended.keyless) == (1, 0, 1)
     assert aside(made) == [("t", {"at": "2024-01-01 10:00:00.5"})]
+
+
+@pytest.mark.parametrize("prepare", ["create", "truncate"])
+def test_a_row_that_only_an_heir_of_the_other_table_has_is_no_partner(
+    database: Make, prepare: str
+) -> None:
+    """PostgreSQL looks for it among the parent's own rows."""
+    held, made = database("postgresql"), database("postgresql")
+    held.sql(
+        "CREATE TABLE p (id int PRIMARY KEY, q int REFERENCES p); CREATE TABLE heir () INHERITS (p);"
+        "CREATE TABLE r (id int PRIMARY KEY, p int REFERENCES p)"
+    )
+    if prepare == "truncate":
+        dbferry.migrate(held.url, made.url)
+    unminded(
+        held,
+        "INSERT INTO p VALUES (1, NULL), (2, 7), (3, 3)",
+        "INSERT INTO heir VALUES (7, 1)",
+        "INSERT INTO r VALUES (1, 1), (2, 7), (3, 2), (4, 3)",
+    )
+    assert moved(held, made, prepare=prepare) == {
+        "heir": (1, 1, 0), "p": (3, 2, 1), "r": (4, 2, 2)
+    }  # fmt: skip
+    assert aside(made) == [("p", {"id": "2"}), ("r", {"id": "2"}), ("r", {"id": "3"})]
+    held.sql("INSERT INTO p VALUES (7, NULL)")
+    made.sql("INSERT INTO p VALUES (7, NULL)")
+    assert {name: table.moved for name, table in retry(held, made).items()} == {"p": 1, "r": 2}
+    assert made.rows("SELECT convalidated FROM pg_constraint WHERE contype = 'f'") == [(True,)] * 2

@@ -244,6 +244,8 @@ class ForeignKey:
     table: str
     references: tuple[str, ...]
     """The columns of the other table, one for each; empty when they are its primary key."""
+    kind: str = "table"
+    """The other table's, of a key that is to be made."""
     on_update: str = "NO ACTION"
     on_delete: str = "NO ACTION"
     set_columns: tuple[str, ...] = ()

@@ -358,7 +358,9 @@ class Keys:
                 stays = drop is None and draft.action == "append"
                 if draft.standing is not None and not stays:
                     valid = key.valid or self._is_proved(draft, key)
-                    away[table.schema, table.name].append(replace(key, valid=valid))
+                    parent = self.pair.target.table(key.schema, key.table)
+                    kind = parent.kind if parent else key.kind
+                    away[table.schema, table.name].append(replace(key, valid=valid, kind=kind))
 
     def _is_proved(self, draft: Draft, key: ForeignKey) -> bool:
         """True when all rows are the source's, which has proved them: an earlier run may have left the key unproved."""
@@ -458,6 +460,7 @@ class Keys:
             key,
             schema=parent.place.schema or "",
             table=parent.name,
+            kind=(parent.standing or parent.table).kind,
             columns=tuple(ours[name] for name in key.columns),
             references=tuple(theirs[name] for name in key.references),
             set_columns=tuple(ours[name] for name in key.set_columns),

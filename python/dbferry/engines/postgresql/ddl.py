@@ -397,7 +397,8 @@ def _alone(table: NewTable, key: ForeignKey) -> tuple[Misfits, ...]:
     if not key.valid or table.parent is not None:
         return ()
     place, other = relation(table.schema, table.name), relation(key.schema, key.table)
-    where = orphans(key, place, other, quote)
+    # No row of a table that inherits from it is one that a key refers to.
+    where = orphans(key, place, own_rows(key.kind, key.schema, key.table), quote)
     return (of_reference(key, where, other, FOREIGN_KEY_VIOLATION),)
 
 

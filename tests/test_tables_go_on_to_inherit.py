@@ -7,11 +7,15 @@ from pathlib import Path
 import pytest
 
 import dbferry
-from command import Command
+from command import Command, moved, refused
+from dbferry.engines.postgresql.ddl import MARK
+from dbferry.sessions import open_session
+from dbferry.urls import parse
 from faults.ends import served
 from faults.moments import Said, Stage
 from faults.points import Victim
 from servers.database import Database
+from servers.server import wait_until
 from test_postgresql_schemas_dump_alike import dump
 
 Make = Callable[[str], Database]
@@ -100,9 +104,56 @@ def test_nothing_stays_of_a_run_that_makes_only_a_child(database: Make) -> None:
 
 def test_what_a_table_is_made_of_is_nobodys_business(database: Make) -> None:
     held, made = database("postgresql"), database("postgresql")
-    held.sql("CREATE TABLE dbferry_0123456789abcdef (id int); CREATE TABLE t (id int)")
+    left, called = "dbferry_0123456789abcdef", "dbferry_fedcba9876543210"
+    held.sql(
+        f"CREATE TABLE {left} (id int); CREATE TABLE {called} (id int); CREATE TABLE t (id int)"
+    )
+    held.sql(f"COMMENT ON TABLE {left} IS '{MARK}'; COMMENT ON TABLE {called} IS 'mine'")
     report = dbferry.migrate(held.url, made.url)
-    assert [table.source for table in report.tables] == ["public.t"]
+    assert [table.source for table in report.tables] == [f"public.{called}", "public.t"]
+
+
+@pytest.mark.parametrize("said", [b"COPY ", rb"ADD CONSTRAINT \"short\""])
+def test_cleanup_drops_what_tables_are_made_of_and_twice_is_fine(
+    database: Make, tmp_path: Path, said: bytes
+) -> None:
+    held, made, dbferry = database("postgresql"), database("postgresql"), Command(tmp_path)
+    held.sql(SCHEMA)
+    listed = "SELECT relname FROM pg_class WHERE relname LIKE 'dbferry%' AND relkind = 'r'"
+    with ExitStack() as stack:
+        end, victim = served(made, stack), Victim()
+        moment = Said(said, 2, Stage.BEFORE, victim.kill)
+        victim.runs(dbferry, ["migrate", held.url, end.url, "--workers", "1"], end, moment)
+    own = "dbferry_0123456789abcdef"
+    made.sql(f"CREATE TABLE {own} (id int)")
+    halves = made.rows(f"{listed} AND relname ~ '_[0-9a-f]{{16}}$' AND relname <> '{own}'")
+    there = (
+        "SELECT attname FROM pg_attribute WHERE attrelid = 'other.child'::regclass AND attnum > 0"
+    )
+    columns = made.rows(there)
+    told = moved(dbferry("cleanup", made.url)).err
+    assert made.rows(listed) == [(own,)]
+    assert told.count("\ndropped: ") == len(halves)
+    assert bool(halves) == (said == b"COPY ")
+    assert all(name in told for (name,) in halves)
+    mine = f'left, for it is not certain to be dbferry\'s own: "public"."{own}"\n'
+    assert mine in told
+    assert made.rows(there) == columns
+    assert moved(dbferry("cleanup", made.url)).err == mine
+    moved(dbferry("migrate", held.url, made.url, "--prepare", "drop"))
+    assert rows(made) == rows(held)
+
+
+def test_cleanup_leaves_alone_what_a_run_may_be_at(database: Make, tmp_path: Path) -> None:
+    """A run that moves no rows keeps no ledger."""
+    made, own = database("postgresql"), "dbferry_0123456789abcdef"
+    made.sql(f"CREATE TABLE {own} (id int); COMMENT ON TABLE {own} IS '{MARK}'")
+    endpoint = parse(made.url)
+    with open_session(endpoint, side="target"):
+        told = Command(tmp_path)("cleanup", made.url)
+        refused(told, 1, "another session of dbferry is open", "hint: let its run finish")
+    wait_until(lambda: Command(tmp_path)("cleanup", made.url).code == 0, "the session's end")
+    assert made.rows(f"SELECT to_regclass('{own}')") == [(None,)]
 
 
 def test_one_whose_parent_is_not_moved_is_named(database: Make) -> None:

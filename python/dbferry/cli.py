@@ -419,6 +419,9 @@ def cleanup(target: Where, quiet: Quiet = False) -> None:
             sys.stderr.write(f"forgotten: the task from {task.source}\n")
             if left:
                 sys.stderr.write(f"left incomplete in the target: {', '.join(left)}\n")
+    for leftover in forgotten.leftovers if not quiet else ():
+        told = "dropped" if leftover.drop else "left, for it is not certain to be dbferry's own"
+        sys.stderr.write(f"{told}: {leftover.name}\n")
 
 
 aside = typer.Typer(help="Rows that were put aside because they didn't fit.", rich_markup_mode=None)

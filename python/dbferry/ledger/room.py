@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
@@ -15,6 +16,15 @@ if TYPE_CHECKING:
 
 LARGE = 1 << 20
 """Bytes of the longest value that is told of a row; as in the engine."""
+
+
+@dataclass(frozen=True)
+class Leftover:
+    """A table that is called like one of dbferry's own which a run that was killed leaves."""
+
+    name: str
+    drop: str
+    """The statement that takes it away; empty where it may be somebody's."""
 
 
 class Room(Protocol):
@@ -94,6 +104,9 @@ class Room(Protocol):
     ) -> bool:
         """Of a source: true when it is sure that these ranges hold the rows that were read from them."""
 
+    def leftovers(self, session: OpenSession) -> Sequence[Leftover]:
+        """Of a target: what is left of tables that were not made to their end. Raises a BusyError while one may be."""
+
     def end_sessions(self, session: OpenSession, label: str) -> int:
         """Ends all sessions of a label but one's own; how many there were."""
 
@@ -118,7 +131,10 @@ class Plain:
 
 
 class Untold:
-    """A source whose rows don't tell who wrote them, nor where they lie."""
+    """A source whose rows don't tell who wrote them, nor where they lie; a target whose tables are made by one statement."""
+
+    def leftovers(self, session: OpenSession) -> Sequence[Leftover]:
+        return ()
 
     def places(self, session: OpenSession, relations: Sequence[str]) -> str:
         return ""

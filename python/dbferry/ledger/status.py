@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -10,6 +10,7 @@ from typing import Any
 from dbferry.engines import engine
 from dbferry.errors import BusyError, RequestError
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
+from dbferry.ledger.room import Leftover
 from dbferry.opening import check_file
 from dbferry.quarantine import BadRow, Quarantine
 from dbferry.report import QUARANTINE
@@ -68,6 +69,8 @@ class Forgotten:
 
     tasks: list[TaskStatus]
     rows: list[BadRow]
+    leftovers: Sequence[Leftover]
+    """What it was half-way of making tables of; what has no statement to drop it is somebody's, and stays."""
 
 
 def _run(entry: Entry, *, held: bool | None) -> str:
@@ -114,14 +117,7 @@ def cleanup(target: str) -> Forgotten:
     The tables that were moved stay as they are. Raises a BusyError while a run is at work.
     """
     endpoint = parse(target)
-    tasks = _forget_tasks(endpoint)
-    with _book(endpoint, QUARANTINE) as book:
-        if book is None:
-            return Forgotten(tasks, [])
-        quarantine = Quarantine.beside(book)
-        rows = quarantine.rows()
-        quarantine.drop()
-        return Forgotten(tasks, rows)
+    return Forgotten(_forget_tasks(endpoint), _forget_rows(endpoint), _clear(endpoint))
 
 
 def _forget_tasks(endpoint: Endpoint) -> list[TaskStatus]:
@@ -145,6 +141,26 @@ def _forget_tasks(endpoint: Endpoint) -> list[TaskStatus]:
             book.drop()
         book.room.release()
         return forgotten
+
+
+def _forget_rows(endpoint: Endpoint) -> list[BadRow]:
+    with _book(endpoint, QUARANTINE) as book:
+        if book is None:
+            return []
+        quarantine = Quarantine.beside(book)
+        rows = quarantine.rows()
+        quarantine.drop()
+        return rows
+
+
+def _clear(endpoint: Endpoint) -> Sequence[Leftover]:
+    room = engine(endpoint.engine).ledger()
+    with open_session(endpoint, side="target") as session:
+        found = room.leftovers(session) if room is not None else ()
+        for leftover in found:
+            if leftover.drop:
+                session.execute(leftover.drop)
+        return found
 
 
 @contextmanager

@@ -21,7 +21,7 @@ from dbferry.catalog import (
 from dbferry.engines.postgresql import checks, ddl, extras, objects, partitions, settings
 from dbferry.engines.postgresql import keys as keys_of_tables
 from dbferry.engines.postgresql.keys import Keys
-from dbferry.engines.postgresql.tables import MEANWHILE
+from dbferry.engines.postgresql.tables import MARK, NAMED
 
 USER_SCHEMAS = (
     "n.nspname NOT IN ('pg_catalog', 'information_schema') AND n.nspname !~ '^pg_(toast|temp_)'"
@@ -30,6 +30,11 @@ OF_EXTENSION = (
     "EXISTS (SELECT FROM pg_catalog.pg_depend d WHERE d.classid = '{catalog}'::pg_catalog.regclass"
     " AND d.objid = {oid} AND d.deptype = 'e')"
 )
+MEANWHILE = (
+    f"(c.relname ~ {ddl.literal(NAMED)} "
+    f"AND pg_catalog.obj_description(c.oid, 'pg_class') IS NOT DISTINCT FROM {ddl.literal(MARK)})"
+)
+"""What dbferry makes a table of that is to inherit, and what a run that was killed has left of it."""
 
 TABLES = """
 SELECT c.oid, n.nspname, c.relname, c.relkind,
@@ -38,7 +43,7 @@ SELECT c.oid, n.nspname, c.relname, c.relkind,
        pg_catalog.obj_description(c.oid, 'pg_class'), c.relpersistence = 'u'
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p') AND NOT c.relispartition AND c.relpersistence <> 't' AND {where}
-  AND NOT {of_extension} AND c.relname !~ {meanwhile}
+  AND NOT {of_extension} AND NOT {meanwhile}
 ORDER BY n.nspname, c.relname"""
 
 LEAVES = """
@@ -138,9 +143,8 @@ def _read(session: Session, *, alike: bool) -> Catalog:
     where = USER_SCHEMAS
     types = objects.user_types(session)
     of_extension = OF_EXTENSION.format(catalog="pg_catalog.pg_class", oid="c.oid")
-    meanwhile = ddl.literal(MEANWHILE)
     listed = session.query(
-        TABLES.format(where=where, of_extension=of_extension, meanwhile=meanwhile)
+        TABLES.format(where=where, of_extension=of_extension, meanwhile=MEANWHILE)
     )
     sequences = objects.sequences(
         session, {row[0] or "": (row[1] or "", row[2] or "") for row in listed}

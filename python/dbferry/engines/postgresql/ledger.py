@@ -9,8 +9,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
 
-from dbferry.engines.postgresql import ddl, types
-from dbferry.ledger.room import LARGE, Plain
+from dbferry.engines.postgresql import ddl, tables, types
+from dbferry.errors import BusyError
+from dbferry.ledger.room import LARGE, Leftover, Plain
 
 if TYPE_CHECKING:
     from dbferry.catalog import Column
@@ -25,6 +26,20 @@ MAKING = 7_233_172_117_306_401
 ALONE_SECONDS = 10
 """Far longer than that takes: a server that hasn't noticed that a client is gone would hold its lock for hours."""
 TURN_SECONDS = 0.1
+
+LEFTOVERS = f"""
+SELECT n.nspname, c.relname,
+       pg_catalog.obj_description(c.oid, 'pg_class') IS NOT DISTINCT FROM {ddl.literal(tables.MARK)},
+       of.nspname, heir.relname
+FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+LEFT JOIN pg_catalog.pg_inherits i ON i.inhparent = c.oid
+LEFT JOIN pg_catalog.pg_class heir ON heir.oid = i.inhrelid
+LEFT JOIN pg_catalog.pg_namespace of ON of.oid = heir.relnamespace
+WHERE c.relkind = 'r' AND c.relpersistence <> 't' AND c.relname ~ {ddl.literal(tables.NAMED)} ORDER BY 1, 2, 4, 5"""
+OTHERS = """
+SELECT 1 FROM pg_catalog.pg_stat_activity
+WHERE datname = pg_catalog.current_database() AND application_name ~ '^dbferry' AND pid <> pg_catalog.pg_backend_pid()
+LIMIT 1"""
 
 
 class PostgresqlLedger(Plain):
@@ -115,6 +130,25 @@ class PostgresqlLedger(Plain):
                 return False
         return bool(relations)
 
+    def leftovers(self, session: OpenSession) -> Sequence[Leftover]:
+        found: dict[str, list[str]] = {}
+        marked = set()
+        for schema, name, mark, *heir in session.query(LEFTOVERS):
+            table = ddl.relation(schema, name or "")
+            heirs = found.setdefault(table, [])
+            heirs += [ddl.relation(heir[0], heir[1])] if heir[1] is not None else []
+            if mark == "t" and not session.query(f"SELECT 1 FROM ONLY {table} LIMIT 1"):
+                marked.add(table)
+        if marked and session.query(OTHERS):
+            raise BusyError(
+                "another session of dbferry is open, which may be making a table", side="target",
+                engine="postgresql", hint="let its run finish, and try again",
+            )  # fmt: skip
+        return [
+            Leftover(table, _cleared(table, heirs) if table in marked else "")
+            for table, heirs in found.items()
+        ]
+
     def end_sessions(self, session: OpenSession, label: str) -> int:
         rows = session.query(
             "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity "
@@ -163,3 +197,9 @@ def _young(relation: str, part: RangeEntry) -> str:
 def _key(task: str) -> int:
     digest = hashlib.sha256(f"dbferry {task}".encode()).digest()
     return int.from_bytes(digest[:8], "big", signed=True)
+
+
+def _cleared(table: str, heirs: Sequence[str]) -> str:
+    """What has inherited from it has its columns as its own then; statements that are sent as one are one transaction."""
+    let_go = [f"ALTER TABLE {heir} NO INHERIT {table}" for heir in heirs]
+    return ";\n".join([*let_go, f"DROP TABLE {table}"])

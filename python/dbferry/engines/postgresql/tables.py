@@ -10,8 +10,10 @@ from dbferry.catalog import Check, IdentityKind, NotNull
 from dbferry.engines import NewColumn, NewTable, Step, Trial
 from dbferry.engines.postgresql.ddl import TRIAL, commented, quote, relation, sequence_options
 
-MEANWHILE = "^dbferry_[0-9a-f]{16}$"
+NAMED = "^dbferry_[0-9a-f]{16}$"
 """The names of what tables are made of that will inherit."""
+MARK = "dbferry has made a table of this, and drops it once that inherits"
+"""The comment that tells it from a table which is only called so."""
 
 
 def _column(column: NewColumn, table: str) -> str:
@@ -64,6 +66,7 @@ def _whole(table: NewTable, version: tuple[int, ...]) -> list[str]:
     return [
         _drop(meanwhile),
         _table(meanwhile, columns, version),
+        *commented(f"TABLE {made}", MARK),
         f"{_create(table, version)} (\n    {body}\n) INHERITS ({made})",
         *(s for column in table.columns[len(first) :] for s in _added(column, table, made)),
     ]

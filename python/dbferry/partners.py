@@ -1,6 +1,7 @@
-"""The rows that rows which are tried again refer to: whether they are in the target.
+"""The rows that rows which are tried again refer to: whether they are in the target, or may come along.
 
-Asked where its writing sessions don't mind foreign keys, so that no row arrives whose partner isn't there.
+Asked where its writing sessions don't mind foreign keys, so that no row arrives whose partner isn't there, and of rows
+that only fit together.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from dbferry.engines import engine
+from dbferry.errors import DataError
 from dbferry.types import Kind
 
 if TYPE_CHECKING:
@@ -54,31 +56,61 @@ class Partners:
     target: Room
     links: Sequence[_Link] = ()
     _known: dict[tuple[int, Values], bool] = field(default_factory=dict)
+    _own: dict[tuple[int, str], Values | None] = field(default_factory=dict)
 
     @classmethod
     def of(cls, ends: Ends, item: TableItem, other: Catalog) -> Partners:
-        """Of a table's rows; nothing is asked where the server itself minds."""
+        """Of a table's rows."""
         rooms = engine(ends.source.engine).ledger(), engine(ends.target.engine).ledger()
         source, target = (room for room in rooms if room is not None)
         place = item.destination
         standing = other.table(place.schema or other.default_schema or "", place.name)
-        links = () if target.refuses_orphans or standing is None else _links(ends, item, standing)
+        links = _links(ends, item, standing) if standing is not None else ()
         return cls(ends, item, source, target, links)
 
     def are_there(self, row: str) -> bool:
-        """True when a row of the source, which a condition finds, lacks none of the rows that it refers to."""
-        return all(self._is_there(number, link, row) for number, link in enumerate(self.links))
+        """True when a row of the source, which a condition finds, lacks none of the rows that it refers to.
 
-    def _is_there(self, number: int, link: _Link, row: str) -> bool:
-        told = self._told([*link.ours, *link.own], row)
-        if told is None:
-            return False
-        values, own = told[: len(link.ours)], told[len(link.ours) :]
-        if None in values or values == own:
-            return True
-        if (number, values) not in self._known:
-            self._known[number, values] = self._ask(link, values)
-        return self._known[number, values]
+        Nothing is asked where the server itself minds.
+        """
+        return self.target.refuses_orphans or self._lacking(row) == []
+
+    def circle(self, row: str, others: Sequence[str]) -> list[str]:
+        """A row with those of the same table that it can only be moved with; none where it still lacks another."""
+        found = [row]
+        for one in found:
+            lacking = self._lacking(one)
+            for number, values in lacking or ():
+                partner = next((o for o in others if self._is(number, o, values)), None)
+                if partner is None:
+                    return []
+                found += [partner] if partner not in found else []
+            if lacking is None:
+                return []
+        return found
+
+    def _lacking(self, row: str) -> list[tuple[int, Values]] | None:
+        """The links whose partner isn't there, and what it would have; nothing where that can't be told."""
+        found = []
+        for number, link in enumerate(self.links):
+            told = self._told([*link.ours, *link.own], row)
+            if told is None:
+                return None
+            values, own = told[: len(link.ours)], told[len(link.ours) :]
+            if None in values or values == own:
+                continue
+            if (number, values) not in self._known:
+                self._known[number, values] = self._ask(link, values)
+            if not self._known[number, values]:
+                found.append((number, values))
+        return found
+
+    def _is(self, number: int, row: str, values: Values) -> bool:
+        """True when a row of the same table has what a link asks for."""
+        own = self.links[number].own
+        if own and (number, row) not in self._own:
+            self._own[number, row] = self._told(own, row)
+        return bool(own) and self._own[number, row] == values
 
     def _told(self, columns: Sequence[ColumnItem], row: str) -> Values | None:
         """The source's values as texts; nothing where one is none, or too large to be told."""
@@ -98,7 +130,11 @@ class Partners:
             for name, column, value in zip(link.key.references, link.ours, values, strict=True)
         )
         query = f"SELECT 1 FROM {link.relation} WHERE {met} LIMIT 1"
-        return bool(self.ends.session.query(query))
+        try:
+            return bool(self.ends.session.query(query))
+        except DataError:
+            # It is no value of that column in the target.
+            return False
 
 
 def _links(ends: Ends, item: TableItem, standing: Table) -> list[_Link]:

@@ -1,7 +1,8 @@
 """Rows that were put aside are tried again: read from the source by their keys, and moved as the task now says.
 
 What still doesn't fit goes back to where it was, in the same transaction. Tables that others refer to come first; where
-they refer to each other in a circle all are tried again as long as that moves any row.
+they refer to each other in a circle all are tried again as long as that moves any row. Rows of one table that refer to
+each other in a circle are moved together, by one statement.
 """
 
 from __future__ import annotations
@@ -164,18 +165,23 @@ class _Again(Ends):
                 )
         order, circular = _parents_first(plan.tables)
         found = {item.name: Retried(item.name) for item in order}
-        while True:
-            before = sum(table.moved for table in found.values())
+        before = -1
+        while before < (before := sum(table.moved for table in found.values())):
             for item in order:
-                self._table(item, [row for row in rows if row.table == item.name], found[item.name])
-            moved = sum(table.moved for table in found.values()) > before
-            if not (circular and moved and any(table.unfit for table in found.values())):
-                return [found[name] for name in names]
-            rows = [row for row in self.quarantine.rows() if row.task == self.id]
+                self._table(item, _of(item, rows), found[item.name])
+            if not (circular and any(table.unfit for table in found.values())):
+                break
+            rows = self._aside()
+            for item in order:
+                self._circles(item, _of(item, rows), found[item.name])
+            rows = self._aside()
+        return [found[name] for name in names]
+
+    def _aside(self) -> list[BadRow]:
+        return [row for row in self.quarantine.rows() if row.task == self.id]
 
     def _table(self, item: TableItem, rows: Sequence[BadRow], found: Retried) -> None:
-        times = Counter(row.told_key for row in rows)
-        once = [row for row in rows if times[row.told_key] == 1 or not _has_key(row)]
+        once = _once(rows)
         keyed = list(self._findable(item, once))
         found.repeated, found.keyless = len(rows) - len(once), len(once) - len(keyed)
         found.unfit = 0
@@ -189,11 +195,36 @@ class _Again(Ends):
             if isinstance(session, TakesStreams):
                 copied = self._load(item, ready, session)
             else:
-                copied = self._copy(item, ready)
+                copied = self._copy(item, ready, len(ready))
             found.moved += copied.rows
             found.changed += sum(count for *_, count in copied.losses)
             found.unfit += copied.unfit
             found.gone += len(ready) - copied.rows - copied.unfit
+
+    def _circles(self, item: TableItem, rows: Sequence[BadRow], found: Retried) -> None:
+        """Moves rows that fit together alone, which a library's session can't be asked for."""
+        partners = Partners.of(self, item, self.other)
+        if isinstance(self.session, TakesStreams) or not any(link.own for link in partners.links):
+            return
+        left = {self._found(item, [row]): row for row in _once(rows) if _has_key(row)}
+        for one in list(left):
+            circle = partners.circle(one, list(left)) if one in left else []
+            if not 1 < len(circle) <= AT_ONCE:
+                continue
+            copied = self._together(item, [left[other] for other in circle])
+            if copied.rows:
+                found.moved += copied.rows
+                found.changed += sum(count for *_, count in copied.losses)
+                left = {other: row for other, row in left.items() if other not in circle}
+
+    def _together(self, item: TableItem, rows: Sequence[BadRow]) -> Copied:
+        """Moves all of some rows, or none."""
+        try:
+            return self._copy(item, rows, 0)
+        except DbferryError as error:
+            if not error.of_row:
+                raise
+            return Copied(0, len(rows), ())
 
     def _findable(self, item: TableItem, rows: Sequence[BadRow]) -> Iterator[BadRow]:
         """Those that are found by their keys, or are gone for certain: what is only not found isn't forgotten."""
@@ -211,8 +242,8 @@ class _Again(Ends):
     def _count(self, item: TableItem, condition: str) -> int:
         return rows_of(self.reading, f"{item.relation} WHERE {condition}")
 
-    def _copy(self, item: TableItem, rows: Sequence[BadRow]) -> Copied:
-        """Moves some rows, or puts them aside again."""
+    def _copy(self, item: TableItem, rows: Sequence[BadRow], most: int) -> Copied:
+        """Moves some rows, or puts them aside again, so many at most."""
         native = item.native()
         native.update(told(self.source, item, native))
         native["opening"] = self.quarantine.forgetting(self.id, item.name, rows)
@@ -220,7 +251,7 @@ class _Again(Ends):
         # Not all the source's rows are moved: no count of it says what there should be.
         work = [{"ranges": [self._part(item, rows)], "rows_before": before, "mixed": True}]
         terms = {
-            "quarantine": self.quarantine.terms(self.id, len(rows)),
+            "quarantine": self.quarantine.terms(self.id, most),
             "retry": {"attempts": self.task.retries, "seconds": self.task.retry_seconds},
         }
         answer = self._snapshot().copy(
@@ -305,6 +336,16 @@ class _Again(Ends):
         if room is None or not room.by_row:
             raise RequestError(f"rows can't be read one by one from {self.source.engine}")
         return room
+
+
+def _of(item: TableItem, rows: Sequence[BadRow]) -> list[BadRow]:
+    return [row for row in rows if row.table == item.name]
+
+
+def _once(rows: Sequence[BadRow]) -> list[BadRow]:
+    """Without those that several runs have put aside."""
+    times = Counter(row.told_key for row in rows)
+    return [row for row in rows if times[row.told_key] == 1 or not _has_key(row)]
 
 
 def _batched(rows: Sequence[BadRow]) -> Iterator[Sequence[BadRow]]:

@@ -1,22 +1,23 @@
 """Being a good guest: the copy rests while the source's load or its replicas' lag is above a mark.
 
-A thread beside the copy asks every few seconds, through a session of its own. While it asks in vain, because a
-server is gone, things stay as they are for a while. Then the copy goes on: a replica that is dead can't be spared, one
-that was promoted is none any more, and if it is the source the copy itself meets the same trouble. Once it answers
-it is minded again.
+Each server is asked every few seconds, by a thread and a session of its own beside the copy. While one is asked in
+vain, because it is gone or hangs, things stay as they are for a while. Then the copy goes on: a replica that is dead
+can't be spared, one that was promoted is none any more, and if it is the source the copy itself meets the same
+trouble. Once it answers it is minded again.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from threading import Event, Thread
+from functools import partial
+from threading import Event, Lock, Thread
 from typing import TYPE_CHECKING, Protocol
 
 from dbferry.engines import engine
-from dbferry.errors import DbferryError, RequestError
+from dbferry.errors import DbferryError, Interrupted, LostError, RequestError
 from dbferry.sessions import open_steady
 from dbferry.urls import parse
 
@@ -44,18 +45,61 @@ class Burden(Protocol):
         """Sessions at work, but for those of a label."""
 
 
-Measure = Callable[[], str | None]
+Measure = Callable[["OpenSession"], str | None]
 """Why the copy should rest; nothing when it needn't."""
 
 
 @dataclass
-class Asked:
-    """One that is asked again and again."""
+class Question:
+    """What is waited for: an answer for some seconds, and for none once it is over."""
 
-    measure: Measure
     name: str
+    over: Event
+    begun: float = 0.0
+
+    def begin(self) -> None:
+        self.begun = time.monotonic()
+
+    def watch(self) -> None:
+        """Raises a DbferryError when nobody should wait any more."""
+        if self.over.is_set():
+            raise Interrupted("the answer is not needed any more", side="source")
+        if time.monotonic() - self.begun >= GONE_SECONDS:
+            raise LostError(
+                f"no answer came for {GONE_SECONDS:.0f} s", side="source",
+                hint=f"see why {self.name} doesn't answer, or leave out --max-load or --max-lag, which asks it",
+            )  # fmt: skip
+
+
+@dataclass
+class Asked:
+    """A server that is asked again and again."""
+
+    name: str
+    session: OpenSession
+    question: Question
+    measures: list[Measure]
+    why: str | None = None
+    """Why the copy should rest, by the last answer; while there is none for a while, none."""
     silent: float = 0.0
     """Since when it doesn't answer, of `time.monotonic`; 0 while it does."""
+
+    def ask(self) -> None:
+        self.question.begin()
+        self.why = next((why for measure in self.measures if (why := measure(self.session))), None)
+        self.silent = 0.0
+
+    def ask_again(self) -> DbferryError | None:
+        """As `ask`, and gives the reason once it hasn't answered for too long."""
+        try:
+            self.ask()
+        except DbferryError as error:
+            self.silent = self.silent or self.question.begun
+            if time.monotonic() - self.silent < GONE_SECONDS:
+                return None
+            self.why = None
+            return error
+        return None
 
 
 @dataclass
@@ -63,12 +107,12 @@ class Guest:
     """Watches until `close`; `rest` lets the copy rest or go on, from another thread."""
 
     rest: Callable[[bool], None]
-    asked: list[Asked]
     notes: list[str] = field(default_factory=list)
+    _asked: list[Asked] = field(default_factory=list)
     _over: Event = field(default_factory=Event)
     _stack: ExitStack = field(default_factory=ExitStack)
-    _session: OpenSession | None = None
-    _thread: Thread | None = None
+    _threads: list[Thread] = field(default_factory=list)
+    _lock: Lock = field(default_factory=Lock)
     _since: float = 0.0
     _times: int = 0
     _seconds: float = 0.0
@@ -77,39 +121,39 @@ class Guest:
     @classmethod
     def of(cls, task: Task, source: Endpoint, rounds: Rounds) -> Guest:
         """Asks everything once, so that what can't be told is an error before anything moves."""
-        guest = cls(rounds.rest, [])
+        guest = cls(rounds.rest)
         try:
-            guest.asked += guest._measures(task, source)
-            guest._turn(next((why for one in guest.asked if (why := one.measure())), None))
+            guest._open(task, source)
+            for one in guest._asked:
+                one.ask()
+            guest._turn()
         except BaseException:
             guest._stack.close()
             raise
         return guest
 
-    def _measures(self, task: Task, source: Endpoint) -> Iterator[Asked]:
-        if task.max_load is not None:
-            label = source.label or "dbferry"
-            load = _load(task.max_load, self._source(source), _burden(source, "load"), label)
-            yield Asked(load, "the source")
-        if task.max_lag is None:
+    def _open(self, task: Task, source: Endpoint) -> None:
+        load, lag = task.max_load, task.max_lag
+        measures: list[Measure] = []
+        if load is not None:
+            burden, label = _burden(source, "load"), source.label or "dbferry"
+            measures.append(partial(_load, load, burden, label))
+        if lag is not None and not task.replicas:
+            measures.append(partial(_lag, lag, _burden(source, "lag"), source.engine))
+        if measures:
+            self._ask(source, "the source", measures)
+        if lag is None:
             return
-        for url in task.replicas:
-            replica = parse(url)
-            session, told = self._ask(replica), _burden(replica, "lag")
-            behind = _behind(task.max_lag, session, told, replica.safe)
-            yield Asked(behind, f"the replica {replica.safe}")
-        if not task.replicas:
-            session, told = self._source(source), _burden(source, "lag")
-            lag = _lag(task.max_lag, session, told, source.engine)
-            yield Asked(lag, "the source")
+        for replica in map(parse, task.replicas):
+            behind = partial(_behind, lag, _burden(replica, "lag"), replica.safe)
+            self._ask(replica, f"the replica {replica.safe}", [behind])
 
-    def _source(self, source: Endpoint) -> OpenSession:
-        """One session is enough for all that the source is asked."""
-        self._session = self._session or self._ask(source)
-        return self._session
-
-    def _ask(self, endpoint: Endpoint) -> OpenSession:
-        return self._stack.enter_context(open_steady(endpoint, side="source"))
+    def _ask(self, endpoint: Endpoint, name: str, measures: list[Measure]) -> None:
+        question = Question(name, self._over)
+        question.begin()
+        opened = open_steady(endpoint, side="source", watch=question.watch)
+        session = self._stack.enter_context(opened)
+        self._asked.append(Asked(name, session, question, measures))
 
     @property
     def resting(self) -> str:
@@ -117,9 +161,10 @@ class Guest:
         return f"resting: {self._why}" if self._since else ""
 
     def __enter__(self) -> None:
-        if self.asked:
-            self._thread = Thread(target=self._watch, name="dbferry-guest", daemon=True)
-            self._thread.start()
+        for one in self._asked:
+            thread = Thread(target=self._watch, args=(one,), name="dbferry-guest", daemon=True)
+            self._threads.append(thread)
+            thread.start()
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -128,34 +173,33 @@ class Guest:
         if self._over.is_set():
             return
         self._over.set()
-        if self._thread is not None:
-            self._thread.join()
-        self._turn(None)
+        for thread in self._threads:
+            thread.join()
+        self._asked.clear()
+        self._turn()
         self._stack.close()
         if self._times:
             times = "once" if self._times == 1 else f"{self._times} times"
             self.notes.append(f"rested {times}, {self._seconds:.0f} s in all: {self._why}")
 
-    def _watch(self) -> None:
+    def _watch(self, one: Asked) -> None:
         while not self._over.wait(EVERY_SECONDS):
-            self._turn(next((why for one in self.asked if (why := self._answer(one))), None))
+            error = one.ask_again()
+            if self._over.is_set():
+                return
+            with self._lock:
+                if error is not None:
+                    self._say(one, error)
+                self._turn()
 
-    def _answer(self, one: Asked) -> str | None:
-        """Why the copy should rest; while nothing is answered, as before, and then no longer."""
-        try:
-            why = one.measure()
-        except DbferryError as error:
-            one.silent = one.silent or time.monotonic()
-            if time.monotonic() - one.silent < GONE_SECONDS:
-                return self._why if self._since else None
-            note = f"{one.name} could not be asked for {GONE_SECONDS:.0f} s, and the copy went on without minding it: {error.message}"
-            if note not in self.notes:
-                self.notes.append(note)
-            return None
-        one.silent = 0.0
-        return why
+    def _say(self, one: Asked, error: DbferryError) -> None:
+        note = f"{one.name} could not be asked for {GONE_SECONDS:.0f} s, and the copy went on without minding it: {error.message}"
+        if note not in self.notes:
+            self.notes.append(note)
 
-    def _turn(self, why: str | None) -> None:
+    def _turn(self) -> None:
+        """Lets the copy rest or go on, as the last answers say."""
+        why = next((one.why for one in self._asked if one.why), None)
         if why is not None and not self._since:
             self._since, self._why = time.monotonic(), why
             self._times += 1
@@ -166,43 +210,37 @@ class Guest:
             self.rest(False)
 
 
-def _above(found: float, mark: float | None, told: str) -> str | None:
-    if mark is None or found <= mark:
+def _above(found: float, mark: float, told: str) -> str | None:
+    if found <= mark:
         return None
     if found == float("inf"):
         return "a replica of the source stands still"
     return f"{told.format(round(found))}, above {mark:g}"
 
 
-def _load(mark: float, session: OpenSession, burden: Burden, label: str) -> Measure:
-    return lambda: _above(burden.load(session, label), mark, "{} sessions at work in the source")
+def _load(mark: float, burden: Burden, label: str, session: OpenSession) -> str | None:
+    return _above(burden.load(session, label), mark, "{} sessions at work in the source")
 
 
-def _lag(mark: float, session: OpenSession, burden: Burden, name: str) -> Measure:
-    def measure() -> str | None:
-        found = burden.lag(session)
-        if found is None:
-            raise RequestError(
-                f"{name} doesn't tell how far its replicas are behind",
-                side="source",
-                engine=name,
-                hint="name them: --replica URL, once for each",
-            )
-        return _above(found, mark, "a replica of the source is {} s behind")
-
-    return measure
+def _lag(mark: float, burden: Burden, name: str, session: OpenSession) -> str | None:
+    found = burden.lag(session)
+    if found is None:
+        raise RequestError(
+            f"{name} doesn't tell how far its replicas are behind",
+            side="source",
+            engine=name,
+            hint="name them: --replica URL, once for each",
+        )
+    return _above(found, mark, "a replica of the source is {} s behind")
 
 
-def _behind(mark: float, session: OpenSession, burden: Burden, name: str) -> Measure:
-    def measure() -> str | None:
-        found = burden.behind(session)
-        if found is None:
-            raise RequestError(
-                f"{name} is no replica", side="source", hint="name a replica of the source"
-            )
-        return _above(found, mark, "a replica of the source is {} s behind")
-
-    return measure
+def _behind(mark: float, burden: Burden, name: str, session: OpenSession) -> str | None:
+    found = burden.behind(session)
+    if found is None:
+        raise RequestError(
+            f"{name} is no replica", side="source", hint="name a replica of the source"
+        )
+    return _above(found, mark, "a replica of the source is {} s behind")
 
 
 def _burden(endpoint: Endpoint, what: str) -> Burden:

@@ -113,8 +113,13 @@ def transaction(session: Transacts, begin: Callable[[], None] | None = None) -> 
 
 
 @contextmanager
-def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
-    """Opens a session and closes it; its errors name engine and side."""
+def open_session(
+    endpoint: Endpoint, *, side: str, watch: Callable[[], None] | None = None
+) -> Iterator[OpenSession]:
+    """Opens a session and closes it; its errors name engine and side.
+
+    `watch` is called about ten times a second while a server is waited for; what it raises ends the session.
+    """
     session: _native.Session | DuckdbSession | AdbcSession
     if endpoint.engine == "duckdb":
         from dbferry.engines.duckdb.session import DuckdbSession
@@ -125,7 +130,7 @@ def open_session(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
 
         session = AdbcSession(endpoint, side)
     else:
-        session = _native.connect(json.dumps(endpoint.native()), side)
+        session = _native.connect(json.dumps(endpoint.native()), side, watch)
     try:
         yield session
     finally:
@@ -138,18 +143,20 @@ class Steady:
     def __init__(self, opens: Callable[[], AbstractContextManager[OpenSession]]) -> None:
         self._opens = opens
         self._stack = ExitStack()
-        self._session: OpenSession | None = self._stack.enter_context(opens())
-        self.version = self._session.version
+        self._session: OpenSession | None = None
+        self.version = self._open().version
+
+    def _open(self) -> OpenSession:
+        self._session = self._stack.enter_context(self._opens())
+        return self._session
 
     def _call(self, work: Callable[[OpenSession], T]) -> T:
-        session = self._session
-        if session is None:
-            session = self._session = self._stack.enter_context(self._opens())
         try:
-            return work(session)
+            return work(self._session or self._open())
         except DbferryError as error:
             if error.fatal:
                 self._session = None
+                self._stack.close()
             raise
 
     def query(self, sql: str) -> list[Row]:
@@ -170,13 +177,15 @@ class Steady:
 
 
 @contextmanager
-def open_steady(endpoint: Endpoint, *, side: str) -> Iterator[OpenSession]:
+def open_steady(
+    endpoint: Endpoint, *, side: str, watch: Callable[[], None] | None = None
+) -> Iterator[OpenSession]:
     """A steady session where the engine has sessions of its own; else its library's."""
     if endpoint.engine in ("duckdb", "adbc"):
         with open_session(endpoint, side=side) as session:
             yield session
         return
-    steady = Steady(partial(open_session, endpoint, side=side))
+    steady = Steady(partial(open_session, endpoint, side=side, watch=watch))
     try:
         yield steady
     finally:

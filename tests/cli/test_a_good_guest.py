@@ -140,8 +140,9 @@ def test_the_copy_rests_while_a_postgresql_replica_is_behind(
     assert "above 0.5" in note
 
 
-def test_the_copy_goes_on_when_the_replica_that_it_rests_for_dies(
-    dbferry: Command, database: Make, standby: tuple[PostgresServer, Standby]
+@pytest.mark.parametrize("how", ["dies", "hangs"])
+def test_the_copy_goes_on_when_the_replica_that_it_rests_for(
+    dbferry: Command, database: Make, standby: tuple[PostgresServer, Standby], how: str
 ) -> None:
     primary, replica = standby
     source = ServerDatabase(primary)
@@ -149,14 +150,19 @@ def test_the_copy_goes_on_when_the_replica_that_it_rests_for_dies(
     replica.sql("postgres", "SELECT pg_wal_replay_pause()")
     source.sql("CREATE TABLE written (n int)")
     url = replica.url("postgres")
-    slow = ["--max-rate", "4000 rows", "--batch-rows", "500", "--max-lag", "0.1", "--replica", url]
+    slow = ["--max-rate", "10000 rows", "--batch-rows", "500", "--max-lag", "0.1", "--replica", url]
     process = dbferry.start("migrate", source.url, database("sqlite").url, *slow, "--json")
     try:
-        time.sleep(4)
+        time.sleep(2)
         assert process.poll() is None
-        replica.kill()
+        if how == "dies":
+            replica.kill()
+        with replica.frozen():
+            result = dbferry.finish(process)
     finally:
-        result = dbferry.finish(process)
+        process.kill()
+    # It rested for the ten seconds that the replica may be silent, and its end waited for nobody.
+    assert 5 <= (seconds := moved(result).json["totals"]["seconds"]) < 30, seconds
     notes = moved(result).json["notes"]
     [gone] = [note for note in notes if "could not be asked for 10 s" in note]
     assert "the replica postgresql://" in gone

@@ -10,7 +10,7 @@ import subprocess
 import tempfile
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, ClassVar, Self
 from urllib.parse import quote, unquote, urlencode, urlsplit
@@ -221,13 +221,30 @@ class Server(ABC):
         self._own("kill")
         if self.process is None:
             return
-        family = [self.process.pid, *_children(self.process.pid)]
+        family = self._family()
         for pid in family:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(pid, signal.SIGKILL)
         self.process.wait(DEADLINE)
         self.process = None
         wait_until(lambda: not any(map(_alive, family)), "end of the killed server")
+
+    @contextlib.contextmanager
+    def frozen(self) -> Iterator[None]:
+        """SIGSTOP for a while: the server keeps its connections, takes new ones, and answers none."""
+        self._own("freeze")
+        family = self._family()
+        for pid in family:
+            os.kill(pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            for pid in family:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGCONT)
+
+    def _family(self) -> list[int]:
+        return [self.process.pid, *_children(self.process.pid)] if self.process else []
 
     def restart(self) -> None:
         """Stop and start on the same port with the same data."""

@@ -22,16 +22,33 @@ pub struct Session {
     side: Side,
     cancel: Cancel,
     owner: Owner,
+    watch: Watch,
+}
+
+/// Called about ten times a second while a server is waited for; what it raises ends the session.
+struct Watch(Option<Py<PyAny>>);
+
+impl Watch {
+    fn look(&self, py: Python<'_>) -> PyResult<()> {
+        self.0.as_ref().map_or(Ok(()), |watch| watch.call0(py).map(drop))
+    }
 }
 
 /// Opens a session; `endpoint` is JSON, `side` is `source` or `target`. A source's file is not written to.
 #[pyfunction]
-pub fn connect(py: Python<'_>, endpoint: &str, side: &str) -> PyResult<Session> {
+#[pyo3(signature = (endpoint, side, watch = None))]
+pub fn connect(
+    py: Python<'_>,
+    endpoint: &str,
+    side: &str,
+    watch: Option<Py<PyAny>>,
+) -> PyResult<Session> {
     let endpoint: Endpoint =
         serde_json::from_str(endpoint).map_err(|error| errors::plan(py, "endpoint", &error))?;
     let side = plan::named::<Side>("side", side, "").map_err(|error| errors::raise(py, &error))?;
-    let cancel = Cancel::default();
-    let inner = supervise(py, &cancel, || engines::session(&endpoint, side, &cancel), |_| Ok(()))?
+    let (cancel, watch) = (Cancel::default(), Watch(watch));
+    let open = || engines::session(&endpoint, side, &cancel);
+    let inner = supervise(py, &cancel, open, |py| watch.look(py))?
         .map_err(|error| errors::raise(py, &error))?;
     let version = inner.version().to_owned();
     Ok(Session {
@@ -41,6 +58,7 @@ pub fn connect(py: Python<'_>, endpoint: &str, side: &str) -> PyResult<Session> 
         side,
         cancel,
         owner: Owner::here(),
+        watch,
     })
 }
 
@@ -54,7 +72,7 @@ impl Session {
             inner.as_mut().map(|session| session.query(sql))
         };
         let closed = || pyo3::exceptions::PyValueError::new_err("the session is closed");
-        supervise(py, &self.cancel, run, |_| Ok(()))?
+        supervise(py, &self.cancel, run, |py| self.watch.look(py))?
             .ok_or_else(closed)?
             .map_err(|error| errors::raise(py, &error.on(self.engine).at(self.side)))?
             .into_iter()
@@ -75,7 +93,7 @@ impl Session {
             inner.as_mut().map(|session| session.describe(sql))
         };
         let closed = || pyo3::exceptions::PyValueError::new_err("the session is closed");
-        let columns = supervise(py, &self.cancel, run, |_| Ok(()))?
+        let columns = supervise(py, &self.cancel, run, |py| self.watch.look(py))?
             .ok_or_else(closed)?
             .map_err(|error| errors::raise(py, &error.on(self.engine).at(self.side)))?;
         serde_json::to_string(&columns).map_err(|error| errors::plan(py, "description", &error))

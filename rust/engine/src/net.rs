@@ -18,7 +18,7 @@ use std::time::Duration;
 use rustls::StreamOwned;
 use rustls::client::ClientConnection;
 use rustls::pki_types::ServerName;
-use socket2::{Domain, SockAddr, SockRef, Socket, TcpKeepalive, Type};
+use socket2::{Domain, SockAddr, Socket, TcpKeepalive, Type};
 
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
@@ -185,17 +185,11 @@ impl Stream {
         cancel.check()?;
         let timeout = Duration::from_secs(endpoint.connect_timeout_seconds.max(1));
         let socket = match address {
-            Address::Host(host) => connect_tcp(host, timeout)?,
-            Address::Socket(path) => connect_unix(path)?,
+            Address::Host(host) => connect_tcp(host, timeout, cancel)?,
+            Address::Socket(path) => connect_unix(path, cancel)?,
         };
-        let wire = Wire { socket: Arc::new(socket), answer: Answer::Short };
-        let weak = Arc::downgrade(&wire.socket);
-        cancel.on_cancel(move || {
-            if let Some(socket) = weak.upgrade() {
-                // Fails only when the peer has closed already, which wakes the reader just as well.
-                let _ = socket.shutdown(std::net::Shutdown::Both);
-            }
-        });
+        cancel.check()?;
+        let wire = Wire { socket, answer: Answer::Short };
         let stream = Self { wire, tls: None, local: matches!(address, Address::Socket(_)) };
         stream.set_timeout(Some(timeout))?;
         Ok(stream)
@@ -288,7 +282,20 @@ impl Write for Stream {
     }
 }
 
-fn connect_tcp(host: &Host, timeout: Duration) -> Result<Socket> {
+/// A socket that `cancel` shuts down, which wakes whoever waits on it, also while it connects.
+fn shared(socket: Socket, cancel: &Cancel) -> Arc<Socket> {
+    let socket = Arc::new(socket);
+    let weak = Arc::downgrade(&socket);
+    cancel.on_cancel(move || {
+        if let Some(socket) = weak.upgrade() {
+            // Fails only when the peer has closed already, which wakes the reader just as well.
+            let _ = socket.shutdown(std::net::Shutdown::Both);
+        }
+    });
+    socket
+}
+
+fn connect_tcp(host: &Host, timeout: Duration, cancel: &Cancel) -> Result<Arc<Socket>> {
     let place = Address::Host(host);
     let addresses = (host.name.as_str(), host.port).to_socket_addrs().map_err(|error| {
         Error::new(Kind::Connect, format!("the name `{}` can't be resolved", host.name))
@@ -296,10 +303,11 @@ fn connect_tcp(host: &Host, timeout: Duration) -> Result<Socket> {
     })?;
     let mut failure = None;
     for address in addresses {
-        match open_tcp(address, timeout) {
+        match open_tcp(address, timeout, cancel) {
             Ok(socket) => return Ok(socket),
             Err(error) => failure = Some(error),
         }
+        cancel.check()?;
     }
     let detail = failure.map_or_else(|| "the name has no address".to_owned(), |e| e.to_string());
     Err(Error::new(Kind::Connect, format!("can't connect to `{place}`"))
@@ -307,8 +315,12 @@ fn connect_tcp(host: &Host, timeout: Duration) -> Result<Socket> {
         .with_hint("check that the server runs, listens on this host and port, and that no firewall is between"))
 }
 
-fn open_tcp(address: SocketAddr, timeout: Duration) -> std::io::Result<Socket> {
-    let socket = Socket::new(Domain::for_address(address), Type::STREAM, None)?;
+fn open_tcp(
+    address: SocketAddr,
+    timeout: Duration,
+    cancel: &Cancel,
+) -> std::io::Result<Arc<Socket>> {
+    let socket = shared(Socket::new(Domain::for_address(address), Type::STREAM, None)?, cancel);
     // Before connecting, or the window that TCP announces is too small for it.
     set_buffers(&socket);
     socket.connect_timeout(&address.into(), timeout)?;
@@ -318,9 +330,9 @@ fn open_tcp(address: SocketAddr, timeout: Duration) -> std::io::Result<Socket> {
     Ok(socket)
 }
 
-fn connect_unix(path: &str) -> Result<Socket> {
-    let open = || -> std::io::Result<Socket> {
-        let socket = Socket::new(Domain::UNIX, Type::STREAM, None)?;
+fn connect_unix(path: &str, cancel: &Cancel) -> Result<Arc<Socket>> {
+    let open = || -> std::io::Result<Arc<Socket>> {
+        let socket = shared(Socket::new(Domain::UNIX, Type::STREAM, None)?, cancel);
         set_buffers(&socket);
         socket.connect(&SockAddr::unix(path)?)?;
         Ok(socket)
@@ -334,7 +346,6 @@ fn connect_unix(path: &str) -> Result<Socket> {
 
 /// A kernel may grant less; that costs speed only.
 fn set_buffers(socket: &Socket) {
-    let socket = SockRef::from(socket);
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
 }

@@ -116,7 +116,6 @@ impl Connection {
             lock: None,
         };
         connection.login(endpoint, &greeting, transport)?;
-        connection.packets.stream().set_timeout(None)?;
         connection.settle(role)?;
         if endpoint.chooses() && connection.reads_only()? {
             return Err(Error::takes_no_writes());
@@ -124,6 +123,7 @@ impl Connection {
         if let Some(label) = &endpoint.label {
             connection.bear(label)?;
         }
+        connection.packets.stream().set_timeout(None)?;
         let (endpoint, session) = (address.only(endpoint), greeting.session);
         // On a thread of its own: nobody waits for a server that may be gone.
         cancel.on_cancel(move || {

@@ -13,6 +13,7 @@ from faults.moments import Stage
 from faults.points import at
 from faults.proxy import Proxy
 from faults.sources import make_source
+from fill import insert
 from servers.database import Database, ServerDatabase
 from servers.postgres import PostgresServer
 from servers.server import wait_until
@@ -66,6 +67,9 @@ def test_a_run_goes_on_in_the_new_primary(
     primary, standby = pair
     source, target = database("sqlite"), ServerDatabase(primary)
     make_source(source, seed=1, people=400)
+    # Some of its ranges are among those that the new one knows nothing of.
+    source.sql("CREATE TABLE amiss (id integer PRIMARY KEY, word text)")
+    insert(source, "amiss", ((n, "a\0b") for n in range(600)))
     follow(target, standby)
 
     def stop_to_follow() -> None:
@@ -74,7 +78,7 @@ def test_a_run_goes_on_in_the_new_primary(
         wait_until(
             lambda: not standby.sql("postgres", "SELECT 1 FROM pg_stat_wal_receiver"), "it stops"
         )
-        proxy.arm(moment=at("the commit of a range", 6, Stage.AFTER, fail_over))
+        proxy.arm(moment=at("the commit of a range", 70, Stage.AFTER, fail_over))
 
     def fail_over() -> None:
         primary.kill()
@@ -88,7 +92,11 @@ def test_a_run_goes_on_in_the_new_primary(
     with Proxy(primary.port) as proxy:
         proxy.arm(moment=first)
         options = ["--range-rows", "30", "--retry-seconds", "60", "--json"]
+        # One writer, which waits in the proxy while the standby stops to follow.
+        options += ["--on-loss", "amiss.word:S-NUL=null", "--workers", "1"]
         url = both(proxy.port, standby.port, target)
         report = moved(Command(tmp_path)("migrate", source.url, url, *options)).json
     assert any(" target: " in note for note in report["notes"])
+    [amiss] = [table for table in report["tables"] if table["source"] == "main.amiss"]
+    assert [warning["rows"] for warning in amiss["warnings"]] == [600]
     assert differences(source, Inherited(standby, target.name)) == []

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -170,8 +171,10 @@ class TableItem:
 
     def warnings(self, losses: Sequence[Sequence[Any]]) -> tuple[Warning_, ...]:
         """What the plan warned of and what values were touched in flight."""
-        counted = {(column, code): rows for table, column, code, rows in losses
-                   if table == self.name}  # fmt: skip
+        counted: Counter[tuple[str, str]] = Counter()
+        for table, column, code, rows in losses:
+            if table == self.name:
+                counted[column, code] += rows
         made = []
         for column in self.columns:
             for code in column.codes if column.verdict is Verdict.WARNING else ():

@@ -257,13 +257,13 @@ class _Again(Ends):
         answer = self._snapshot().copy(
             json.dumps(self.target.native()), json.dumps([native]), json.dumps(work), None, json.dumps(terms)
         )  # fmt: skip
-        copied, losses = json.loads(answer)
+        copied = json.loads(answer)
         if copied["lost"] is not None:
             raise from_fields(copied["lost"])
         [outcome] = copied["outcomes"]
         if outcome["error"] is not None:
             raise from_fields(outcome["error"])
-        return Copied(outcome["rows"], outcome["unfit"], losses)
+        return Copied(outcome["rows"], outcome["unfit"], outcome["losses"])
 
     def _load(self, item: TableItem, rows: Sequence[BadRow], session: TakesStreams) -> Copied:
         """The same through the target's own library."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import json
 import time
-from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
@@ -65,6 +64,8 @@ class Rounds(Ends):
     opened: float = 0.0
     """When the last snapshot was, of `time.monotonic`."""
     _forgotten: int = 0
+    _lost: dict[tuple[int, int], list[list[Any]]] = field(default_factory=dict)
+    """Values that ranges have lost, by the numbers of table and range: one that is moved again counts once."""
     emptying: set[int] = field(default_factory=set)
     """Tables that are begun again, and may hold what an earlier round has moved."""
 
@@ -116,16 +117,13 @@ class Rounds(Ends):
 
     def run(self) -> Moved:
         """Every round until all is done, or a table has failed for good."""
-        lost: Counter[tuple[str, str, str]] = Counter()
         done, idle = -1, 0
         while True:
-            copied, losses = self._round()
-            for table, column, code, rows in losses:
-                lost[table, column, code] += rows
+            copied = self._round()
+            self._count_losses(copied["outcomes"])
             for fault in copied["healed"]:
                 self.patience.note(fault["side"], fault["kind"], fault["message"], fault["times"])
             self.moved.outcomes = copied["outcomes"]
-            self.moved.losses = [[*where, rows] for where, rows in lost.items()]
             if copied["lost"] is None:
                 if self._forgot(copied["outcomes"]):
                     continue
@@ -139,6 +137,14 @@ class Rounds(Ends):
                 raise error
             self.patience.note(error.side, error.kind, error.message)
             self.snapshot = None
+
+    def _count_losses(self, outcomes: Sequence[Mapping[str, Any]]) -> None:
+        for number, outcome in enumerate(outcomes):
+            moved: dict[tuple[int, int], list[list[Any]]] = {}
+            for part, *lost in outcome["losses"]:
+                moved.setdefault((number, part), []).append([outcome["table"], *lost])
+            self._lost |= moved
+        self.moved.losses = [lost for part in self._lost.values() for lost in part]
 
     def _forgot(self, outcomes: Sequence[Mapping[str, Any]]) -> bool:
         """True when a target knows nothing of what it has committed: a standby that was behind is the primary now."""
@@ -175,7 +181,7 @@ class Rounds(Ends):
                 self.snapshot = None
             raise
 
-    def _round(self) -> tuple[dict[str, Any], list[Any]]:
+    def _round(self) -> dict[str, Any]:
         items = self.plan.tables
         natives = [item.native(number) for number, item in enumerate(items)]
         terms: dict[str, Any] = {
@@ -197,8 +203,8 @@ class Rounds(Ends):
         answer = snapshot.copy(
             json.dumps(self.target.native()), json.dumps(natives), json.dumps(work), self.watch, json.dumps(terms)
         )  # fmt: skip
-        copied, losses = json.loads(answer)
-        return copied, losses
+        copied: dict[str, Any] = json.loads(answer)
+        return copied
 
     def _work(
         self, keeping: Keeping, snapshot: _native.Snapshot, natives: Sequence[dict[str, Any]]
@@ -317,6 +323,9 @@ class Rounds(Ends):
         for item, entry, native in zip(self.plan.tables, entries, natives, strict=True):
             if entry.state != "new":
                 continue
+            self._lost = {
+                part: lost for part, lost in self._lost.items() if part[0] != entry.number
+            }
             if again:
                 # What a run that was broken off has left of it.
                 keeping.begin_again(entry.number, item.name)

@@ -276,8 +276,8 @@ class _Write:
         native["opening"] = self._other.begin_write(standing, emptied)
         target = json.dumps(self.endpoint.native())
         told = snapshot.copy(target, json.dumps([native]), "[{}]", watch, '{"together": true}')
-        copied, losses = json.loads(told)
-        return copied["outcomes"][0], losses
+        [outcome] = json.loads(told)["outcomes"]
+        return outcome, [[item.name, *lost] for _, *lost in outcome["losses"]]
 
     def _emptied(self, relation: str) -> str:
         if self.reads_itself:

@@ -11,7 +11,6 @@ use dbferry::copy::stream::{How, Lent, TableBlocks, TableStream, Watch, usable};
 use dbferry::engines;
 use dbferry::error::{Result, Side};
 use dbferry::ledger::Ledger;
-use dbferry::loss::Losses;
 use dbferry::plan::{Endpoint, Range, Retry, Sizes, TablePlan, Work};
 use dbferry::quarantine::Quarantine;
 use dbferry::session::TextRow;
@@ -189,7 +188,7 @@ impl Snapshot {
         serde_json::to_string(&ranges).map_err(|error| errors::plan(py, "range", &error))
     }
 
-    /// Copies tables (JSON) to a target (JSON) and gives what came of it, and the losses, as JSON.
+    /// Copies tables (JSON) to a target (JSON) and gives what came of it as JSON.
     ///
     /// `work`: what is left to do of each table (JSON, `Work` each). `terms`: how it is done (JSON). `watch` is called
     /// every tenth of a second with a list of `(rows, bytes, ranges, ranges done)` per table; what it raises stops
@@ -213,7 +212,7 @@ impl Snapshot {
             serde_json::from_str(work).map_err(|error| errors::plan(py, "work", &error))?;
         let terms: Terms =
             serde_json::from_str(terms).map_err(|error| errors::plan(py, "terms", &error))?;
-        let (progress, losses) = (Progress::new(tables.len()), Losses::default());
+        let progress = Progress::new(tables.len());
         let commit = match (terms.together, &terms.ledger) {
             (true, _) => Commit::Together,
             (false, ledger) => Commit::Each { ledger: ledger.is_some() },
@@ -229,7 +228,6 @@ impl Snapshot {
                 sizes: Sizes { workers: readers.len().min(writers.len()), ..self.sizes },
                 cancel: &self.cancel,
                 progress: &progress,
-                losses: &losses,
                 pace: &self.pace,
                 commit,
                 retry: terms.retry,
@@ -251,8 +249,7 @@ impl Snapshot {
         };
         let copied =
             supervise(py, &self.cancel, work, turn)?.map_err(|error| errors::raise(py, &error))?;
-        serde_json::to_string(&(copied, losses.counts()))
-            .map_err(|error| errors::plan(py, "report", &error))
+        serde_json::to_string(&copied).map_err(|error| errors::plan(py, "report", &error))
     }
 
     /// One table (JSON) as an Arrow stream, read by all sessions.

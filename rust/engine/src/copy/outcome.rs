@@ -35,8 +35,12 @@ pub struct Outcome {
     pub target_rows: Option<u64>,
     /// Rows that were put aside, in this run and before.
     pub unfit: u64,
+    pub losses: Vec<Lost>,
     pub error: Option<Error>,
 }
+
+/// Values that a committed range has lost as a policy says: number of the range, column, code, values.
+pub type Lost = (usize, String, &'static str, u64);
 
 /// What came of a copy.
 #[derive(Debug, Serialize)]
@@ -55,6 +59,7 @@ pub(super) struct Tally {
     pub rows: u64,
     pub bytes: u64,
     pub unfit: u64,
+    pub losses: Vec<Lost>,
     pub started: Option<Instant>,
     pub seconds: f64,
     pub counts: Option<(u64, u64)>,
@@ -99,6 +104,7 @@ pub(super) fn outcome(table: &TablePlan, tally: Tally, work: &Work) -> Outcome {
         source_rows: tally.counts.map(|(source, _)| source),
         target_rows: tally.counts.map(|(_, target)| target - before.min(target)),
         unfit: tally.unfit,
+        losses: tally.losses,
         error: tally.error,
     }
 }

@@ -45,7 +45,6 @@ pub struct Run<'a> {
     pub sizes: Sizes,
     pub cancel: &'a Cancel,
     pub progress: &'a Progress,
-    pub losses: &'a Losses,
     pub pace: &'a Pace,
     pub commit: Commit,
     pub retry: Retry,
@@ -373,13 +372,15 @@ impl Floor<'_> {
     }
 
     fn land(&self, unit: &Unit, written: Written, taken: &Taken) {
-        self.run.losses.merge(&taken.losses);
+        let lost = taken.losses.counts().into_iter();
         let mut tally = self.tally(unit.table);
         tally.ranges_left -= 1;
         tally.landed += 1;
         tally.rows += written.rows;
         tally.bytes += written.bytes;
         tally.unfit += written.unfit;
+        let number = unit.range.number;
+        tally.losses.extend(lost.map(|(_, column, code, values)| (number, column, code, values)));
         tally.seconds = tally.started.map_or(0.0, |started| started.elapsed().as_secs_f64());
         self.run.progress.table(unit.table).range_done();
         let unfit = tally.unfit;

@@ -14,7 +14,6 @@ use super::runner::{Commit, OnError, Outcome, Run, State, copy};
 use crate::block::Block;
 use crate::cancel::Cancel;
 use crate::error::{Error, Kind, Result};
-use crate::loss::Losses;
 use crate::plan::{Range, Retry, Sizes, TablePlan, Work};
 use crate::source::{Reader, Reading};
 use crate::target::Writer;
@@ -45,14 +44,12 @@ fn run(
     readers: &mut [Box<dyn Reader>],
     writers: &mut [Box<dyn Writer>],
 ) -> Vec<Outcome> {
-    let (cancel, progress, losses) =
-        (Cancel::default(), Progress::new(tables.len()), Losses::default());
+    let (cancel, progress) = (Cancel::default(), Progress::new(tables.len()));
     let run = Run {
         tables,
         sizes: Sizes::default(),
         cancel: &cancel,
         progress: &progress,
-        losses: &losses,
         commit: Commit::Each { ledger: false },
         retry: Retry { attempts: 2, seconds: 1 },
         on_error: OnError::Stop,

@@ -4,8 +4,12 @@ import contextlib
 import json
 from collections.abc import Callable
 
+import pytest
+
 from command import Command, moved, refused
-from servers.database import Database, SqliteDatabase
+from faults.moments import Said, Stage
+from faults.proxy import Proxy
+from servers.database import Database, ServerDatabase, SqliteDatabase
 from through import adbc
 
 Make = Callable[[str], Database]
@@ -33,6 +37,21 @@ def test_a_lock_is_told_and_waited_for(dbferry: Command, database: Make) -> None
         holder.execute("ROLLBACK")
     moved(dbferry.migrate(source, adbc(target), *ASIDE))
     assert target.rows("SELECT name FROM sqlite_master WHERE name LIKE 'dbferry_trial%'") == []
+
+
+@pytest.mark.parametrize("nth", [5, 12])
+def test_a_session_that_is_lost_says_nothing_of_the_driver(
+    dbferry: Command, database: Make, nth: int
+) -> None:
+    source, target = filled(database), database("postgresql")
+    assert isinstance(target, ServerDatabase)
+    with Proxy(target.server.port) as proxy:
+        proxy.arm(moment=Said(rb"dbferry_trial", nth, Stage.BEFORE, lambda: None))
+        url = adbc(target).replace(f":{target.server.port}/", f":{proxy.port}/")
+        url = f"{url}?sslmode=disable"
+        moved(dbferry.migrate(source, url, *ASIDE))
+        assert proxy.struck
+    assert target.rows("SELECT count(*) FROM t") == [(2,)]
 
 
 def test_a_right_that_is_lacking_is_told(dbferry: Command, database: Make) -> None:

@@ -150,8 +150,9 @@ class AdbcSession:
     def _renew(self) -> None:
         """Another connection; what was open on the old one ends with it."""
         self._end_statements()
-        self._can(self._connection.close)
-        self._connection = self._connect()
+        # One that can't be replaced stays, and goes on to say that it is lost.
+        old, self._connection = self._connection, self._connect()
+        self._can(old.close)
         self._set_zone()
 
     def _no_connection(self, error: Exception) -> DbferryError:

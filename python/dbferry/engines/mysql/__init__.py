@@ -30,10 +30,10 @@ from dbferry.engines import (
 from dbferry.engines.mysql import (
     catalog,
     ddl,
+    declaration,
     describe,
     dialect,
     indexes,
-    keys,
     probe,
     sequences,
     twin,
@@ -133,7 +133,7 @@ class Mysql(Unnumbered):
         return catalog.read(session, schemas)
 
     def complete(self, session: Session, table: Table) -> Table:
-        return keys.complete(session, table)
+        return declaration.complete(session, table)
 
     def find_table(self, session: Session, schema: str | None, name: str) -> Catalog:
         return catalog.read(session, [schema] if schema else [], name)

@@ -17,8 +17,10 @@ from dbferry.catalog import (
     Session,
     Table,
 )
-from dbferry.engines.mysql import clauses, ddl, extras, sequences, views
+from dbferry.engines.mysql import clauses, ddl, declaration, extras, sequences, views
 from dbferry.engines.mysql import keys as keys_of_tables
+from dbferry.engines.mysql.types import BLOBS
+from dbferry.errors import DbferryError
 
 SYSTEM = ("mysql", "information_schema", "performance_schema", "sys")
 
@@ -38,6 +40,10 @@ ORDER BY table_schema, table_name, ordinal_position"""
 JSON_CHECKS = """
 SELECT constraint_schema, table_name, check_clause FROM information_schema.check_constraints
 WHERE {where} AND check_clause LIKE 'json_valid(%'"""
+
+PAST = "system versioning of {} (rows of the past aren't read)"
+BYTES = frozenset(BLOBS)
+LITERAL = re.compile(r"(0x[0-9A-Fa-f]*)?|'(?:[^'\\]|''|\\.)*'", re.DOTALL)
 
 Origin = tuple[str, str, str]
 """Schema, table and column."""
@@ -59,6 +65,9 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
     checks = clauses.read_checks(session, where, json)
     others = keys_of_tables.read(session, where, mariadb=mariadb)
     _true_labels(session, columns)
+    if mariadb:
+        declaration.restore(session, columns, checks)
+    _true_defaults(session, columns)
     tables: list[Table] = []
     skipped: list[str] = []
     listed = session.query(TABLES.format(where=where))
@@ -93,6 +102,7 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 checks=tuple(checks[schema, name]),
                 indexes=tuple(others.indexes[schema, name]),
                 foreign_keys=tuple(others.foreign_keys[schema, name]),
+                left_out=(PAST.format(f"{schema}.{name}"),) if kind == "SYSTEM VERSIONED" else (),
             )
         )
     databases = session.query(
@@ -152,6 +162,46 @@ def _true_labels(session: Session, columns: dict[tuple[str, str], list[Column]])
             text = f"enum({', '.join(map(ddl.literal, labels))})"
             native = replace(column.native, labels=labels, text=text)
             found[place] = replace(column, native=native)
+
+
+def _true_defaults(session: Session, columns: dict[tuple[str, str], list[Column]]) -> None:
+    """The catalog cuts bytes that are a default at the first zero, and tells `?` for what is beyond its own characters;
+    the table itself knows them.
+    """
+    for (schema, table), found in columns.items():
+        places = [place for place, column in enumerate(found) if _is_spoilt(column)]
+        if not places:
+            continue
+        asked = ", ".join(_asked(found[place]) for place in places)
+        relation = ddl.relation(schema, table)
+        try:
+            [told] = session.query(
+                f"SELECT {asked} FROM (SELECT 1) AS one LEFT JOIN {relation} AS t ON FALSE"
+            )
+        except DbferryError:
+            # A table that this user may not read; its rows aren't moved either.
+            continue
+        for place, value in zip(places, told, strict=True):
+            found[place] = replace(found[place], default=_default(found[place], value or ""))
+
+
+def _is_spoilt(column: Column) -> bool:
+    """True when its default is a literal that the catalog may not tell as it is."""
+    if column.default is None or not LITERAL.fullmatch(column.default):
+        return False
+    # MariaDB prints the default of a BLOB as it was given.
+    return "?" in column.default or column.native.name in ("binary", "varbinary")
+
+
+def _asked(column: Column) -> str:
+    value = f"default(t.{ddl.quote(column.name)})"
+    return f"hex({value})" if column.native.name in BYTES else f"CONVERT({value} USING utf8mb4)"
+
+
+def _default(column: Column, told: str) -> str:
+    if column.native.name in BYTES:
+        return f"0x{told}" if told else "x''"
+    return ddl.literal(told)
 
 
 def _with_next(column: Column, following: str | None) -> Column:

@@ -6,6 +6,7 @@ backslashes before every quote; MariaDB gives SQL.
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections import defaultdict
 
@@ -17,6 +18,7 @@ BARE = frozenset(
     {"tinyint", "smallint", "mediumint", "int", "bigint", "decimal", "float", "double", "year", "bit",
      "binary", "varbinary"}
 )  # fmt: skip
+MOMENTS = ("datetime", "timestamp")
 MOMENT = re.compile(r"(?i)current_timestamp(\([0-6]?\))?")
 
 CHECKS = {
@@ -41,15 +43,16 @@ def default(text: str | None, type_name: str, extra: str, *, mariadb: bool) -> s
     if mariadb:
         return text
     if "default_generated" in extra:
-        text = _plain(text)
+        text = plain(text)
         return text if MOMENT.fullmatch(text) else f"({text})"
-    if type_name in BARE or MOMENT.fullmatch(text):
+    moment = type_name in MOMENTS and MOMENT.fullmatch(text)
+    if type_name in BARE or moment:
         return text
     return ddl.literal(text)
 
 
 def generated(text: str | None, *, mariadb: bool) -> str | None:
-    return None if not text else text if mariadb else _plain(text)
+    return None if not text else text if mariadb else plain(text)
 
 
 def on_update(extra: str) -> str | None:
@@ -57,8 +60,12 @@ def on_update(extra: str) -> str | None:
     return found[1].upper() if found else None
 
 
-def _plain(text: str) -> str:
-    """MySQL puts a backslash before every quote and backslash of an expression."""
+def plain(text: str) -> str:
+    """An expression of MySQL, which puts a backslash before every quote and backslash, and tells each byte beyond
+    ASCII as a character of its own.
+    """
+    with contextlib.suppress(UnicodeError):
+        text = text.encode("latin-1").decode()
     return re.sub(r"\\(.)", r"\1", text, flags=re.DOTALL)
 
 
@@ -79,7 +86,7 @@ def read_checks(
         inline = level == "Column"
         if inline and (*place, name or "") in json:
             continue
-        text = (clause or "") if mariadb else _plain(clause or "")
+        text = (clause or "") if mariadb else plain(clause or "")
         found[place].append(
             Check(
                 name=name,

@@ -16,6 +16,9 @@ NO_PLAIN_DEFAULT = frozenset(
     | {f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")}
 )
 
+AHEAD = "dbferry_ahead"
+"""A key that stands in for an index until that is made."""
+
 SEARCHES = ("fulltext", "spatial", "vector")
 SCRIPT_OPENING = (
     "SET NAMES utf8mb4;",
@@ -54,6 +57,7 @@ def _column(table: NewTable, column: NewColumn, collation: str | None) -> str:
         # MariaDB takes no NOT NULL here.
         parts.append(
             f"GENERATED ALWAYS AS ({column.generated}) {'STORED' if column.stored else 'VIRTUAL'}"
+            + ("" if column.nullable else " /*!80000 NOT NULL */")
         )
     else:
         # TIMESTAMP is NOT NULL with a default of its own unless it is told otherwise.
@@ -84,7 +88,8 @@ def create_view(view: View) -> Sequence[str]:
     """Whoever makes it is its definer."""
     security, *ending = view.options or ("SQL SECURITY DEFINER",)
     name = relation(view.schema, view.name)
-    return [" ".join([f"CREATE {security} VIEW {name} AS", view.query, *ending])]
+    columns = f" ({', '.join(map(quote, view.columns))})" if view.columns else ""
+    return [" ".join([f"CREATE {security} VIEW {name}{columns} AS", view.query, *ending])]
 
 
 def try_view(view: View) -> str | None:
@@ -104,7 +109,8 @@ def try_table(table: NewTable, exact_collation: str) -> Trial:
     checks = [f"CHECK ({check.expression})" for check in table.checks if check.column is None]
     made = _create(
         f"TEMPORARY TABLE {relation(table.schema, TRIAL)}",
-        replace(table, comment=None),
+        # Some ways to be kept aren't for temporary ones.
+        replace(table, comment=None, settings=()),
         exact_collation,
         checks,
     )
@@ -131,16 +137,31 @@ def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[s
         lines.append(
             f"PRIMARY KEY {_definition(table.primary_index or Index(name=None, parts=parts))}"
         )
-    # The one AUTO_INCREMENT column must lead a key.
-    lead = table.primary_key[:1]
-    lines += [f"KEY ({quote(c.name)})" for c in table.columns if c.identity and (c.name,) != lead]
+    lead, counted = _leading(table), _counting(table)
+    lines += [f"KEY {quote(AHEAD) if lead else ''} ({quote(name)})" for name in counted]
     collation = table.collation or collation
     suffix = f" COLLATE={collation}" if collation else ""
     suffix += f" COMMENT={literal(table.comment)}" if table.comment else ""
-    body = ",\n    ".join([*lines, *checks])
+    settings = [text for _, text in table.settings]
+    periods = [text for text in settings if text.startswith("PERIOD FOR ")]
+    suffix += "".join(f" {text}" for text in settings if text not in periods)
+    body = ",\n    ".join([*lines, *periods, *checks])
     charset = table.charset or "utf8mb4"
     parted = f"\n{table.partitioning}" if table.partitioning else ""
     return f"CREATE {what} (\n    {body}\n) ENGINE=InnoDB DEFAULT CHARSET={charset}{suffix}{parted}"
+
+
+def _counting(table: NewTable) -> list[str]:
+    """The one AUTO_INCREMENT column, which must lead a key, where that isn't the primary one."""
+    lead = table.primary_key[:1]
+    return [c.name for c in table.columns if c.identity is not None and (c.name,) != lead]
+
+
+def _leading(table: NewTable) -> Index | None:
+    """The index that it leads once all are made."""
+    counted = _counting(table)
+    trees = [index for index in table.indexes if index.method == "btree"]
+    return next((index for index in trees if index.parts[0].column in counted), None)
 
 
 def finish_checks(table: NewTable) -> Sequence[Step]:
@@ -184,14 +205,19 @@ def index(made: Index) -> str:
 def finish_table(table: NewTable) -> Sequence[Step]:
     """All in one statement: the table is read once, and each index is sorted on its own."""
     alter = f"ALTER TABLE {relation(table.schema, table.name)} "
-    single = [
-        Step(what=f"index `{made.name}`", sql=alter + index(made), misfits=_twice(table, made))
+    lead = _leading(table)
+    added = [
+        index(made) + (f", DROP KEY {quote(AHEAD)}" if made is lead else "")
         for made in table.indexes
+    ]
+    single = [
+        Step(what=f"index `{made.name}`", sql=alter + words, misfits=_twice(table, made))
+        for made, words in zip(table.indexes, added, strict=True)
     ]
     if len(single) < 2:
         return single
     names = ", ".join(f"`{made.name}`" for made in table.indexes)
-    together = alter + ", ".join(map(index, table.indexes))
+    together = alter + ", ".join(added)
     return [Step(what=f"indexes {names}", sql=together, singly=tuple(single))]
 
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from collections import defaultdict
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from itertools import groupby
 
-from dbferry.catalog import ForeignKey, Index, Part, Session, Table
-from dbferry.engines.mysql import ddl
+from dbferry.catalog import ForeignKey, Index, Part, Session
+from dbferry.engines.mysql import clauses
 
 INDEXES = """
 SELECT table_schema, table_name, index_name, non_unique, column_name, collation, sub_part, index_type,
@@ -28,16 +27,6 @@ RULES = """
 SELECT constraint_schema, table_name, constraint_name, update_rule, delete_rule
 FROM information_schema.referential_constraints WHERE {where}"""
 
-# Lines of SHOW CREATE TABLE: text in it is escaped, and never holds a line's end.
-INDEX_LINE = re.compile(
-    r"  (?:PRIMARY KEY|(?:\w+ )?KEY `(?P<name>(?:[^`]|``)+)`) (?P<own>.*?) ?,?", re.DOTALL
-)
-KEY_LINE = re.compile(
-    r"  CONSTRAINT `(?P<name>(?:[^`]|``)+)` FOREIGN KEY .*?"
-    r"(?: ON DELETE (?P<delete>[A-Z ]+?))?(?: ON UPDATE (?P<update>[A-Z ]+?))?,?",
-    re.DOTALL,
-)
-PARSER = re.compile(r"WITH PARSER `((?:[^`]|``)+)`")
 Place = tuple[str, str]
 
 
@@ -85,8 +74,7 @@ def _part(row: tuple[str | None, ...], method: str) -> Part:
     _, _, _, _, column, order, size, _, expression = row[:9]
     return Part(
         column=column,
-        # It is told as it would be written inside a string.
-        expression=re.sub(r"\\(.)", r"\1", expression, flags=re.DOTALL) if expression else None,
+        expression=clauses.plain(expression) if expression else None,
         descending=order == "D",
         prefix=int(size) if size and method != "spatial" else None,
     )
@@ -119,53 +107,3 @@ def _foreign_keys(session: Session, where: str, keys: Keys, *, mariadb: bool) ->
 def _action(rule: str | None, *, mariadb: bool) -> str:
     """MariaDB says RESTRICT where nothing was said; the two are one here."""
     return "NO ACTION" if rule is None or (mariadb and rule == "RESTRICT") else rule
-
-
-def complete(session: Session, table: Table) -> Table:
-    """Indexes with their own definitions and in their order; foreign keys with their actions as declared."""
-    parted = table.kind == "partitioned"
-    if not (table.primary_key or table.indexes or table.foreign_keys or parted):
-        return table
-    [(_, text)] = session.query(f"SHOW CREATE TABLE {ddl.relation(table.schema, table.name)}")
-    lines = (text or "").split("\n")
-    told = [match for line in lines if (match := INDEX_LINE.fullmatch(line))]
-    own = {_unquoted(match["name"] or "PRIMARY"): match["own"] for match in told}
-    indexes = [_with_own(index, own.get(index.name or "")) for index in table.indexes]
-    places = {name: place for place, name in enumerate(own)}
-    rules = {
-        _unquoted(match["name"]): (match["update"] or "NO ACTION", match["delete"] or "NO ACTION")
-        for line in lines
-        if (match := KEY_LINE.fullmatch(line))
-    }
-    return replace(
-        table,
-        partitioning=_partitioning(lines) if parted else None,
-        primary_index=_with_own(table.primary_index, own.get("PRIMARY"))
-        if table.primary_index
-        else None,
-        indexes=tuple(sorted(indexes, key=lambda index: places.get(index.name or "", 0))),
-        foreign_keys=tuple(
-            _with_rules(key, rules.get(key.name or "")) for key in table.foreign_keys
-        ),
-    )
-
-
-def _partitioning(lines: list[str]) -> str | None:
-    """All that follows the line of the table's options."""
-    end = next(place for place, line in enumerate(lines) if line.startswith(")"))
-    text = "\n".join(lines[end + 1 :])
-    # The rows of the past in such a table are written by nobody but the server.
-    return text if text and "SYSTEM_TIME" not in text else None
-
-
-def _with_own(index: Index, own: str | None) -> Index:
-    parser = PARSER.search(own or "") if index.method == "fulltext" else None
-    return replace(index, own=own, parser=_unquoted(parser[1]) if parser else None)
-
-
-def _with_rules(key: ForeignKey, rules: tuple[str, str] | None) -> ForeignKey:
-    return replace(key, on_update=rules[0], on_delete=rules[1]) if rules else key
-
-
-def _unquoted(name: str) -> str:
-    return name.replace("``", "`")

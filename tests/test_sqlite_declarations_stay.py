@@ -57,3 +57,28 @@ def test_what_cannot_stay_is_declared_anew(database: Make) -> None:
     assert 'DEFAULT "word"' in sql
     with pytest.raises(Exception, match="CHECK"):
         made.sql("INSERT INTO \"odd, name\" (a, b) VALUES (0, 'z')")
+
+
+def test_comments_at_the_end_hide_nothing(database: Make) -> None:
+    """What follows a view in the same transaction, its end among it, isn't part of its comment."""
+    held, made = database("sqlite"), database("sqlite")
+    held.sql(
+        "CREATE TABLE t (a, b); CREATE VIEW v AS SELECT a FROM t -- of a\n; CREATE VIEW w AS SELECT a FROM v;"
+        "CREATE INDEX i ON t (a) WHERE b > 1 -- few\n; CREATE INDEX j ON t (b) /* all */;"
+    )
+    assert not dbferry.migrate(held.url, made.url).notes
+    texts = "SELECT name, sql FROM sqlite_schema WHERE type IN ('view', 'index') ORDER BY 1"
+    assert made.rows(texts) == held.rows(texts)
+    assert len(made.rows(texts)) == 4
+
+
+def test_the_numbers_of_the_file_stay(database: Make) -> None:
+    held, made = database("sqlite"), database("sqlite")
+    held.sql("CREATE TABLE t (a); PRAGMA user_version = 7; PRAGMA application_id = -9")
+    dbferry.migrate(held.url, made.url)
+    assert made.rows("PRAGMA user_version") == [(7,)]
+    assert made.rows("PRAGMA application_id") == [(-9,)]
+    made.sql("PRAGMA user_version = 8")
+    notes = dbferry.migrate(held.url, made.url, prepare="truncate").notes
+    assert [note for note in notes if "setting user_version" in note]
+    assert made.rows("PRAGMA user_version") == [(8,)]

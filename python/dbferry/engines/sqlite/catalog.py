@@ -41,6 +41,7 @@ SELECT l.name FROM pragma_table_list AS l JOIN pragma_index_list(l.name) AS i
 WHERE l.schema = 'main' AND l.type = 'table' AND i.origin = 'pk' AND {where}"""
 
 
+NUMBERS = ("user_version", "application_id")
 TRIGGERS = "SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger' ORDER BY rowid"
 VIEWS = "SELECT name, sql FROM sqlite_schema WHERE type = 'view' ORDER BY name"
 
@@ -114,8 +115,18 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
             {row[0] or "": rows[row[0] or ""] for row in listed if row[1] in ("table", "view")},
         ),
         skipped=tuple(skipped),
-        extras=_triggers(session),
+        extras=(*_settings(session), *_triggers(session)),
         settings={"encoding": session.query("PRAGMA encoding")[0][0] or ""},
+    )
+
+
+def _settings(session: Session) -> tuple[Extra, ...]:
+    """The numbers that programs know the file by."""
+    told = [(name, session.query(f"PRAGMA {name}")[0][0] or "0") for name in NUMBERS]
+    return tuple(
+        Extra(kind="setting", name=name, group="itself", sql=(f"PRAGMA {name} = {number}",))
+        for name, number in told
+        if int(number)
     )
 
 

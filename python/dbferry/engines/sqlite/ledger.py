@@ -71,7 +71,9 @@ class SqliteLedger(Plain, Untold):
     sifting = ("BEGIN IMMEDIATE", "COMMIT", "ROLLBACK")
 
     def joined(self, statements: Iterable[str]) -> str | None:
-        return "; ".join(["BEGIN IMMEDIATE", *statements, "COMMIT"])
+        # A comment at the end of the user's own words goes as far as its line.
+        ended = [f"{s}\n" if "--" in s.rpartition("\n")[2] else s for s in statements]
+        return "; ".join(["BEGIN IMMEDIATE", *ended, "COMMIT"])
 
     @contextmanager
     def alone(self, session: OpenSession) -> Iterator[None]:

@@ -65,7 +65,13 @@ def default(translation: Translator, text: str, column: Operand | None) -> str:
         return words.format(p=6 if column.native.precision is None else column.native.precision)
     term = translation.only_values(parse(text, one))
     if term.literal:
-        return stored(term, column, other).sql
+        try:
+            return stored(term, column, other).sql
+        except Untranslatable:
+            # Two of one family write every value of a type alike.
+            if translation.source.family != translation.target.family:
+                raise
+            return text
     if not column.fit or family(term.kind) != family(column.source.kind):
         raise Untranslatable(f"a value of {term.kind} for a column of {column.native.text}")
     return f"({term.sql})"

@@ -210,7 +210,7 @@ def stored(term: Term, into: Operand, dialect: Dialect) -> Term:
     kind, made, value = into.source.kind, into.made, term.value
     if term.is_null:
         return term
-    if kind in NUMBERS and made is Kind.TEXT:
+    if kind in NUMBERS and Kind.TEXT in (made, dialect.stored(into.native, made)):
         number, scale = _number(value), into.source.scale
         return literal(str(number) if scale is None else f"{number:.{scale}f}", Kind.TEXT, dialect)
     if kind in (Kind.JSON, Kind.ENUM) and isinstance(value, str):
@@ -219,6 +219,9 @@ def stored(term: Term, into: Operand, dialect: Dialect) -> Term:
         raise Untranslatable(f"a uuid is {into.native.text} in the target")
     if kind in (Kind.TIMESTAMP, Kind.TIME, Kind.DATE) and made is not kind:
         raise Untranslatable(f"{kind} is {into.native.text} in the target")
+    if kind is Kind.FLOAT and isinstance(value, Decimal):
+        # Written out it may have more digits than a literal holds.
+        return literal(Decimal(repr(float(value))), kind, dialect)
     return as_kind(term, made if made is Kind.BOOL else kind, dialect)
 
 

@@ -472,6 +472,27 @@ def test_every_key_of_the_settings_is_taken_or_named() -> None:
         assert all(key in told for key in keys)
 
 
+def test_what_the_console_of_aws_writes_is_taken() -> None:
+    """Groups and keys that say nothing, and those that no page of the guide tells of."""
+    rule = include(
+        locator={"table-name": "%"}, filters=[], **{"load-order": None, "rule-id": 447422326}
+    )
+    rule |= {"parallel-load": None, "isAutoSegmentationChecked": False}
+    settings = {
+        "FullLoadSettings": {"TargetTablePrepMode": None, "MaxFullLoadSubTasks": None, "CommitRate": 10000},
+        "ErrorBehavior": {"DataErrorPolicy": None, "RecoverableErrorCount": None},
+        "TTSettings": {"EnableTT": False, "FailTaskOnTTFailure": False, "TTS3Settings": None},
+        "ControlTablesSettings": {"historyTimeslotInMinutes": 5, "CommitPositionTableEnabled": False},
+        "TargetMetadata": None,
+        "PostProcessingRules": None,
+    }  # fmt: skip
+    task = dbferry.Task.from_dms("sqlite:///a", "sqlite:///b", {"rules": [rule]}, settings)
+    assert (task.prepare, task.batch_rows) == ("append", 10000)
+    rule |= {"parallel-load": {"type": "partitions-auto"}, "isAutoSegmentationChecked": True}
+    task = dbferry.Task.from_dms("sqlite:///a", "sqlite:///b", {"rules": [rule]})
+    assert [note for note in task.notes if "447422326: parallel-load partitions-auto" in note]
+
+
 def test_the_target_schema_of_the_settings_takes_all(held: Database, empty: Database) -> None:
     settings = {"TargetMetadata": {"TargetSchema": "all_of_it"}}
     plan = dbferry.plan(held.url, empty.url, dms_mappings=mapping(), dms_settings=settings)

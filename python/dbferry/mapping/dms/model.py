@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+TEXTS = ("rule-id", "rule-name", "load-order")
 NEGATIVE = frozenset({"noteq", "notbetween", "notnull"})
 
 
@@ -57,7 +58,8 @@ class FilterCondition(_Part):
     def _values(self) -> Self:
         wanted = {"between": {"start_value", "end_value"}, "notbetween": {"start_value", "end_value"},
                   "null": set(), "notnull": set()}.get(self.filter_operator, {"value"})  # fmt: skip
-        given = self.model_fields_set - {"filter_operator"}
+        given = {n for n in self.model_fields_set if getattr(self, n) is not None}
+        given -= {"filter_operator"}
         if given != wanted:
             names = " and ".join(map(_kebab, sorted(wanted, reverse=True))) or "no value"
             raise ValueError(f"`{self.filter_operator}` takes {names}")
@@ -80,7 +82,7 @@ class _Rule(_Part):
         """Identifiers may be numbers."""
         if isinstance(value, dict):
             return {
-                key: str(found) if key in ("rule-id", "rule-name", "load-order") else found
+                key: str(found) if key in TEXTS and found is not None else found
                 for key, found in value.items()
             }
         return value
@@ -89,12 +91,27 @@ class _Rule(_Part):
         return f"rule-id {self.rule_id}"
 
 
+class ParallelLoad(_Part):
+    type: Literal["partitions-auto", "subpartitions-auto", "partitions-list", "ranges", "none"]
+    partitions: list[str] = []
+    subpartitions: list[str] = []
+    columns: list[str] = []
+    boundaries: list[list[str]] = []
+    number_of_partitions: int | str | None = None
+    collection_count_from_metadata: bool | str | None = None
+    max_records_skip_per_page: int | str | None = None
+    batch_size: int | str | None = None
+
+
 class Selection(_Rule):
     rule_type: Literal["selection"]
     rule_action: Literal["include", "exclude", "explicit"]
     object_locator: Locator
     load_order: Annotated[str | None, Field(pattern=r"^\d+$")] = None
-    filters: list[Filter] = []
+    filters: list[Filter] | None = None
+    # AWS's console writes these two into every selection.
+    parallel_load: ParallelLoad | None = None
+    segmentation: Annotated[bool | None, Field(alias="isAutoSegmentationChecked")] = None
 
     @model_validator(mode="after")
     def _filtered(self) -> Self:
@@ -157,18 +174,6 @@ class Transformation(_Rule):
         return self
 
 
-class ParallelLoad(_Part):
-    type: Literal["partitions-auto", "subpartitions-auto", "partitions-list", "ranges", "none"]
-    partitions: list[str] = []
-    subpartitions: list[str] = []
-    columns: list[str] = []
-    boundaries: list[list[str]] = []
-    number_of_partitions: int | str | None = None
-    collection_count_from_metadata: bool | str | None = None
-    max_records_skip_per_page: int | str | None = None
-    batch_size: int | str | None = None
-
-
 class LobSettings(_Part):
     mode: Literal["limited", "unlimited", "none"]
     bulk_max_size: int | str | None = None
@@ -214,4 +219,4 @@ class Mappings(_Part):
 
 PARTS = (Mappings, Selection, Transformation, TableSettings, Locator, Filter, FilterCondition, DataType,
          PrimaryKey, BeforeImage, ParallelLoad, LobSettings)  # fmt: skip
-KEYS = sorted({_kebab(name) for part in PARTS for name in part.model_fields})
+KEYS = sorted({found.alias or name for part in PARTS for name, found in part.model_fields.items()})

@@ -42,13 +42,14 @@ KNOWN: Mapping[str, Mapping[str, str | None]] = {
         "StopTaskCachedChangesApplied": LOADS, "StopTaskCachedChangesNotApplied": LOADS,
         "TransactionConsistencyTimeout": "is not used: all sessions read one point in time",
     },
-    "TTSettings": {"EnableTT": AWS, "TTS3Settings": AWS, "TTRecordSettings": AWS},
+    "TTSettings": dict.fromkeys(("EnableTT", "TTS3Settings", "TTRecordSettings", "FailTaskOnTTFailure"), AWS),
     "Logging": dict.fromkeys(
         ("EnableLogging", "EnableLogContext", "LogComponents", "DeleteTaskLogs", "CloudWatchLogGroup",
          "CloudWatchLogStream", "LogConfiguration"), LOG),
     "ControlTablesSettings": dict.fromkeys(
         ("ControlSchema", "HistoryTimeslotInMinutes", "HistoryTableEnabled", "SuspendedTablesTableEnabled",
-         "StatusTableEnabled", "FullLoadExceptionTableEnabled", "historyTimeslotInMinutes"), TABLES),
+         "StatusTableEnabled", "FullLoadExceptionTableEnabled", "historyTimeslotInMinutes",
+         "CommitPositionTableEnabled"), TABLES),
     "StreamBufferSettings": dict.fromkeys(
         ("StreamBufferCount", "StreamBufferSizeInMB", "CtrlStreamBufferSizeInMB"), MEMORY),
     "ChangeProcessingTuning": dict.fromkeys(
@@ -120,12 +121,19 @@ def read(content: object) -> Set:
                 made.warnings.append(f"{group} {AWS}")
             continue
         _warn(group, keys, made)
-    load = content.get("FullLoadSettings") or {}
-    metadata = content.get("TargetMetadata") or {}
-    made.fields |= _full_load(load)
-    made.fields |= _errors(content.get("ErrorBehavior") or {})
+    metadata = _given(content, "TargetMetadata")
+    made.fields |= _full_load(_given(content, "FullLoadSettings"))
+    made.fields |= _errors(_given(content, "ErrorBehavior"))
     made.target_schema = _text("TargetMetadata.TargetSchema", metadata.get("TargetSchema") or "")
     return made
+
+
+def _given(content: Mapping[str, Any], group: str) -> dict[str, Any]:
+    """The keys of a group that say something."""
+    held = content.get(group)
+    if not isinstance(held, dict):
+        return {}
+    return {key: value for key, value in held.items() if value is not None}
 
 
 def _unknown(content: Mapping[str, Any]) -> list[str]:

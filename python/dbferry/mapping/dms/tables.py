@@ -95,6 +95,7 @@ def _select(rule: Selection, made: Mapped) -> None:
     table = f"{named(locator.schema_name)}.{named(locator.table_name)}"
     if rule.load_order is not None:
         made.warnings.append(f"{rule}: load-order is not used; the largest tables begin first")
+    _parallel(rule, made)
     if locator.table_type != "table":
         made.warnings.append(f"{rule}: views are not moved as tables")
     if locator.table_type == "view":
@@ -109,7 +110,7 @@ def _select(rule: Selection, made: Mapped) -> None:
             "column": each.column_name,
             "any": [_condition(condition) for condition in each.filter_conditions],
         }
-        for each in rule.filters
+        for each in rule.filters or ()
     ]
 
 
@@ -123,13 +124,18 @@ def _condition(condition: FilterCondition) -> dict[str, Any]:
             return {OPERATORS[operator]: condition.value}
 
 
-def _settings(rule: TableSettings, made: Mapped) -> None:
-    load, lob = rule.parallel_load, rule.lob_settings
+def _parallel(rule: TableSettings | Selection, made: Mapped) -> None:
+    load = rule.parallel_load
     if load is not None and load.type != "none":
         made.warnings.append(
             f"{rule}: parallel-load {load.type} is not used; dbferry cuts every large table by itself, "
             "with rows whose columns are NULL"
         )
+
+
+def _settings(rule: TableSettings, made: Mapped) -> None:
+    _parallel(rule, made)
+    lob = rule.lob_settings
     if lob is not None and lob.mode != "none":
         made.warnings.append(
             f"{rule}: lob-settings {lob.mode} is not used; values of any size move whole"

@@ -8,7 +8,7 @@ import pytest
 
 import dbferry
 from command import Command, moved, refused
-from dbferry.engines.postgresql.ddl import MARK
+from dbferry.engines.postgresql.tables import MARK
 from dbferry.sessions import open_session
 from dbferry.urls import parse
 from faults.ends import served

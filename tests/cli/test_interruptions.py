@@ -16,6 +16,7 @@ from servers.database import Database, ServerDatabase, SqliteDatabase
 from servers.hostile import HostileServer
 from servers.postgres import PostgresServer
 from servers.server import wait_until
+from through import adbc
 
 Make = Callable[[str], Database]
 SOON = 2.0
@@ -121,6 +122,26 @@ def test_ctrl_c_half_way_ends_the_servers_session(
         interrupt(process)
         refused(dbferry.finish(process), 130)
         wait_until(lambda: not target.rows(WAITING[engine])[0][0], "end of the session", SOON)
+
+
+def test_ctrl_c_while_a_driver_waits_ends_the_run_soon(
+    dbferry: Command, pg_db: Database, source: Database
+) -> None:
+    make_tables(pg_db)
+    with held(pg_db):
+        process = dbferry.start("migrate", source.url, adbc(pg_db), "--json")
+        wait_until(
+            lambda: process.poll() is not None or bool(pg_db.rows(WAITING["postgresql"])[0][0]),
+            "a driver that waits for its table",
+        )
+        start = time.monotonic()
+        interrupt(process)
+        result = refused(dbferry.finish(process), 130, "interrupted", "hint: ")
+        assert time.monotonic() - start < SOON
+        check_unfinished(result)
+        wait_until(lambda: not pg_db.rows(WAITING["postgresql"])[0][0], "end of the session", SOON)
+    moved(dbferry.migrate(source, adbc(pg_db)))
+    assert pg_db.rows("SELECT count(*) FROM second") == [(2,)]
 
 
 def test_ctrl_c_leaves_what_the_same_command_goes_on_with(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import partial
 from typing import TYPE_CHECKING
@@ -25,6 +25,8 @@ MAKING = 7_233_172_117_306_401
 """The advisory lock of whoever makes or drops the tables of ledgers."""
 ALONE_SECONDS = 10
 """Far longer than that takes: a server that hasn't noticed that a client is gone would hold its lock for hours."""
+ENDING_SECONDS = 3
+"""Far longer than a session takes to end whose client is gone, and has none of the server's work left."""
 TURN_SECONDS = 0.1
 
 LEFTOVERS = f"""
@@ -139,7 +141,7 @@ class PostgresqlLedger(Plain):
             heirs += [ddl.relation(heir[0], heir[1])] if heir[1] is not None else []
             if mark == "t" and not session.query(f"SELECT 1 FROM ONLY {table} LIMIT 1"):
                 marked.add(table)
-        if marked and session.query(OTHERS):
+        if marked and not _comes(lambda: not session.query(OTHERS), ENDING_SECONDS):
             raise BusyError(
                 "another session of dbferry is open, which may be making a table", side="target",
                 engine="postgresql", hint="let its run finish, and try again",
@@ -160,8 +162,14 @@ class PostgresqlLedger(Plain):
 
 def _locked(session: OpenSession, key: int) -> bool:
     """False when another session holds the lock for so long that its client must be gone."""
-    end = time.monotonic() + ALONE_SECONDS
-    while session.query(f"SELECT pg_catalog.pg_try_advisory_lock({key})") != [("t",)]:
+    tried = f"SELECT pg_catalog.pg_try_advisory_lock({key})"
+    return _comes(lambda: session.query(tried) == [("t",)], ALONE_SECONDS)
+
+
+def _comes(holds: Callable[[], bool], seconds: float) -> bool:
+    """Whether something holds before so many seconds are over."""
+    end = time.monotonic() + seconds
+    while not holds():
         if time.monotonic() > end:
             return False
         time.sleep(TURN_SECONDS)

@@ -113,11 +113,14 @@ def test_what_a_table_is_made_of_is_nobodys_business(database: Make) -> None:
     assert [table.source for table in report.tables] == [f"public.{called}", "public.t"]
 
 
-@pytest.mark.parametrize("said", [b"COPY ", rb"ADD CONSTRAINT \"short\""])
+@pytest.mark.parametrize(
+    ("version", "said"),
+    [("12", b"COPY "), ("18", b"COPY "), ("18", rb"ADD CONSTRAINT \"short\"")],
+)
 def test_cleanup_drops_what_tables_are_made_of_and_twice_is_fine(
-    database: Make, tmp_path: Path, said: bytes
+    postgres_of: Make, tmp_path: Path, version: str, said: bytes
 ) -> None:
-    held, made, dbferry = database("postgresql"), database("postgresql"), Command(tmp_path)
+    held, made, dbferry = postgres_of(version), postgres_of(version), Command(tmp_path)
     held.sql(SCHEMA)
     listed = "SELECT relname FROM pg_class WHERE relname LIKE 'dbferry%' AND relkind = 'r'"
     with ExitStack() as stack:

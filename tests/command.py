@@ -13,6 +13,7 @@ from urllib.parse import quote
 
 from servers.database import Database
 from servers.server import PASSWORD
+from warm import Forked
 
 BINARY = Path(sys.executable).with_name("dbferry")
 # Settings of the user's own that would decide where a connection goes.
@@ -51,7 +52,9 @@ class Command:
     def start(
         self, *args: str, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
     ) -> "subprocess.Popen[str]":
-        """The command while it runs; end it with `finish`."""
+        """The command while it runs; end it with `finish`. One without a prefix is forked from a warm process."""
+        if not prefix:
+            return Forked([str(BINARY), *args], self.environment(env or {}), self.home)
         return subprocess.Popen(
             [*prefix, str(BINARY), *args],
             stdin=subprocess.DEVNULL,
@@ -62,6 +65,10 @@ class Command:
             env=self.environment(env or {}),
             cwd=self.home,
         )
+
+    def run(self, code: str, *args: str) -> Result:
+        """Python code in place of the command, with its arguments."""
+        return self.finish(Forked(["-c", *args], self.environment({}), self.home, code))
 
     def finish(self, process: "subprocess.Popen[str]", timeout: float = 120) -> Result:
         """Waits for the end; what takes longer is killed and fails the test."""

@@ -1,8 +1,6 @@
 """A run that is killed while it looks for rows which a target's library refuses: each is in its table or told of, once."""
 
 import signal
-import subprocess
-import sys
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -98,11 +96,8 @@ def test_the_next_run_ends_well(
     (target, url), dbferry = target_of(name, database), Command(tmp_path)
     method, pattern, nth = POINTS[point]
     args = ["migrate", source.url, url, *ASIDE]
-    killed = subprocess.run(
-        [sys.executable, "-c", KILLED, method, pattern, str(nth), stage, *args],
-        check=False, capture_output=True, text=True, env=dbferry.environment({}), cwd=tmp_path,
-    )  # fmt: skip
-    assert killed.returncode == -signal.SIGKILL, f"never came\n{killed.stdout}{killed.stderr}"
+    killed = dbferry.run(KILLED, method, pattern, str(nth), stage, *args)
+    assert killed.code == -signal.SIGKILL, f"never came\n{killed.out}{killed.err}"
     there = int(target.rows("SELECT count(*) FROM t")[0][0])
     assert there in (0, ROWS - len(BAD))
     assert len(dbferry("quarantine", "list", url, "--json").json) == (len(BAD) if there else 0)

@@ -2,7 +2,9 @@
 
 import contextlib
 import socket
+import ssl
 from abc import abstractmethod
+from functools import cache
 from typing import Any, ClassVar
 
 import pymysql
@@ -74,24 +76,26 @@ class MysqlFamilyServer(Server):
             if probe.connect_ex(self.socket) != 0:
                 return False
         try:
-            pymysql.connect(unix_socket=self.socket, user="root").close()
+            self._as_owner().close()
         except pymysql.OperationalError:
             return False
         return True
 
     def _create_users(self) -> None:
-        owner = pymysql.connect(
-            unix_socket=self.socket, user="root", client_flag=CLIENT.MULTI_STATEMENTS
-        )
-        with contextlib.closing(owner):
+        with contextlib.closing(self._as_owner()) as owner:
             _run(owner, USERS)
+
+    def _as_owner(self) -> pymysql.Connection:  # type: ignore[type-arg]
+        flags = CLIENT.MULTI_STATEMENTS
+        place = {"unix_socket": self.socket, "user": "root", "ssl_disabled": True}
+        return pymysql.connect(**place, client_flag=flags)
 
     def connect(self, database: str, **options: Any) -> pymysql.Connection:  # type: ignore[type-arg]
         """An autocommit connection of PyMySQL; `options` override user, password and the rest."""
         defaults: dict[str, Any] = {"user": self.user, "password": self.password}
         defaults |= {"host": self.host, "port": self.port, "database": database or None}
         defaults |= {"charset": "utf8mb4", "autocommit": True, "local_infile": True}
-        defaults |= {"client_flag": CLIENT.MULTI_STATEMENTS}
+        defaults |= {"client_flag": CLIENT.MULTI_STATEMENTS, "ssl": _tls()}
         return pymysql.connect(**{**defaults, **options})
 
     def sql(self, database: str, text: str) -> list[Row]:
@@ -110,6 +114,14 @@ class MysqlFamilyServer(Server):
                 with contextlib.suppress(pymysql.OperationalError):
                     cursor.execute(f"KILL {number}")
             cursor.execute(f"DROP DATABASE IF EXISTS {_quote(name)}")
+
+
+@cache
+def _tls() -> ssl.SSLContext:
+    """Made once: PyMySQL would read all the system's certificates for each connection, to check none."""
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    return context
 
 
 def _run(connection: pymysql.Connection, text: str) -> list[Row]:  # type: ignore[type-arg]

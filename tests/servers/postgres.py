@@ -52,6 +52,9 @@ SETTINGS = {
     "ssl": "on",
 }
 
+PLAIN = {"sslmode": "allow"}
+"""Without TLS where the server lets us: what only looks after databases needs none."""
+
 
 class PostgresServer(Server):
     """PostgreSQL; `version` or DBFERRY_TEST_POSTGRES_VERSION names a cached major version.
@@ -174,7 +177,7 @@ class PostgresServer(Server):
 
     def sql(self, database: str, text: str) -> list[Row]:
         rows: list[Row] = []
-        with self.connect(database) as connection, connection.cursor() as cursor:
+        with self.connect(database, **PLAIN) as connection, connection.cursor() as cursor:
             cursor.execute(text.encode())
             while True:
                 if cursor.description is not None:
@@ -183,28 +186,30 @@ class PostgresServer(Server):
                     return rows
 
     def create_database(self, name: str) -> None:
-        self._admin(SQL("CREATE DATABASE {} TEMPLATE template0").format(Identifier(name)))
+        create = SQL("CREATE DATABASE {} TEMPLATE template0").format(Identifier(name))
+        with self.connect(self.admin_database, **PLAIN) as connection:
+            # Files are copied in a fraction of the time; older versions know no other way.
+            copy = " STRATEGY FILE_COPY" if connection.info.server_version >= 150000 else ""
+            connection.execute(create + SQL(copy))
 
     def drop_database(self, name: str) -> None:
-        wait_until(lambda: self._drop_slots(name), f"end of the slots of database `{name}`")
-        ends = SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
-        # PostgreSQL 12 can't do both at once; either waits some seconds for the last session.
-        self._admin(ends.format(Literal(name)))
-        self._admin(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
+        with self.connect(self.admin_database, **PLAIN) as connection:
+            gone = f"end of the slots of database `{name}`"
+            wait_until(lambda: _drop_slots(connection, name), gone)
+            ends = SQL("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = {}")
+            # PostgreSQL 12 can't do both at once; either waits some seconds for the last session.
+            connection.execute(ends.format(Literal(name)))
+            connection.execute(SQL("DROP DATABASE IF EXISTS {}").format(Identifier(name)))
 
-    def _drop_slots(self, database: str) -> bool:
-        """Drop the free replication slots, end who holds the others; whether none is left."""
-        slots = SQL("FROM pg_replication_slots WHERE database = {}").format(Literal(database))
-        self._admin(SQL("SELECT pg_terminate_backend(active_pid) ") + slots + SQL(" AND active"))
-        self._admin(
-            SQL("SELECT pg_drop_replication_slot(slot_name) ") + slots + SQL(" AND NOT active")
-        )
-        return self._admin(SQL("SELECT count(*) ") + slots) == [(0,)]
 
-    def _admin(self, statement: Any) -> list[Row]:
-        with self.connect(self.admin_database) as connection:
-            cursor = connection.execute(statement)
-            return cursor.fetchall() if cursor.description is not None else []
+def _drop_slots(connection: psycopg.Connection, database: str) -> bool:
+    """Drop the free replication slots, end who holds the others; whether none is left."""
+    slots = SQL("FROM pg_replication_slots WHERE database = {}").format(Literal(database))
+    connection.execute(SQL("SELECT pg_terminate_backend(active_pid) ") + slots + SQL(" AND active"))
+    connection.execute(
+        SQL("SELECT pg_drop_replication_slot(slot_name) ") + slots + SQL(" AND NOT active")
+    )
+    return connection.execute(SQL("SELECT count(*) ") + slots).fetchall() == [(0,)]
 
 
 def _major(path: Path) -> float:

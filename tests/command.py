@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from servers.database import Database
 from servers.server import PASSWORD
-from warm import Forked
+from warm import COMMAND, Forked
 
 BINARY = Path(sys.executable).with_name("dbferry")
 # Settings of the user's own that would decide where a connection goes.
@@ -45,16 +45,27 @@ class Command:
         self.home = home
 
     def __call__(
-        self, *args: str, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+        code: str = COMMAND,
     ) -> Result:
-        return self.finish(self.start(*args, env=env, prefix=prefix))
+        return self.finish(self.start(*args, env=env, prefix=prefix, code=code))
 
     def start(
-        self, *args: str, env: Mapping[str, str] | None = None, prefix: tuple[str, ...] = ()
+        self,
+        *args: str,
+        env: Mapping[str, str] | None = None,
+        prefix: tuple[str, ...] = (),
+        code: str = COMMAND,
     ) -> "subprocess.Popen[str]":
-        """The command while it runs; end it with `finish`. One without a prefix is forked from a warm process."""
+        """The command while it runs; end it with `finish`.
+
+        One without a prefix is forked from a warm process; `code` is what then runs in its place.
+        """
         if not prefix:
-            return Forked([str(BINARY), *args], self.environment(env or {}), self.home)
+            return Forked([str(BINARY), *args], self.environment(env or {}), self.home, code)
         return subprocess.Popen(
             [*prefix, str(BINARY), *args],
             stdin=subprocess.DEVNULL,
@@ -65,10 +76,6 @@ class Command:
             env=self.environment(env or {}),
             cwd=self.home,
         )
-
-    def run(self, code: str, *args: str) -> Result:
-        """Python code in place of the command, with its arguments."""
-        return self.finish(Forked(["-c", *args], self.environment({}), self.home, code))
 
     def finish(self, process: "subprocess.Popen[str]", timeout: float = 120) -> Result:
         """Waits for the end; what takes longer is killed and fails the test."""

@@ -9,7 +9,7 @@ import pytest
 from command import Command, moved
 from faults.ends import served
 from faults.moments import Said, Stage
-from faults.points import START, Victim
+from faults.points import START, Victim, with_engines
 from servers.database import Database
 
 Make = Callable[[str], Database]
@@ -22,11 +22,7 @@ POINTS = {
 }  # fmt: skip
 NTH = {("postgresql", "the commit"): 4, "what is made again": 2}
 """Three tables are committed before, and a key is made once before it is found to be broken."""
-MOMENTS = [
-    (point, stage)
-    for point in POINTS
-    for stage in (Stage.BEFORE, Stage.DURING, Stage.UNANSWERED, Stage.AFTER)
-]
+STAGES = (Stage.BEFORE, Stage.DURING, Stage.UNANSWERED, Stage.AFTER)
 
 
 @pytest.fixture
@@ -56,8 +52,9 @@ def check(dbferry: Command, target: Database, tables: dict[str, dict[str, object
     ]  # fmt: skip
 
 
-@pytest.mark.parametrize("engine", ["postgresql", "mariadb"])
-@pytest.mark.parametrize(("point", "stage"), MOMENTS)
+@pytest.mark.parametrize(
+    ("engine", "point", "stage"), with_engines(POINTS, STAGES, ["postgresql", "mariadb"])
+)
 def test_the_next_run_ends_well(
     engine: str, point: str, stage: Stage, held: Database, database: Make, tmp_path: Path
 ) -> None:

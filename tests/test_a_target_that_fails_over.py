@@ -85,7 +85,7 @@ def test_a_run_goes_on_in_the_new_primary(
         Thread(target=inherit).start()
 
     def inherit() -> None:
-        sleep(2)
+        sleep(1)
         standby.sql("postgres", "SELECT pg_promote()")
 
     first = at("the commit of a range", 4, Stage.AFTER, stop_to_follow if behind else fail_over)

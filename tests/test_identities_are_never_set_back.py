@@ -7,6 +7,7 @@ import pytest
 import dbferry
 from servers.database import Database
 from test_identities_go_on import KINDS, TARGETS, holding, next_of
+from turns import every_pair
 
 Make = Callable[[str], Database]
 OWN = {
@@ -25,9 +26,9 @@ def given_once(db: Database, kind: str, number: int) -> None:
         db.sql(f"SELECT setval('t_id_seq', {number})")
 
 
-@pytest.mark.parametrize("prepare", ["create", "truncate", "append"])
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("source", TARGETS)
+@pytest.mark.parametrize(
+    ("source", "target", "prepare"), every_pair(TARGETS, TARGETS, ["create", "truncate", "append"])
+)
 def test_the_further_of_both_ends_goes_on(
     database: Make, source: str, target: str, prepare: str
 ) -> None:

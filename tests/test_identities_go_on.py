@@ -6,6 +6,7 @@ import pytest
 
 import dbferry
 from servers.database import Database
+from turns import in_turn
 
 BY = "GENERATED {} AS IDENTITY"
 # Kind of identity → source engine and its declaration.
@@ -35,8 +36,7 @@ def next_of(db: Database) -> int:
     return int(value)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "target"), in_turn(list(KINDS), TARGETS, meets=2))
 def test_deleted_tail_is_not_given_again(
     database: Callable[[str], Database], kind: str, target: str
 ) -> None:
@@ -48,8 +48,7 @@ def test_deleted_tail_is_not_given_again(
     assert next_of(made) == (4 if kind == "rowid" else 6) == next_of(held)
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize(("kind", "target"), in_turn(list(KINDS), TARGETS))
 def test_empty_table_starts_at_one(
     database: Callable[[str], Database], kind: str, target: str
 ) -> None:
@@ -60,8 +59,10 @@ def test_empty_table_starts_at_one(
     assert next_of(made) == 1
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("kind", ["by_default", "serial", "mysql", "mariadb", "rowid"])
+@pytest.mark.parametrize(
+    ("kind", "target"),
+    in_turn(["by_default", "serial", "mysql", "mariadb", "rowid"], TARGETS, meets=2),
+)
 def test_next_value_is_above_rows_with_values_of_their_own(
     database: Callable[[str], Database], kind: str, target: str
 ) -> None:
@@ -131,8 +132,9 @@ def test_row_zero_beside_bytes_stays_row_zero(
     assert made.rows("SELECT id FROM t ORDER BY id") == [(0,), (1,)]
 
 
-@pytest.mark.parametrize("target", TARGETS)
-@pytest.mark.parametrize("kind", ["always", "by_default", "serial"])
+@pytest.mark.parametrize(
+    ("kind", "target"), in_turn(["always", "by_default", "serial"], TARGETS, meets=2)
+)
 def test_a_number_that_was_set_and_not_given_yet_is_given_next(
     database: Callable[[str], Database], kind: str, target: str
 ) -> None:

@@ -7,6 +7,7 @@ import pytest
 import dbferry
 import judge
 from servers.database import Database
+from turns import in_turn
 
 PG_ROWS = "FROM generate_series(1, 60) n"
 MY_ROWS = "FROM seq_1_to_60"
@@ -56,8 +57,9 @@ KEYS = {
 }  # fmt: skip
 
 
-@pytest.mark.parametrize("target", ["postgresql", "mariadb", "sqlite"])
-@pytest.mark.parametrize("kind", KEYS)
+@pytest.mark.parametrize(
+    ("kind", "target"), in_turn(list(KEYS), ["postgresql", "mariadb", "sqlite"], meets=2)
+)
 def test_every_row_arrives_once(
     database: Callable[[str], Database], kind: str, target: str
 ) -> None:

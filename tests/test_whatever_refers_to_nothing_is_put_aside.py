@@ -10,6 +10,7 @@ import fill
 from dbferry.ledger.status import bad_rows
 from dbferry.task import Task
 from servers.database import Database
+from turns import in_turn
 
 Make = Callable[[str], Database]
 Rows = dict[int, tuple[int | None, ...]]
@@ -96,8 +97,9 @@ NAMES = {
 }
 
 
-@pytest.mark.parametrize("target", ["postgresql", "mariadb", "mysql", "sqlite"])
-@pytest.mark.parametrize("seed", range(10))
+@pytest.mark.parametrize(
+    ("seed", "target"), in_turn(range(10), ["postgresql", "mariadb", "mysql", "sqlite"], meets=2)
+)
 def test_what_stays_is_all_that_can_and_comes_when_it_can(
     database: Make, seed: int, target: str
 ) -> None:

@@ -17,6 +17,7 @@ import pytest
 import dbferry
 from dbferry.errors import DataError, RequestError
 from servers.database import Database
+from servers.fresh import filled
 
 SERVERS = ("postgresql", "mariadb", "mysql", "sqlite")
 Make = Callable[[str], Database]
@@ -63,16 +64,25 @@ TYPES: dict[str, pa.Array] = {
 MYSQLS = ("mysql", "mariadb")
 
 
+@pytest.fixture(scope="module")
+def holding(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Make]:
+    """A database of an engine, the same for all."""
+    with filled(lambda db: None, request, tmp_path_factory) as made:
+        yield made
+
+
 @pytest.mark.parametrize("engine", SERVERS)
 @pytest.mark.parametrize("name", TYPES)
-def test_values_come_back_as_they_went(database: Make, engine: str, name: str) -> None:
+def test_values_come_back_as_they_went(holding: Make, engine: str, name: str) -> None:
     rows = pa.table({"id": pa.array([1, 2, 3]), "v": TYPES[name]})
     if (engine, name) == ("sqlite", "uint64"):
         # Its integers have 63 bits and a sign.
         with pytest.raises(DataError, match="range of the target's integers"):
-            there_and_back(database(engine), rows)
+            there_and_back(holding(engine), rows)
         return
-    came = there_and_back(database(engine), rows).sort_by("id")["v"].to_pylist()
+    came = there_and_back(holding(engine), rows).sort_by("id")["v"].to_pylist()
     values = TYPES[name].to_pylist()
     assert came == ([_of_mysql(v) for v in values] if engine in MYSQLS else values)
 

@@ -70,9 +70,7 @@ def warm() -> Warm:
 class Forked(Popen[str]):
     """A command that was forked. All that differs from its parent class is how the process comes to be."""
 
-    def __init__(
-        self, args: list[str], env: Mapping[str, str], folder: Path, code: str = COMMAND
-    ) -> None:
+    def __init__(self, args: list[str], env: Mapping[str, str], folder: Path, code: str) -> None:
         told = {"code": code, "args": args, "env": dict(env), "folder": str(folder)}
         self._request = json.dumps(told).encode()
         super().__init__(args, stdin=DEVNULL, stdout=PIPE, stderr=PIPE, text=True, encoding="utf-8")

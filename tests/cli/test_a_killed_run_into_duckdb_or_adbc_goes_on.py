@@ -47,10 +47,11 @@ def tables_there(db: Database) -> int:
 
 def killed_within(dbferry: Command, source: Database, target: Database, url: str) -> int:
     """Kills the run, again where it was too early, until some tables are there and some are not."""
-    slow = ["--max-rate", "4000 rows", "--batch-rows", "500"]
+    # Three seconds, or six times half a second.
+    slow = ["--max-rate", "8000 rows", "--batch-rows", "500"]
     for attempt in range(20):
         process = dbferry.start("migrate", source.url, url, *slow)
-        time.sleep(2 + attempt)
+        time.sleep(1 + attempt / 4)
         process.send_signal(signal.SIGKILL)
         process.communicate()
         if there := tables_there(target):
@@ -113,7 +114,8 @@ def test_two_runs_into_one_target_never_double_a_row(
     target, url = target_of("adbc+postgresql", database)
     slow = ["--max-rate", "4000 rows", "--batch-rows", "500"]
     first = dbferry.start("migrate", source.url, url, *slow)
-    time.sleep(2.5)
+    # In the middle of its second table.
+    time.sleep(1.5)
     second = dbferry("migrate", source.url, url)
     ended = dbferry.finish(first)
     assert sorted((ended.code, second.code)) == [0, 1], (ended, second)

@@ -16,6 +16,7 @@ from dbferry.quarantine import Quarantine
 from dbferry.task import Task
 from servers.database import Database
 from through import adbc
+from turns import in_turn
 
 Make = Callable[[str], Database]
 TARGETS = ("duckdb", "adbc+postgresql", "adbc+sqlite")
@@ -49,8 +50,7 @@ def wary(db: Database, number: str = "integer") -> None:
     )
 
 
-@pytest.mark.parametrize("name", TARGETS)
-@pytest.mark.parametrize("one", ENGINES)
+@pytest.mark.parametrize(("one", "name"), in_turn(ENGINES, TARGETS, meets=2))
 def test_what_a_constraint_refuses_is_put_aside_and_moved_when_it_fits(
     dbferry: Command, filled: Make, database: Make, one: str, name: str
 ) -> None:

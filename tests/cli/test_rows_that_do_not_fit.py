@@ -10,6 +10,7 @@ from command import Command, moved, refused
 from dbferry.sessions import open_session
 from dbferry.urls import parse
 from servers.database import Database
+from turns import in_turn
 
 Make = Callable[[str], Database]
 ENGINES = ("postgresql", "mariadb", "mysql", "sqlite")
@@ -58,8 +59,7 @@ def options(engine: str) -> list[str]:
     return ["--on-bad-row", "quarantine", "--range-rows", cut, "--workers", "2", "--json"]
 
 
-@pytest.mark.parametrize("other", ENGINES)
-@pytest.mark.parametrize("one", ENGINES)
+@pytest.mark.parametrize(("one", "other"), in_turn(ENGINES, ENGINES, meets=2))
 def test_what_a_constraint_refuses_is_put_aside_and_moved_when_it_fits(
     dbferry: Command, filled: Make, database: Make, one: str, other: str
 ) -> None:

@@ -56,4 +56,4 @@ def test_it_says_what_a_forked_one_says(
 def test_a_forked_one_has_its_own_environment_folder_and_number(dbferry: Command) -> None:
     code = "import os, sys; print(os.environ['HOME'], os.getcwd(), os.getppid(), sys.argv[1:])"
     home = str(dbferry.home)
-    assert dbferry.run(code, "a b").out == f"{home} {home} {os.getpid()} ['a b']\n"
+    assert dbferry("a b", code=code).out == f"{home} {home} {os.getpid()} ['a b']\n"

@@ -3,13 +3,13 @@
 import signal
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
-from itertools import cycle, product
 from subprocess import Popen
 
 from command import Command
 from faults.ends import Served
 from faults.moments import Said, Stage
 
+ENGINES = ("postgresql", "mariadb", "mysql")
 START = rb"(?s:Q.{4}|\x03)"
 """Where a statement starts, in PostgreSQL's protocol or MySQL's: the ledger's entries hold statements too."""
 
@@ -30,11 +30,15 @@ OFTEN = {"the ledger's row of a range", "the commit of a range", "an index", "a 
 """Points that every run of the seeded source comes to at least three times."""
 
 
-def with_engines(points: Iterable[str], stages: Iterable[Stage]) -> list[tuple[str, str, Stage]]:
-    """Each point and stage with PostgreSQL and with one of MySQL and MariaDB, which take turns."""
-    others = cycle(["mariadb", "mysql"])
-    moments = list(product(points, stages))
-    return [(engine, *each) for each in moments for engine in ("postgresql", next(others))]
+def with_engines(
+    points: Iterable[str], stages: Iterable[Stage], engines: Sequence[str] = ENGINES
+) -> list[tuple[str, str, Stage]]:
+    """Each point at each stage, with engines that take turns: each meets every point and every stage."""
+    return [
+        (engines[(i + j) % len(engines)], point, stage)
+        for i, point in enumerate(points)
+        for j, stage in enumerate(stages)
+    ]
 
 
 def at(point: str, nth: int, stage: Stage, act: Callable[[], None]) -> Said:

@@ -29,7 +29,7 @@ $(VENV)/test-stamp: pyproject.toml | $(BIN)/python
 
 test: install-servers build $(VENV)/test-stamp ## install what the tests need and run all of them
 	cargo test --quiet --workspace
-	$(BIN)/pytest --numprocesses 2 --dist loadfile
+	$(BIN)/pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 test-fast: $(VENV)/test-stamp ## the tests that need no server
 	cargo test --quiet -p dbferry --lib

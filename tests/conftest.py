@@ -18,10 +18,30 @@ from servers.server import Server
 
 S = TypeVar("S", bound=Server)
 
+LONG = {
+    "test_faults.py",
+    "test_rows_that_a_library_refuses_are_put_aside.py",
+    "test_a_good_guest.py",
+    "test_rows_that_do_not_fit.py",
+    "test_cases.py",
+    "test_interruptions.py",
+    "test_write_keeps_what_stands.py",
+    "test_a_connection_cut_at_a_named_point.py",
+    "test_a_run_killed_at_a_named_point.py",
+    "test_a_run_goes_on_only_where_it_is_sure.py",
+    "test_a_run_killed_while_a_library_sifts.py",
+}
+"""Files that take a minute come first: one that comes last would be waited for by a worker that has no more to do."""
+
 
 def pytest_configure() -> None:
     """SIGTERM ends a session as Ctrl-C does, so that servers and folders are removed."""
     signal.signal(signal.SIGTERM, _interrupt)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The long files first."""
+    items.sort(key=lambda item: item.path.name not in LONG)
 
 
 def _interrupt(*_: object) -> None:

@@ -199,7 +199,8 @@ class _Run(Remains):
     ) -> Plan:
         """The plan: of the run that was broken off, if one was and it can be gone on with; else a new one."""
         options = options_of(self.task, sample=sample)
-        other = read_catalog(self.target, self.session, "target", reached, other=one.engine)
+        look = partial(read_catalog, self.target, self.session, "target", reached, other=one.engine)
+        other = look()
         tables, _ = select(one, options)
         self.shape = shape_of(tables, one, options)
         book = book_in(other, self.session, self.target)
@@ -216,6 +217,8 @@ class _Run(Remains):
                 keeping.entry = book.entry(book.id)
             if keeping.entry is not None:
                 entries = keeping.tables
+                # Whoever was at it until it was taken over may have made tables since.
+                other = look()
                 if any(entry.has_moved for entry in entries) and not keeping.begins_anew:
                     changes = keeping.check(keeping.entry, self.shape)
                     self.resumed = True
@@ -228,9 +231,7 @@ class _Run(Remains):
                     return plan
                 if moves:
                     self._forget(keeping, keeping.entry, entries)
-                    other = read_catalog(
-                        self.target, self.session, "target", reached, other=one.engine
-                    )
+                    other = look()
         plan = make_plan(one, hidden(other), options, self.reading, self.session)
         if book is not None and made(other):
             rows = self.task.only != "schema"

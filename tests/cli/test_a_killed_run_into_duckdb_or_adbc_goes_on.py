@@ -108,14 +108,15 @@ def test_a_table_that_fails_does_not_stop_the_others(
     assert tables_there(target) == TABLES
 
 
+@pytest.mark.parametrize("after", [0.4, 1.0, 1.5])
 def test_two_runs_into_one_target_never_double_a_row(
-    dbferry: Command, source: Database, database: Make, postgres: PostgresServer
+    after: float, dbferry: Command, source: Database, database: Make, postgres: PostgresServer
 ) -> None:
+    """Wherever the first is when it is taken over: before its first table, at its end, in the middle of its second."""
     target, url = target_of("adbc+postgresql", database)
     slow = ["--max-rate", "4000 rows", "--batch-rows", "500"]
     first = dbferry.start("migrate", source.url, url, *slow)
-    # In the middle of its second table.
-    time.sleep(1.5)
+    time.sleep(after)
     second = dbferry("migrate", source.url, url)
     ended = dbferry.finish(first)
     assert sorted((ended.code, second.code)) == [0, 1], (ended, second)

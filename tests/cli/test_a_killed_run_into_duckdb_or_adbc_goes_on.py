@@ -121,4 +121,6 @@ def test_two_runs_into_one_target_never_double_a_row(
     ended = dbferry.finish(first)
     assert sorted((ended.code, second.code)) == [0, 1], (ended, second)
     assert tables_there(target) == TABLES
-    assert "taken this task over" in ended.err + second.err or "at work" in ended.err + second.err
+    said = ended.err + second.err
+    # The other may have ended before it was missed.
+    assert any(why in said for why in ("taken this task over", "at work", "has forgotten it")), said

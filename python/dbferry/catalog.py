@@ -358,6 +358,13 @@ class Table:
         """How messages and reports call it."""
         return f"{self.schema}.{self.name}" if self.schema else self.name
 
+    @property
+    def telling(self) -> tuple[str, ...]:
+        """Columns that tell each row from all others: the primary key, or else a unique key without NULLs."""
+        required = {column.name for column in self.columns if not column.nullable}
+        keys = (index.columns for index in self.indexes if index.is_key)
+        return self.primary_key or next((key for key in keys if required.issuperset(key)), ())
+
     @cached_property
     def keyed(self) -> frozenset[str]:
         """The columns that a key or a foreign key is made of."""

@@ -173,5 +173,5 @@ def told(source: Endpoint, item: TableItem, native: Mapping[str, Any]) -> dict[s
             }
         )
     moved = {column["name"] for column in native["columns"]}
-    key = item.source.primary_key
+    key = item.source.telling
     return {"texts": texts, "told_by": list(key) if moved.issuperset(key) else []}

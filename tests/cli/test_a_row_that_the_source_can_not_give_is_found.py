@@ -64,6 +64,22 @@ def test_it_is_put_aside_with_its_key_its_column_and_its_other_values(
             assert (row["column"], row["values"]) == ("ratio", readable)
 
 
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_unique_key_without_nulls_does_as_well(
+    dbferry: Command, database: Make, engine: str
+) -> None:
+    source, target = database(engine), database("postgresql")
+    filled(source, FAILING[engine][1], ", UNIQUE (id)")
+    file = task(dbferry, source, target, on_bad_row="quarantine")
+    table = moved(dbferry("migrate", file, "--json")).tables()["t"]
+    assert (table["state"], table["quarantined"]) == ("done", len(BAD))
+    listed = dbferry("quarantine", "list", file, "--json").json
+    assert sorted(int(row["key"]["id"]) for row in listed) == BAD
+    source.sql("UPDATE t SET n = 0")
+    assert "4 rows moved" in dbferry("quarantine", "retry", file).out
+    assert target.rows("SELECT count(DISTINCT id) FROM t") == [(ROWS,)]
+
+
 def test_rows_without_a_key_are_told_apart_by_their_place(
     dbferry: Command, database: Make, postgres_of: Make
 ) -> None:
@@ -86,7 +102,10 @@ def test_without_anything_to_tell_them_apart_the_table_is_given_up(
     source, target = database("mysql"), database("postgresql")
     filled(source, 1, "")
     file = task(dbferry, source, target, on_bad_row="quarantine")
-    refused(dbferry("migrate", file), 1, "out of range")
+    result = dbferry("migrate", file)
+    refused(result, 1, "out of range")
+    assert "table `" in result.err
+    assert "hint: give the table a primary key, or a unique key without NULLs" in result.err
     assert (
         target.rows("SELECT 1 FROM pg_tables WHERE tablename IN ('t', 'dbferry_quarantine')") == []
     )

@@ -51,7 +51,12 @@ pub fn read_halved(
                 let rows = Rows::Unfit(vec![told(reader, table, &part, &look, error)?]);
                 emit(Block { rows, wire_bytes: 0, permit: None })?;
             }
-            Cut::Unknown => return Err(error),
+            Cut::Unknown => {
+                return Err(error.with_hint(
+                    "give the table a primary key, or a unique key without NULLs, and such rows can be found and put \
+                     aside; or mend them, or the rule that fails with them",
+                ));
+            }
         }
     }
     Ok(())

@@ -312,7 +312,9 @@ impl Floor<'_> {
     fn mend(&self, writer: &mut dyn Writer, unit: Unit, taken: &Taken, error: Error) -> bool {
         let (run, index) = (self.run, unit.table);
         let seen = |error: &Error| self.healing.add(error);
-        if writer.lost()
+        // Where all commit together nothing is tried again, and nobody waits for a session that would do nothing.
+        if matches!(run.commit, Commit::Each { .. })
+            && writer.lost()
             && let Err(error) = persist(run.retry, run.cancel, seen, || writer.renew())
         {
             self.fail(index, error.at(Side::Target));

@@ -121,6 +121,27 @@ def started() -> Iterator[tuple[PostgresServer, Standby]]:
         yield both
 
 
+TIMEOUTS = (
+    "wait_timeout", "max_statement_time", "idle_transaction_timeout", "idle_readonly_transaction_timeout",
+    "idle_write_transaction_timeout",
+)  # fmt: skip
+
+
+def test_timeouts_of_mariadb_are_off(dbferry: Command, filled: Make, database: Make) -> None:
+    source = filled("mariadb")
+    before = [source.rows(f"SELECT @@GLOBAL.{name}")[0][0] for name in TIMEOUTS]
+    try:
+        for name in TIMEOUTS:
+            source.sql(f"SET GLOBAL {name} = 1")
+        # A batch takes more than the second after which an idle transaction would be ended.
+        slow = ["--max-rate", "6000 rows", "--batch-rows", "7000", "--retries", "0"]
+        report = moved(dbferry.migrate(source, database("sqlite"), *slow, "--json")).json
+    finally:
+        for name, value in zip(TIMEOUTS, before, strict=True):
+            source.sql(f"SET GLOBAL {name} = {value}")
+    assert not any("tried again" in note for note in report["notes"])
+
+
 @pytest.fixture
 def standby(started: tuple[PostgresServer, Standby]) -> tuple[PostgresServer, Standby]:
     """A server and its replica, which may have been killed by another test."""

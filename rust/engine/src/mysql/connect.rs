@@ -185,16 +185,19 @@ impl Connection {
             Role::Reader => ("", 1),
             Role::Writer => ("STRICT_ALL_TABLES,NO_AUTO_VALUE_ON_ZERO", 0),
         };
-        let limit = match self.flavour {
-            Flavour::MySql => "max_execution_time",
-            Flavour::MariaDb => "max_statement_time",
+        let limits = match self.flavour {
+            Flavour::MySql => "max_execution_time = 0",
+            Flavour::MariaDb => {
+                "max_statement_time = 0, idle_transaction_timeout = 0, \
+                 idle_readonly_transaction_timeout = 0, idle_write_transaction_timeout = 0"
+            }
         };
         self.run("SET NAMES utf8mb4")?;
         self.run(&format!(
             "SET SESSION time_zone = '+00:00', sql_mode = '{mode}', foreign_key_checks = {keys}, \
              unique_checks = 1, autocommit = 1, sql_notes = 1, \
              sql_select_limit = 18446744073709551615, net_write_timeout = {PATIENCE}, \
-             net_read_timeout = {PATIENCE}, wait_timeout = {PATIENCE}, {limit} = 0"
+             net_read_timeout = {PATIENCE}, wait_timeout = {PATIENCE}, {limits}"
         ))?;
         Ok(())
     }

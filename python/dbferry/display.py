@@ -41,7 +41,9 @@ class Rate:
         passed = progress.seconds - start
         if passed <= 0:
             return 0.0, 0.0
-        return (progress.rows - rows) / passed, (progress.bytes - size) / passed
+        # Rows of a range that is tried again are taken back.
+        moved = max(0, progress.rows - rows), max(0, progress.bytes - size)
+        return moved[0] / passed, moved[1] / passed
 
 
 class Bar(Display):

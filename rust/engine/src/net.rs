@@ -378,6 +378,32 @@ mod tests {
     }
 
     #[test]
+    fn cancel_wakes_who_still_connects() {
+        let listener = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        listener.bind(&SocketAddr::from(([127, 0, 0, 1], 0)).into()).unwrap();
+        listener.listen(0).unwrap();
+        let port = listener.local_addr().unwrap().as_socket().unwrap().port();
+        // Those that fill its queue: whoever comes next is not answered.
+        let taken: Vec<_> = (0..2)
+            .map(|_| std::net::TcpStream::connect_timeout(&([127, 0, 0, 1], port).into(), MOMENT))
+            .collect();
+        let endpoint = Endpoint { connect_timeout_seconds: 60, ..endpoint(port) };
+        let cancel = Cancel::default();
+        let begun = std::time::Instant::now();
+        let connecting = std::thread::spawn({
+            let cancel = cancel.clone();
+            move || Stream::connect(&endpoint, Address::of(&endpoint)[0], &cancel).err()
+        });
+        while !connecting.is_finished() && begun.elapsed() < Duration::from_millis(200) {
+            std::thread::yield_now();
+        }
+        cancel.cancel();
+        assert_eq!(connecting.join().unwrap().unwrap().kind(), Kind::Cancelled);
+        assert!(begun.elapsed() < Duration::from_secs(30));
+        drop(taken);
+    }
+
+    #[test]
     fn a_silent_server_times_out() {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let endpoint = endpoint(listener.local_addr().unwrap().port());

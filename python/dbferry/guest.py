@@ -49,6 +49,10 @@ Measure = Callable[["OpenSession"], str | None]
 """Why the copy should rest; nothing when it needn't."""
 
 
+class UnansweredError(LostError):
+    """A question was given up, and its session with it."""
+
+
 @dataclass
 class Question:
     """What is waited for: an answer for some seconds, and for none once it is over."""
@@ -65,7 +69,7 @@ class Question:
         if self.over.is_set():
             raise Interrupted("the answer is not needed any more", side="source")
         if time.monotonic() - self.begun >= GONE_SECONDS:
-            raise LostError(
+            raise UnansweredError(
                 f"no answer came for {GONE_SECONDS:.0f} s", side="source",
                 hint=f"see why {self.name} doesn't answer, or leave out --max-load or --max-lag, which asks it",
             )  # fmt: skip
@@ -127,6 +131,10 @@ class Guest:
             for one in guest._asked:
                 one.ask()
             guest._turn()
+        except UnansweredError as error:
+            # A server that hangs before anything moves isn't waited for.
+            guest._stack.close()
+            raise RequestError(error.message, side="source", hint=error.hint) from None
         except BaseException:
             guest._stack.close()
             raise

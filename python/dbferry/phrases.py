@@ -26,6 +26,9 @@ class Phrases(Protocol):
         """
 
     def as_text(self, value: str) -> str: ...
+    def as_digits(self, number: str) -> str:
+        """The text of a whole number, however its column would show it."""
+
     def length(self, text: str) -> str:
         """Characters of a text."""
 
@@ -84,6 +87,9 @@ class PlainPhrases:
 
     def as_text(self, value: str) -> str:
         return f"CAST({value} AS VARCHAR)"
+
+    def as_digits(self, number: str) -> str:
+        return self.as_text(number)
 
     def length(self, text: str) -> str:
         return f"length({text})"

@@ -3,6 +3,7 @@
 import sqlite3
 from collections.abc import Callable
 from datetime import date, datetime
+from hashlib import sha256
 from typing import Any
 
 import pytest
@@ -33,6 +34,10 @@ TOLD = {
     "g": "replace(hex(zeroblob(2)), '00', lower(hex($raw)))",
     "h": "zeroblob(2)",
     "i": "hex(CAST($id AS TEXT))",
+    "l": "CAST(CASE WHEN $raw IS NULL THEN $id ELSE $id * 2 END AS TEXT)",
+    "m": "hash_sha256($name)",
+    "n": "hash_sha256(hex($raw))",
+    "o": "hash_sha256($id)",
     "j": "lower('ÄB') || upper($name) || lower($name)",
     "k": "hex(replace(substr($name, 1, 2), 'a', 'b') || trim($name) || $id)",
 }
@@ -72,6 +77,10 @@ def text(engine: str, value: str | None) -> str:
     )
 
 
+def hashed(value: str | int | None) -> str | None:
+    return None if value is None else sha256(str(value).encode()).hexdigest().upper()
+
+
 def octets(engine: str, value: bytes | None) -> str:
     if value is None:
         return "NULL"
@@ -104,6 +113,7 @@ def added(source: Database, told: dict[str, str]) -> dict[str, Any]:
 def test_they_give_what_sqlite_gives(database: Make, source: str) -> None:
     held, made = database(source), database("sqlite")
     judge = sqlite3.connect(":memory:")
+    judge.create_function("hash_sha256", 1, hashed)
     asked = ", ".join(text.replace("$", "") for text in TOLD.values())
 
     @settings(max_examples=6, deadline=None, suppress_health_check=list(HealthCheck))
@@ -147,6 +157,15 @@ def test_blanks_at_the_end_are_those_that_are_moved(
         ("hex($raw || 'x')", UNKNOWN),
         ("hex('x' || ($name || lower($raw)))", UNKNOWN),
         ("hex(CAST($raw AS TEXT))", UNKNOWN),
+        ("CAST($raw AS TEXT)", "the text of binary is another one in"),
+        ("hash_sha256($raw)", "the text of binary is another one in"),
+        ("hash_sha256(coalesce($raw, zeroblob(1)))", "the text of binary is another one in"),
+        ("CAST($part AS TEXT)", "the text of float is another one in"),
+        ("hash_sha256($id + $part * 2)", "the text of float is another one in"),
+        (
+            "'x' || CASE WHEN $id = 1 THEN $name ELSE $part END",
+            "the text of float is another one in",
+        ),
         ("hex(substr($raw, 1, 2))", UNKNOWN),
         ("hex(trim($raw))", UNKNOWN),
         ("hex(replace($raw, 'a', 'b'))", UNKNOWN),
@@ -170,7 +189,7 @@ def test_what_would_be_another_value_is_refused(
     fine = ("timestamp", "timestamptz") if source == "postgresql" else ("datetime(6)", "timestamp")
     held.sql(
         "CREATE TABLE t (id int PRIMARY KEY, name varchar(9), "
-        f"raw {TYPES[source][2]}, day date, fine {fine[0]}, zoned {fine[1]} NULL)"
+        f"raw {TYPES[source][2]}, part double precision, day date, fine {fine[0]}, zoned {fine[1]} NULL)"
     )
     with pytest.raises(DbferryError) as raised:
         dbferry.migrate(held.url, database("sqlite").url, dms_mappings=added(held, {"x": text}))

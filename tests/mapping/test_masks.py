@@ -191,6 +191,22 @@ def test_a_source_that_has_no_hash_refuses_what_needs_one(database: Make, how: s
     assert made.rows("SELECT count(*) FROM sqlite_schema") == [(0,)]
 
 
+@pytest.mark.parametrize("engine", ["mysql", "mariadb"])
+def test_a_number_is_masked_alike_however_its_column_shows_it(database: Make, engine: str) -> None:
+    held, made = database(engine), database("sqlite")
+    held.sql(
+        "CREATE TABLE users (id bigint(20) zerofill PRIMARY KEY); INSERT INTO users VALUES (42), (18446744073709551615);"
+        "CREATE TABLE orders (id int PRIMARY KEY, user bigint unsigned, whose int(9) zerofill); INSERT INTO orders VALUES (1, 42, 42)"
+    )
+    rules = [
+        {"mask": name, "how": "hash", "key": KEY}
+        for name in ("users.id", "orders.user", "orders.whose")
+    ]
+    dbferry.migrate(held.url, made.url, rules=rules)
+    assert set(made.rows("SELECT id FROM users")) == {(_hmac("42"),), (_hmac(f"{2**64 - 1}"),)}
+    assert made.rows("SELECT user, whose FROM orders") == [(_hmac("42"), _hmac("42"))]
+
+
 def test_both_sides_of_a_foreign_key_are_masked_alike(database: Make) -> None:
     held, made = database("postgresql"), database("mysql")
     held.sql(

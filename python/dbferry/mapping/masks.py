@@ -12,7 +12,8 @@ from dbferry.mapping.rules import Mask, Rule
 from dbferry.phrases import pads
 from dbferry.types import Canonical, Context, Flight, Kind, Reading
 
-HASHED = frozenset({Kind.TEXT, Kind.INT, Kind.UINT, Kind.UUID})
+WHOLE = frozenset({Kind.INT, Kind.UINT})
+HASHED = frozenset({Kind.TEXT, Kind.UUID, *WHOLE})
 """Equal values of these have one text."""
 NUMBERS = frozenset({Kind.INT, Kind.UINT, Kind.FLOAT, Kind.DECIMAL, Kind.NUMERIC})
 HASH_DIGITS = 64
@@ -73,7 +74,8 @@ def _fixed(one: Engine, column: Column, kind: Kind, rule: Mask) -> Masked | str:
 def _hashed(one: Engine, column: Column, kind: Kind, rule: Mask) -> Masked | str:
     if kind not in HASHED:
         return f"equal values of {column.native.text} may differ as text"
-    text = one.phrases.as_text(one.quote(column.name))
+    as_text = one.phrases.as_digits if kind in WHOLE else one.phrases.as_text
+    text = as_text(one.quote(column.name))
     made = one.phrases.sha256(text) if rule.how == "sha256" else one.phrases.hmac(text, _key(rule))
     if made is None:
         return _no_words(one, column, rule)

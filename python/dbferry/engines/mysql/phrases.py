@@ -37,6 +37,10 @@ class MysqlPhrases(PlainPhrases):
     def as_text(self, value: str) -> str:
         return f"CAST({value} AS CHAR CHARACTER SET utf8mb4)"
 
+    def as_digits(self, number: str) -> str:
+        # A column may be declared to fill it up with zeros.
+        return self.as_text(f"({number} + 0)")
+
     def length(self, text: str) -> str:
         return f"CHAR_LENGTH({text})"
 

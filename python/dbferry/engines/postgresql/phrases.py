@@ -41,6 +41,9 @@ class PostgresqlPhrases:
     def as_text(self, value: str) -> str:
         return f"({value})::text"
 
+    def as_digits(self, number: str) -> str:
+        return self.as_text(number)
+
     def length(self, text: str) -> str:
         return f"char_length({text})"
 

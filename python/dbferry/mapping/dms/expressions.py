@@ -7,7 +7,7 @@ value than the one that DMS computes.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlglot
@@ -50,6 +50,9 @@ ALIKE = frozenset({"lower", "upper", "replace", "trim", "substring", "replacecha
 """Functions whose result is a text where they are given texts and numbers; of bytes a server may make bytes."""
 NUMBERS = frozenset({Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC})
 """Those that every server writes alike."""
+WHOLE = frozenset({Kind.INT, Kind.UINT})
+UNLIKE = frozenset({Kind.BOOL, Kind.FLOAT, Kind.BINARY, Kind.BITS})
+"""Those whose text no two engines have in common: `1.0`, `1`, `1e0`; bytes as they are, or as digits."""
 MOST_ZEROS = 1_048_576
 """Bytes: MySQL and MariaDB make NULL of what is larger than a packet, which has 16 MiB or more unless told otherwise."""
 
@@ -116,7 +119,7 @@ class _Saying:
             case exp.Paren():
                 return f"({self.say(node.this)})"
             case exp.DPipe():
-                return self.phrases.join(*(self.say(part) for part in node.flatten()))
+                return self.phrases.join(*(self._joined(part) for part in node.flatten()))
             case exp.Case():
                 return self._case(node)
             case exp.In() if node.expressions:
@@ -138,12 +141,34 @@ class _Saying:
                 sign = SIGNS[type(node)]
                 return f"({self.say(node.this)} {sign} {self.say(node.expression)})"
             case exp.Cast() if node.to.is_type("text", "varchar", "char"):
-                return self.phrases.as_text(self.say(node.this))
+                return self._as_text(node.this)
             case exp.Func():
                 return self._call(node)
             case _:
                 raise Refused(
                     f"`{node.sql('sqlite')}` has no certain counterpart in {self.one.name}"
+                )
+
+    def _as_text(self, node: exp.Expr) -> str:
+        self._check_text(node)
+        said = self.say(node)
+        whole = self._kind(node) in WHOLE
+        return self.phrases.as_digits(said) if whole else self.phrases.as_text(said)
+
+    def _joined(self, node: exp.Expr) -> str:
+        self._check_text(node)
+        said = self.say(node)
+        return self.phrases.as_digits(said) if self._kind(node) in WHOLE else said
+
+    def _check_text(self, node: exp.Expr) -> None:
+        """What isn't a text becomes one, and SQLite writes it so as well."""
+        for column in _flowing(node) if self.one.name != "sqlite" else ():
+            found = self._read(column)
+            # MySQL's are numbers.
+            alike = {Kind.BOOL} if self.mysql else set()
+            if found and found.kind in UNLIKE - alike:
+                raise Refused(
+                    f"the text of {found.kind} is another one in {self.one.name} than in SQLite"
                 )
 
     def _column(self, node: exp.Column) -> str:
@@ -197,7 +222,7 @@ class _Saying:
             "substring": self._substring,
             "greatest": lambda a: self._most("max", a),
             "least": lambda a: self._most("min", a),
-            "hash_sha256": lambda a: self.phrases.sha256(self.phrases.as_text(self.say(a[0]))),
+            "hash_sha256": lambda a: self.phrases.sha256(self._as_text(a[0])),
             "hex": self._digits,
             # The parser's own name of `lower(hex(x))`.
             "lower_hex": lambda a: (made := self._digits(a)) and f"LOWER({made})",
@@ -335,6 +360,26 @@ class _Saying:
         if len(given) != 3 or any(len(each.name) != 1 for each in given[1:]):
             return None
         return f"REPLACE({self._listed(given)})"
+
+
+def _flowing(node: exp.Expr) -> Iterator[exp.Column]:
+    """The columns whose values are in that of an expression, and don't only decide about it."""
+    match node:
+        case exp.Column():
+            yield node
+        case exp.Case():
+            values = [branch.args["true"] for branch in node.args["ifs"]]
+            for value in filter(None, [*values, node.args.get("default")]):
+                yield from _flowing(value)
+        case exp.And() | exp.Or() | exp.Not() | exp.Is():
+            return
+        case exp.Func() if _called(node) in DIGITS:
+            return
+        case _ if isinstance(node, COMPARED) and not isinstance(node, exp.Nullif):
+            return
+        case _:
+            for value in node.iter_expressions():
+                yield from _flowing(value)
 
 
 def _is_case(node: exp.Expr) -> bool:

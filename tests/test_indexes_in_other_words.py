@@ -164,3 +164,15 @@ def test_what_waits_for_the_end_of_a_transaction_is_checked_at_once(
         "primary key: without its columns (a)", "primary key: checked at once",
         "index `one_a`: checked at once", "index `one_a`: without its columns (id)",
     ]  # fmt: skip
+
+
+@pytest.mark.parametrize("target", ["mysql", "mariadb"])
+def test_a_column_that_an_index_has_twice_is_in_it_once(database: Make, target: str) -> None:
+    held, made = database("postgresql"), database(target)
+    held.sql(
+        "CREATE TABLE t (id int PRIMARY KEY, n int, m int); CREATE UNIQUE INDEX twice ON t (n, m, n DESC, m)"
+    )
+    [table] = dbferry.plan(held.url, made.url).tables
+    assert "index `twice`: with each column once" in table.notes
+    assert dbferry.migrate(held.url, made.url).state == "done"
+    assert indexes(made)["twice"].columns == ("n", "m")

@@ -72,6 +72,36 @@ def test_what_only_the_target_refuses_fails_at_the_end(database: Make) -> None:
         made.sql(f"DROP USER {user}@'%'")
 
 
+@pytest.mark.parametrize("target", ["mysql", "mariadb"])
+def test_a_right_that_is_missing_is_granted_and_the_rest_is_made(
+    database: Make, sqlite_db: Database, target: str
+) -> None:
+    made = database(target)
+    sqlite_db.sql(
+        "CREATE TABLE t (id INTEGER PRIMARY KEY, n INT); CREATE INDEX by_n ON t (n); INSERT INTO t VALUES (1, 2)"
+    )
+    user = f"u{made.name[1:9]}"
+    grant = f"GRANT {{}} ON {made.name}.* TO {user}@'%'"
+    made.sql(
+        f"CREATE USER {user}@'%' IDENTIFIED BY 'pw'; {grant.format('SELECT, INSERT, UPDATE, DELETE, CREATE, DROP')}"
+    )
+    login = made.url.split("//")[1].split("@")[0]
+    url = made.url.replace(login, f"{user}:pw")
+    try:
+        with pytest.raises(SchemaError, match="one object was not made: index `by_n`") as raised:
+            dbferry.migrate(sqlite_db.url, url)
+        hint = raised.value.hint or ""
+        assert hint.startswith(
+            "grant the right for it in the target, or make what is missing by hand"
+        )
+        assert "the same command again makes only what is missing" in hint
+        made.sql(grant.format("ALTER, INDEX"))
+        assert dbferry.migrate(sqlite_db.url, url).state == "done"
+        assert made.rows("SHOW INDEX FROM t WHERE Key_name = 'by_n'")
+    finally:
+        made.sql(f"DROP USER {user}@'%'")
+
+
 BESIDE = {
     "postgresql": "CREATE FUNCTION f(a int[]) RETURNS int LANGUAGE sql AS 'SELECT 1'; "
     "CREATE TABLE t (id int PRIMARY KEY); CREATE SEQUENCE s; GRANT SELECT, INSERT ON t TO PUBLIC; "

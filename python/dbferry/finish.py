@@ -15,7 +15,7 @@ from functools import partial
 from threading import Lock
 
 from dbferry.engines import Step
-from dbferry.errors import ConstraintError, DataError, DbferryError, SchemaError
+from dbferry.errors import ConstraintError, DataError, DbferryError, PermissionError_, SchemaError
 from dbferry.items import TableItem
 from dbferry.ledger.steps import Steps
 from dbferry.pool import Pool
@@ -307,9 +307,12 @@ class Finish:
         more = f"; and {len(failures) - NAMED} more" if len(failures) > NAMED else ""
         count = f"{len(failures)} objects were" if len(failures) > 1 else "one object was"
         first = next((f.statement for f in failures if f.statement), None)
+        forbidden = all(isinstance(f.error, PermissionError_) for f in failures)
         mend = "mend the rows in the target, and make" if self._rows else "make"
+        mend = "grant the right for it in the target, or make" if forbidden else mend
         how = f"{mend} what is missing by hand" + (f", as with: {first}" if first else "")
-        again = "mend the source and run again with --prepare truncate"
+        cause = "grant it" if forbidden else "mend the source"
+        again = f"{cause} and run again with --prepare truncate"
         whole = "every row is" if self._rows else "the tables are"
         too_many = [
             f.error.hint for f in failures if isinstance(f.error, DataError) and f.error.hint

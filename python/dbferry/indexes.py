@@ -7,7 +7,7 @@ what it lacks is dropped with a note where that changes no answer, and refused w
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 
@@ -103,10 +103,18 @@ def _plainer(index: Index) -> tuple[Index, tuple[str, ...]]:
         notes.append("with NULLs where the target puts them")
     if index.deferrable:
         notes.append("checked at once")
-    parts = tuple(
-        replace(part, operators=None, nulls_first=None, collation=None) for part in index.parts
-    )
+    plain = [replace(p, operators=None, nulls_first=None, collation=None) for p in index.parts]
+    parts = tuple(part for n, part in enumerate(plain) if not _is_there(part, plain[:n]))
+    if len(parts) < len(plain):
+        notes.append("with each column once")
     return replace(index, parts=parts, deferrable=False, deferred=False), tuple(notes)
+
+
+def _is_there(part: Part, before: Sequence[Part]) -> bool:
+    """True for a column that comes again, by which nothing is ordered any more."""
+    return part.column is not None and any(
+        (part.column, part.prefix) == (other.column, other.prefix) for other in before
+    )
 
 
 def _translated(index: Index, words: Translation) -> Index:

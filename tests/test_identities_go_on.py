@@ -142,3 +142,17 @@ def test_a_number_that_was_set_and_not_given_yet_is_given_next(
     holding(held, KINDS[kind][1], "ALTER SEQUENCE t_id_seq RESTART WITH 500")
     dbferry.migrate(held.url, made.url)
     assert next_of(made) == 500 == next_of(held)
+
+
+def test_a_table_may_be_called_as_what_another_would_count_by(
+    database: Callable[[str], Database],
+) -> None:
+    held, made = database("mysql"), database("postgresql")
+    holding(held, "bigint AUTO_INCREMENT PRIMARY KEY", "INSERT INTO t (v) VALUES (1), (2)")
+    held.sql(
+        "CREATE TABLE t_id_seq (id int AUTO_INCREMENT PRIMARY KEY); INSERT INTO t_id_seq VALUES (7)"
+    )
+    held.sql("CREATE TABLE t_id_seq_id_seq (t_pkey int); CREATE TABLE t_pkey (id int PRIMARY KEY)")
+    dbferry.migrate(held.url, made.url)
+    assert next_of(made) == 3
+    assert made.rows("INSERT INTO t_id_seq DEFAULT VALUES RETURNING id") == [(8,)]

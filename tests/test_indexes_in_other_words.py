@@ -176,3 +176,17 @@ def test_a_column_that_an_index_has_twice_is_in_it_once(database: Make, target: 
     assert "index `twice`: with each column once" in table.notes
     assert dbferry.migrate(held.url, made.url).state == "done"
     assert indexes(made)["twice"].columns == ("n", "m")
+
+
+@pytest.mark.parametrize(("target", "most"), [("mysql", 16), ("mariadb", 32), ("postgresql", 32)])
+def test_one_on_more_columns_than_the_target_takes_is_named(
+    database: Make, sqlite_db: Database, target: str, most: int
+) -> None:
+    made, names = database(target), [f"c{n}" for n in range(most + 1)]
+    sqlite_db.sql(f"CREATE TABLE t ({' int, '.join(names)} int)")
+    for name, columns in (("fits", names[1:]), ("more", names)):
+        sqlite_db.sql(f"CREATE INDEX {name} ON t ({', '.join(columns)})")
+    assert left_out(dbferry.migrate(sqlite_db.url, made.url)) == [
+        f"not moved: index more of main.t (an index has {most} columns at most in {target})"
+    ]
+    assert [name for name in indexes(made) if name] == ["fits"]

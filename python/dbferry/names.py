@@ -5,8 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from dbferry.catalog import Table
+from dbferry.keys import Draft
 from dbferry.pair import Pair
 from dbferry.selection import Destination, collisions
+
+SEQUENCE = "_seq"
 
 
 def check_tables(pair: Pair, tables: Sequence[Table], places: Mapping[str, Destination]) -> None:
@@ -43,6 +46,13 @@ def check_tables(pair: Pair, tables: Sequence[Table], places: Mapping[str, Desti
                 code="R-WIDE",
                 hint="exclude it",
             )
+
+
+def in_order(pair: Pair, drafts: list[Draft]) -> list[Draft]:
+    """Tables first that are called as a server would call what another's identity counts by, were that name free."""
+    if pair.source.engine == pair.target.engine or not pair.ends[1].has_sequences:
+        return drafts
+    return sorted(drafts, key=lambda d: -len(d.name) if d.name.endswith(SEQUENCE) else 0)
 
 
 def check_columns(pair: Pair, table: Table, standing: Table | None) -> None:

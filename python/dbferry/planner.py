@@ -20,7 +20,7 @@ from dbferry.indexes import renamed
 from dbferry.items import ColumnItem, Ddl, Plan, TableItem
 from dbferry.keys import Carried, Draft, Keys
 from dbferry.mapping.shape import rename_schemas, shape
-from dbferry.names import check_columns, check_tables
+from dbferry.names import check_columns, check_tables, in_order
 from dbferry.overflow import check_values
 from dbferry.pair import Pair
 from dbferry.parts import is_told_once
@@ -101,7 +101,8 @@ class _Planner:
         filled = self._filled(list(places.values()))
         # Who has rows to keep can't be emptied when a sample has misled.
         self.sample = pair.options.sample and not filled
-        drafts = heirs(pair, [self._draft(t, places[t.label], filled) for t in tables])
+        drafts = [self._draft(table, places[table.label], filled) for table in tables]
+        drafts = heirs(pair, in_order(pair, drafts))
         writer = ClauseWriter(pair, drafts)
         clauses = [writer.of(draft) for draft in drafts]
         sequences = SequenceWriter(pair, drafts, clauses)

@@ -13,6 +13,7 @@ from dbferry.engines.mysql.types import GEOMETRIES
 INDEX_BYTES = 3072
 COMMENT_CHARACTERS = 1024
 BYTES_PER_CHARACTER = 4
+MOST_PARTS = {"mysql": 16, "mariadb": 32}
 CHARACTER_BYTES = {"ascii": 1, "latin1": 1, "utf8mb3": 3, "utf8": 3}
 METHODS = ("btree", "hash", "fulltext", "spatial")
 NO_WHOLE = frozenset(
@@ -69,6 +70,8 @@ def _where(index: Index) -> Index:
 def _fault(index: Index, columns: Mapping[str, NativeType], flavour: str) -> str | None:
     if index.method not in METHODS:
         return f"{index.method}: {flavour} has none"
+    if len(index.parts) > MOST_PARTS[flavour]:
+        return f"an index has {MOST_PARTS[flavour]} columns at most in {flavour}"
     if flavour == "mariadb" and index.predicate is not None:
         return f"partial, and mariadb has no index on an expression: {index.predicate}"
     if flavour == "mariadb" and any(part.expression for part in index.parts):

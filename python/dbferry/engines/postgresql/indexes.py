@@ -15,6 +15,7 @@ NO_ORDER = frozenset(
 ENTRY_BYTES = 2704
 """A longer entry of a B-tree is refused when its row is written."""
 BYTES_PER_CHARACTER = 4
+MOST_PARTS = 32
 
 
 def fit(index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
@@ -23,6 +24,8 @@ def fit(index: Index, columns: Mapping[str, NativeType]) -> FittedIndex:
     wrong = next((columns[n] for n in index.columns if columns[n].name in NO_ORDER), None)
     if wrong and index.method == "btree":
         return FittedIndex(None, (f"{wrong.text} has no order",))
+    if len(index.parts) > MOST_PARTS:
+        return FittedIndex(None, (f"an index has {MOST_PARTS} columns at most in postgresql",))
     if index.hidden and not index.unique:
         return FittedIndex(None, ("hidden from queries in the source, and guards nothing",))
     notes: list[str] = []

@@ -190,3 +190,13 @@ def test_one_on_more_columns_than_the_target_takes_is_named(
         f"not moved: index more of main.t (an index has {most} columns at most in {target})"
     ]
     assert [name for name in indexes(made) if name] == ["fits"]
+
+
+def test_an_index_called_as_every_primary_key_gets_another_name(
+    pg_db: Database, mysql_db: Database
+) -> None:
+    pg_db.sql('CREATE TABLE t (id int PRIMARY KEY, n int); CREATE INDEX "Primary" ON t (n)')
+    [table] = dbferry.plan(pg_db.url, mysql_db.url).tables
+    assert "index `Primary` is called `t_Primary`" in table.notes
+    dbferry.migrate(pg_db.url, mysql_db.url)
+    assert "t_Primary" in indexes(mysql_db)

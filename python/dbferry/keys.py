@@ -146,7 +146,10 @@ class Keys:
         tries = chain([wanted, f"{draft.name}_{wanted}"], (f"{wanted}_{n}" for n in count(2)))
         fitted = (self._fit(name) for name in tries)
         name = next(
-            n for n in fitted if self._fold(n) not in taken and not other.name_fault(n, "table")
+            n
+            for n in fitted
+            if self._fold(n) not in taken
+            and not (other.name_fault(n, "table") or other.name_fault(n, kind))
         )
         taken.add(self._fold(name))
         if what and name != wanted:

@@ -213,6 +213,8 @@ class Mysql(Unnumbered):
             )
         if name.endswith(" "):
             return f"no {what} of {self.name} can have a name that ends with a blank", hint
+        if what == "index" and name.upper() == "PRIMARY":
+            return f"`{name}` is the name of every primary key of {self.name}", hint
         return None
 
     def fit_rows(self, table: NewTable) -> tuple[NewTable, Mapping[str, str]]:

@@ -234,13 +234,16 @@ def test_a_schema_that_may_not_be_made_blocks_and_its_sql_helps(
         assert found.level is Level.OK
 
 
-@pytest.mark.parametrize("prepare", ["append", "truncate", "drop"])
+@pytest.mark.parametrize(
+    ("prepare", "right"),
+    [("create", "INSERT"), ("append", "SELECT"), ("truncate", "SELECT"), ("drop", "SELECT")],
+)
 def test_a_table_of_another_owner_blocks_and_its_sql_helps(
-    pg_db: ServerDatabase, held: SqliteDatabase, prepare: str
+    pg_db: ServerDatabase, held: SqliteDatabase, prepare: str, right: str
 ) -> None:
     pg_db.sql("CREATE TABLE orders (id bigint PRIMARY KEY, at text)")
     with guest(pg_db) as (user, url):
-        pg_db.sql(f"GRANT SELECT ON orders TO {user}; GRANT CREATE ON SCHEMA public TO {user}")
+        pg_db.sql(f"GRANT {right} ON orders TO {user}; GRANT CREATE ON SCHEMA public TO {user}")
         closed = target_check(held.url, url, "write-tables", prepare=prepare)
         assert (closed.level, closed.object) == (Level.BLOCKED, "public.orders")
         pg_db.sql(closed.sql)

@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from dbferry.catalog import Identity, Session, Table, further
 from dbferry.engines import Engine, NewColumn, NewTable, Step
-from dbferry.errors import PermissionError_, TargetNotEmptyError, at_table
+from dbferry.errors import PermissionError_, TargetNotEmptyError
 from dbferry.items import ColumnItem
 from dbferry.keys import Carried, Draft
 from dbferry.pair import Pair
@@ -42,10 +42,16 @@ def filled(pair: Pair, tables: Sequence[Table]) -> set[str]:
             found |= _filled(session, part)
         except PermissionError_:
             for relation in part:
-                with at_table(relations[relation]):
-                    _filled(session, [relation])
-            raise
+                found |= _asked_alone(pair, session, relation, relations[relation])
     return found
+
+
+def _asked_alone(pair: Pair, session: Session, relation: str, label: str) -> set[str]:
+    try:
+        return _filled(session, [relation])
+    except PermissionError_ as error:
+        pair.fault(error.message, table=label, code=error.code, hint=error.hint)
+        return set()
 
 
 def _filled(session: Session, relations: Sequence[str]) -> set[str]:

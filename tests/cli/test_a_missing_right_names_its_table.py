@@ -19,7 +19,7 @@ def test_a_right_that_is_missing_in_the_target_names_the_table(
         pg_db.sql("CREATE TABLE first (id int PRIMARY KEY); CREATE TABLE z (id int PRIMARY KEY)")
         pg_db.sql("GRANT ALL ON first TO nobody_")
         refused(
-            dbferry.migrate(sqlite_db, url), 1, "permission denied for table z", "table `public.z`"
+            dbferry.migrate(sqlite_db, url), 2, "permission denied for table z", "table `public.z`"
         )
     finally:
         pg_db.sql("DROP OWNED BY nobody_; DROP ROLE nobody_")

@@ -78,7 +78,8 @@ JOIN pg_catalog.pg_class c ON c.oid = t.tgrelid JOIN pg_catalog.pg_namespace n O
 WHERE NOT t.tgisinternal AND t.tgenabled IN ('O', 'A')"""
 
 RIGHTS = """
-SELECT n.nspname, c.relname, pg_catalog.has_table_privilege(c.oid, 'INSERT'),
+SELECT n.nspname, c.relname,
+       pg_catalog.has_table_privilege(c.oid, 'SELECT') AND pg_catalog.has_table_privilege(c.oid, 'INSERT'),
        pg_catalog.has_table_privilege(c.oid, 'TRUNCATE'), pg_catalog.pg_has_role(c.relowner, 'USAGE')
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind IN ('r', 'p')"""

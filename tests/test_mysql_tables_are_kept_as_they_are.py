@@ -103,3 +103,13 @@ def test_what_is_not_kept_is_named(database: Make, engine_name: str) -> None:
     notes = dbferry.plan(held.url, made.url).notes
     for text in wanted:
         assert [n for n in notes if n.startswith(f"not moved: {text.format(held.name)}")], notes
+
+
+@pytest.mark.parametrize("engine_name", ["mysql", "mariadb"])
+def test_a_file_of_statements_holds_no_zero(database: Make, engine_name: str) -> None:
+    """The server's own client would end there, in the middle of a statement."""
+    held, made = database(engine_name), database(engine_name)
+    held.sql(r"CREATE TABLE t (a varchar(9) DEFAULT 'x\0y')")
+    assert not [file for file in dbferry.plan(held.url, made.url).sql() if "\0" in file.text]
+    dbferry.migrate(held.url, made.url)
+    assert shown(made) == shown(held)

@@ -32,7 +32,9 @@ def quote(name: str) -> str:
 
 def literal(text: str) -> str:
     """A string constant, as every sql_mode but NO_BACKSLASH_ESCAPES reads it."""
-    return "'" + text.replace("\\", "\\\\").replace("'", "''") + "'"
+    text = text.replace("\\", "\\\\").replace("'", "''")
+    # The server's own client ends a file of statements there.
+    return "'" + text.replace("\0", "\\0") + "'"
 
 
 def relation(schema: str | None, name: str) -> str:

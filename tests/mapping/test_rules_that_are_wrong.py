@@ -140,3 +140,15 @@ def test_an_assessment_knows_the_rules(database: Make) -> None:
     assert "sales" in str(found.to_dict())
     with pytest.raises(DbferryError, match=r"rule 1 \(remove: orders.nope\) matches nothing"):
         dbferry.assess(held.url, made.url, rules=[{"remove": "orders.nope"}])
+
+
+def test_a_point_in_a_name_has_a_hint_that_works(database: Callable[[str], Database]) -> None:
+    held, made = database("sqlite"), database("sqlite")
+    held.sql(
+        """CREATE TABLE "we ird" (id integer PRIMARY KEY, "A.b" text); INSERT INTO "we ird" VALUES (1, 'x')"""
+    )
+    with pytest.raises(DbferryError) as raised:
+        dbferry.migrate(held.url, made.url, rules=[{"mask": "we ird.A.b", "how": "null"}])
+    assert raised.value.hint == "did you mean `we ird.A?b`?"
+    dbferry.migrate(held.url, made.url, rules=[{"mask": "we ird.A?b", "how": "null"}])
+    assert made.rows('SELECT * FROM "we ird"') == [(1, None)]

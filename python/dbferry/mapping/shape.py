@@ -99,6 +99,9 @@ def _unmatched(pair: Pair, number: int, rule: Rule, known: Sequence[str]) -> Non
         pair.notes.append(said)
         return
     near = difflib.get_close_matches(rule.about, known, 1)
+    if near == [rule.about]:
+        # What follows the last point is the column.
+        near = ["?".join(rule.about.rsplit(".", 1))]
     pair.source_fault(said, hint=f"did you mean `{near[0]}`?" if near else None)
 
 

@@ -178,7 +178,9 @@ def _true_defaults(session: Session, columns: dict[tuple[str, str], list[Column]
             [told] = session.query(
                 f"SELECT {asked} FROM (SELECT 1) AS one LEFT JOIN {relation} AS t ON FALSE"
             )
-        except DbferryError:
+        except DbferryError as error:
+            if error.fatal:
+                raise
             # A table that this user may not read; its rows aren't moved either.
             continue
         for place, value in zip(places, told, strict=True):

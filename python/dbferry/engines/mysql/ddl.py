@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from dbferry.catalog import ForeignKey, Identity, Index, Part, View
+from dbferry.catalog import Check, ForeignKey, Identity, Index, Part, View
 from dbferry.engines import NewColumn, NewTable, Step, Trial
 from dbferry.engines.misfits import Misfits, Places, duplicates, of_index, of_reference, orphans
 
@@ -19,6 +19,7 @@ NO_PLAIN_DEFAULT = frozenset(
 AHEAD = "dbferry_ahead"
 """A key that stands in for an index until that is made."""
 
+PERIOD = "PERIOD FOR "
 SEARCHES = ("fulltext", "spatial", "vector")
 SCRIPT_OPENING = (
     "SET NAMES utf8mb4;",
@@ -145,7 +146,7 @@ def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[s
     suffix = f" COLLATE={collation}" if collation else ""
     suffix += f" COMMENT={literal(table.comment)}" if table.comment else ""
     settings = [text for _, text in table.settings]
-    periods = [text for text in settings if text.startswith("PERIOD FOR ")]
+    periods = [text for text in settings if text.startswith(PERIOD)]
     suffix += "".join(f" {text}" for text in settings if text not in periods)
     body = ",\n    ".join([*lines, *periods, *checks])
     charset = table.charset or "utf8mb4"
@@ -175,8 +176,14 @@ def finish_checks(table: NewTable) -> Sequence[Step]:
             + ("" if check.enforced else " NOT ENFORCED"),
         )
         for check in table.checks
-        if check.column is None
+        if check.column is None and not _of_period(table, check)
     ]
+
+
+def _of_period(table: NewTable, check: Check) -> bool:
+    """True for what a period brings along, by its own name."""
+    opening = f"{PERIOD}{quote(check.name or '')} "
+    return any(text.startswith(opening) for _, text in table.settings)
 
 
 def _part(part: Part) -> str:

@@ -23,7 +23,7 @@ ATTRIBUTE = re.compile(
     r"NOT SECONDARY|(?:STORAGE|COLUMN_FORMAT) \w+|SECONDARY_ENGINE_ATTRIBUTE|WITHOUT SYSTEM VERSIONING"
 )
 """Words of columns that aren't taken over."""
-PERIOD_LINE = re.compile(r"  (PERIOD FOR `((?:[^`]|``)+)` \(.*\)),?")
+PERIOD_LINE = re.compile(r"  (PERIOD FOR `(?:[^`]|``)+` \(.*\)),?")
 PARSER = re.compile(r"WITH PARSER `((?:[^`]|``)+)`")
 OPTION = re.compile(
     r"(?:/\*!\d+ )?`?([A-Z][A-Z_ ]*)`?=('(?:[^'\\]|''|\\.)*'|\([^)]*\)|\S+)(?: \*/)?"
@@ -132,15 +132,9 @@ def _with_rules(key: ForeignKey, rules: tuple[str, str] | None) -> ForeignKey:
 
 
 def _with_periods(table: Table, lines: list[str]) -> Table:
-    """A period of MariaDB, without the check that it brings along."""
-    told = {
-        _unquoted(match[2]): match[1] for line in lines if (match := PERIOD_LINE.fullmatch(line))
-    }
-    return replace(
-        table,
-        checks=tuple(check for check in table.checks if check.name not in told),
-        settings=(*table.settings, *((None, text) for text in told.values())),
-    )
+    """Those of MariaDB, besides the checks that they bring along."""
+    told = tuple((None, match[1]) for line in lines if (match := PERIOD_LINE.fullmatch(line)))
+    return replace(table, settings=(*table.settings, *told))
 
 
 def _with_options(table: Table, line: str) -> Table:

@@ -53,7 +53,9 @@ def _declaration(session: Session, schema: str, name: str) -> re.Match[str] | No
     """What the server prints: the names of its columns and every character, but no names of databases."""
     try:
         [row] = session.query(f"SHOW CREATE VIEW {ddl.relation(schema, name)}")
-    except DbferryError:
+    except DbferryError as error:
+        if error.fatal:
+            raise
         # It takes a right of its own.
         return None
     return DECLARATION.fullmatch(row[1] or "")

@@ -14,7 +14,7 @@ CREATE TABLE words (a varchar(20) DEFAULT 'CURRENT_TIMESTAMP', b varchar(9) DEFA
     d varchar(40) DEFAULT (concat('é日😀', "it's \\", '?')), e varchar(9) GENERATED ALWAYS AS (concat(c, 'é😀')) STORED,
     CONSTRAINT few CHECK (c <> 'é日😀' AND c NOT LIKE '\\%'));
 CREATE TABLE next (u char(36) PRIMARY KEY, n int, id int AUTO_INCREMENT, KEY n (n), UNIQUE KEY id (id));
-CREATE TABLE after (k int, n int, id int AUTO_INCREMENT, PRIMARY KEY (k, id), KEY n (n), KEY id (id));
+CREATE TABLE after (k int, n int, id int AUTO_INCREMENT, PRIMARY KEY (k, id), KEY id (id), KEY n (n));
 CREATE TABLE kept (a int, t text) ROW_FORMAT=COMPRESSED KEY_BLOCK_SIZE=8 STATS_PERSISTENT=0 STATS_SAMPLE_PAGES=7 MAX_ROWS=9;
 CREATE ALGORITHM=MERGE SQL SECURITY INVOKER VIEW shown AS SELECT concat(c, 'é', '😀', '?') AS `x y` FROM words;
 CREATE VIEW named (q, `r``s`) AS SELECT a, b FROM words;

@@ -16,9 +16,6 @@ NO_PLAIN_DEFAULT = frozenset(
     | {f"{size}{kind}" for size in ("tiny", "", "medium", "long") for kind in ("text", "blob")}
 )
 
-AHEAD = "dbferry_ahead"
-"""A key that stands in for an index until that is made."""
-
 PERIOD = "PERIOD FOR "
 SEARCHES = ("fulltext", "spatial", "vector")
 SCRIPT_OPENING = (
@@ -140,8 +137,9 @@ def _create(what: str, table: NewTable, exact_collation: str, checks: Sequence[s
         lines.append(
             f"PRIMARY KEY {_definition(table.primary_index or Index(name=None, parts=parts))}"
         )
-    lead, counted = _leading(table), _counting(table)
-    lines += [f"KEY {quote(AHEAD) if lead else ''} ({quote(name)})" for name in counted]
+    lead = _leading(table)
+    keys = [f"KEY ({quote(name)})" for name in _counting(table)]
+    lines += [index(lead).removeprefix("ADD ")] if lead else keys
     collation = table.collation or collation
     suffix = f" COLLATE={collation}" if collation else ""
     suffix += f" COMMENT={literal(table.comment)}" if table.comment else ""
@@ -161,7 +159,7 @@ def _counting(table: NewTable) -> list[str]:
 
 
 def _leading(table: NewTable) -> Index | None:
-    """The index that it leads once all are made."""
+    """The index that it leads, which is made with the table."""
     counted = _counting(table)
     trees = [index for index in table.indexes if index.method == "btree"]
     return next((index for index in trees if index.parts[0].column in counted), None)
@@ -214,19 +212,15 @@ def index(made: Index) -> str:
 def finish_table(table: NewTable) -> Sequence[Step]:
     """All in one statement: the table is read once, and each index is sorted on its own."""
     alter = f"ALTER TABLE {relation(table.schema, table.name)} "
-    lead = _leading(table)
-    added = [
-        index(made) + (f", DROP KEY {quote(AHEAD)}" if made is lead else "")
-        for made in table.indexes
-    ]
+    indexes = [made for made in table.indexes if made is not _leading(table)]
     single = [
-        Step(what=f"index `{made.name}`", sql=alter + words, misfits=_twice(table, made))
-        for made, words in zip(table.indexes, added, strict=True)
+        Step(what=f"index `{made.name}`", sql=alter + index(made), misfits=_twice(table, made))
+        for made in indexes
     ]
     if len(single) < 2:
         return single
-    names = ", ".join(f"`{made.name}`" for made in table.indexes)
-    together = alter + ", ".join(added)
+    names = ", ".join(f"`{made.name}`" for made in indexes)
+    together = alter + ", ".join(map(index, indexes))
     return [Step(what=f"indexes {names}", sql=together, singly=tuple(single))]
 
 

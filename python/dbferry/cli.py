@@ -18,7 +18,7 @@ from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
 import dbferry
-from dbferry import show
+from dbferry import flags, show
 from dbferry.assessment.finding import Level
 from dbferry.display import Bar, Display, Lines
 from dbferry.errors import DbferryError, Interrupted, RequestError, format_error
@@ -67,143 +67,6 @@ ASSESS_EPILOG = f"""Examples:
 
 {CODES}"""
 
-Source = Annotated[
-    str, typer.Argument(help="URL of the source, or a task file", show_default=False)
-]
-Target = Annotated[str | None, typer.Argument(help="URL of the target", show_default=False)]
-Tables = Annotated[
-    list[str] | None,
-    typer.Option("--tables", "-t", help="Tables to move: `table` or `schema.table`, with * and ?"),
-]
-Exclude = Annotated[
-    list[str] | None,
-    typer.Option("--exclude", "-x", help="Tables to leave out, views, and what else a plan names"),
-]
-Schemas = Annotated[
-    list[str] | None, typer.Option("--schema", help="Source schema to target schema, as FROM=TO")
-]
-PrepareOption = Annotated[
-    str | None,
-    typer.Option(
-        "--prepare",
-        help="create: make what is missing, refuse tables with rows (default); truncate; drop; append",
-    ),
-]
-SchemaOnly = Annotated[
-    bool, typer.Option("--schema-only", help="Make tables, keys and all else; move no row")
-]
-DataOnly = Annotated[
-    bool, typer.Option("--data-only", help="Move rows into tables that are there; make nothing")
-]
-OnLoss = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--on-loss",
-        help="What becomes of values that can't be carried: TABLE.COLUMN:CODE=POLICY, "
-        "POLICY is error, null, clamp, replace:VALUE or text",
-    ),
-]
-PartitionsOption = Annotated[
-    str | None,
-    typer.Option(
-        "--partitions",
-        help="keep partitioned tables so (default between two of one engine) or flatten them",
-    ),
-]
-IncludeOption = Annotated[
-    list[str] | None,
-    typer.Option(
-        "--include",
-        help="What comes besides tables and views between two of one engine: extensions, functions, triggers, policies, grants, all; "
-        "from MySQL and MariaDB on-update",
-    ),
-]
-Workers = Annotated[int | None, typer.Option(help="Sessions on each side at most")]
-BatchRows = Annotated[int | None, typer.Option(help="Rows in a batch at most")]
-RangeMb = Annotated[int | None, typer.Option(help="Megabytes of source data per transaction")]
-RangeRows = Annotated[
-    int | None, typer.Option(help="Key values (or pages) per transaction instead")
-]
-LargeValuesMb = Annotated[
-    int | None, typer.Option(help="Megabytes of large values that may be in flight at once")
-]
-MaxRate = Annotated[
-    str | None,
-    typer.Option("--max-rate", help="Read no more in a second than `50000 rows`, or `20 MB`"),
-]
-MaxConnections = Annotated[
-    int | None, typer.Option("--max-connections", help="Sessions on each side at most, all counted")
-]
-MaxLoad = Annotated[
-    int | None,
-    typer.Option(
-        "--max-load", help="Rest while more of others' sessions are at work in the source"
-    ),
-]
-MaxLag = Annotated[
-    float | None,
-    typer.Option("--max-lag", help="Rest while a replica of the source is more seconds behind"),
-]
-Replica = Annotated[
-    list[str] | None,
-    typer.Option("--replica", help="URL of a replica that --max-lag is about; repeatable"),
-]
-SnapshotMinutes = Annotated[
-    float | None,
-    typer.Option("--snapshot-minutes", help="Warn of a snapshot that is open for longer"),
-]
-Name = Annotated[
-    str | None,
-    typer.Option("--name", help="Tells this task from others between the same databases"),
-]
-ResumeOption = Annotated[
-    bool,
-    typer.Option(
-        "--resume", help="Go on inside tables though the source may have been written to since"
-    ),
-]
-RestartTables = Annotated[
-    bool, typer.Option("--restart-tables", help="Begin tables again that were left half done")
-]
-OnTableErrorOption = Annotated[
-    str | None,
-    typer.Option("--on-table-error", help="continue with the other tables (default), or stop"),
-]
-OnLeftOutOption = Annotated[
-    str | None,
-    typer.Option(
-        "--on-left-out",
-        help="continue without what can't come along (default), or stop before a run",
-    ),
-]
-OnBadRowOption = Annotated[
-    str | None,
-    typer.Option(
-        "--on-bad-row", help="stop (default), or quarantine: put rows aside that don't fit"
-    ),
-]
-MaxBadRows = Annotated[
-    int | None, typer.Option("--max-bad-rows", help="Rows of a table that may be put aside")
-]
-Retries = Annotated[
-    int | None,
-    typer.Option("--retries", help="Times that a range is tried again before its table fails"),
-]
-RetrySeconds = Annotated[
-    int | None,
-    typer.Option("--retry-seconds", help="Seconds that a server which has gone is waited for"),
-]
-DmsMappings = Annotated[
-    Path | None, typer.Option(help="AWS DMS's table mappings (JSON), taken as they are")
-]
-DmsSettings = Annotated[Path | None, typer.Option(help="AWS DMS's task settings (JSON)")]
-Sql = Annotated[
-    Path | None,
-    typer.Option("--sql", help="Also write the statements as files of SQL into this folder"),
-]
-Json = Annotated[bool, typer.Option("--json", help="Print one JSON result on stdout")]
-Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="No progress, no summary")]
-
 
 @app.callback(invoke_without_command=True)
 def root(
@@ -222,41 +85,41 @@ def root(
 
 @app.command(epilog=MIGRATE_EPILOG)
 def migrate(
-    source: Source,
-    target: Target = None,
-    tables: Tables = None,
-    exclude: Exclude = None,
-    schema: Schemas = None,
-    prepare: PrepareOption = None,
-    schema_only: SchemaOnly = False,
-    data_only: DataOnly = False,
-    on_loss: OnLoss = None,
-    partitions: PartitionsOption = None,
-    include: IncludeOption = None,
-    workers: Workers = None,
-    batch_rows: BatchRows = None,
-    range_mb: RangeMb = None,
-    range_rows: RangeRows = None,
-    large_values_mb: LargeValuesMb = None,
-    name: Name = None,
-    resume: ResumeOption = False,
-    restart_tables: RestartTables = False,
-    max_rate: MaxRate = None,
-    max_connections: MaxConnections = None,
-    max_load: MaxLoad = None,
-    max_lag: MaxLag = None,
-    replica: Replica = None,
-    snapshot_minutes: SnapshotMinutes = None,
-    on_table_error: OnTableErrorOption = None,
-    on_left_out: OnLeftOutOption = None,
-    on_bad_row: OnBadRowOption = None,
-    max_bad_rows: MaxBadRows = None,
-    retries: Retries = None,
-    retry_seconds: RetrySeconds = None,
-    dms_mappings: DmsMappings = None,
-    dms_settings: DmsSettings = None,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    source: flags.Source,
+    target: flags.Target = None,
+    tables: flags.Tables = None,
+    exclude: flags.Exclude = None,
+    schema: flags.Schemas = None,
+    prepare: flags.Prepare = None,
+    schema_only: flags.SchemaOnly = False,
+    data_only: flags.DataOnly = False,
+    on_loss: flags.OnLoss = None,
+    partitions: flags.Partitions = None,
+    include: flags.Include = None,
+    workers: flags.Workers = None,
+    batch_rows: flags.BatchRows = None,
+    range_mb: flags.RangeMb = None,
+    range_rows: flags.RangeRows = None,
+    large_values_mb: flags.LargeValuesMb = None,
+    name: flags.Name = None,
+    resume: flags.Resume = False,
+    restart_tables: flags.RestartTables = False,
+    max_rate: flags.MaxRate = None,
+    max_connections: flags.MaxConnections = None,
+    max_load: flags.MaxLoad = None,
+    max_lag: flags.MaxLag = None,
+    replica: flags.Replica = None,
+    snapshot_minutes: flags.SnapshotMinutes = None,
+    on_table_error: flags.OnTableError = None,
+    on_left_out: flags.OnLeftOut = None,
+    on_bad_row: flags.OnBadRow = None,
+    max_bad_rows: flags.MaxBadRows = None,
+    retries: flags.Retries = None,
+    retry_seconds: flags.RetrySeconds = None,
+    dms_mappings: flags.DmsMappings = None,
+    dms_settings: flags.DmsSettings = None,
+    as_json: flags.Json = False,
+    quiet: flags.Quiet = False,
 ) -> None:
     """Move the tables of SOURCE to TARGET and compare the counts."""
     task = _task(
@@ -275,27 +138,27 @@ def migrate(
 
 @app.command(epilog=PLAN_EPILOG)
 def plan(
-    source: Source,
-    target: Target = None,
-    tables: Tables = None,
-    exclude: Exclude = None,
-    schema: Schemas = None,
-    prepare: PrepareOption = None,
-    schema_only: SchemaOnly = False,
-    data_only: DataOnly = False,
-    on_loss: OnLoss = None,
-    partitions: PartitionsOption = None,
-    include: IncludeOption = None,
-    workers: Workers = None,
-    batch_rows: BatchRows = None,
-    range_mb: RangeMb = None,
-    range_rows: RangeRows = None,
-    large_values_mb: LargeValuesMb = None,
-    on_left_out: OnLeftOutOption = None,
-    dms_mappings: DmsMappings = None,
-    dms_settings: DmsSettings = None,
-    sql: Sql = None,
-    as_json: Json = False,
+    source: flags.Source,
+    target: flags.Target = None,
+    tables: flags.Tables = None,
+    exclude: flags.Exclude = None,
+    schema: flags.Schemas = None,
+    prepare: flags.Prepare = None,
+    schema_only: flags.SchemaOnly = False,
+    data_only: flags.DataOnly = False,
+    on_loss: flags.OnLoss = None,
+    partitions: flags.Partitions = None,
+    include: flags.Include = None,
+    workers: flags.Workers = None,
+    batch_rows: flags.BatchRows = None,
+    range_mb: flags.RangeMb = None,
+    range_rows: flags.RangeRows = None,
+    large_values_mb: flags.LargeValuesMb = None,
+    on_left_out: flags.OnLeftOut = None,
+    dms_mappings: flags.DmsMappings = None,
+    dms_settings: flags.DmsSettings = None,
+    sql: flags.Sql = None,
+    as_json: flags.Json = False,
 ) -> None:
     """Print what a migration would do, table by table and column by column; move nothing."""
     task = _task(
@@ -320,7 +183,7 @@ def plan(
 
 @app.command(epilog=ASSESS_EPILOG)
 def assess(
-    source: Source,
+    source: flags.Source,
     target: Annotated[
         str | None,
         typer.Argument(
@@ -328,14 +191,14 @@ def assess(
             show_default=False,
         ),
     ] = None,
-    tables: Tables = None,
-    exclude: Exclude = None,
-    schema: Schemas = None,
-    prepare: PrepareOption = None,
-    on_loss: OnLoss = None,
-    partitions: PartitionsOption = None,
-    include: IncludeOption = None,
-    workers: Workers = None,
+    tables: flags.Tables = None,
+    exclude: flags.Exclude = None,
+    schema: flags.Schemas = None,
+    prepare: flags.Prepare = None,
+    on_loss: flags.OnLoss = None,
+    partitions: flags.Partitions = None,
+    include: flags.Include = None,
+    workers: flags.Workers = None,
     sample: Annotated[
         bool, typer.Option("--sample", help="Judge large tables by a part of their rows")
     ] = False,
@@ -345,8 +208,8 @@ def assess(
     fail_on: Annotated[
         Level, typer.Option("--fail-on", help="The least that makes the exit code 4")
     ] = Level.BLOCKED,
-    as_json: Json = False,
-    quiet: Quiet = False,
+    as_json: flags.Json = False,
+    quiet: flags.Quiet = False,
 ) -> None:
     """Report what a migration would meet: every object, both servers, how much there is; move nothing."""
     if target is None and "://" in source:
@@ -373,7 +236,7 @@ def demo(
     folder: Annotated[Path, typer.Argument(help="Where the databases are made")] = Path("demo"),
     rows: Annotated[int, typer.Option(min=1_000, help="Rows in all, roughly")] = 1_000_000,
     seed: Annotated[int, typer.Option(help="The same seed gives the same database")] = 1,
-    quiet: Quiet = False,
+    quiet: flags.Quiet = False,
 ) -> None:
     """Make a sample shop in SQLite and move it to DuckDB and to a second SQLite file."""
     from dbferry import demo as shop
@@ -394,7 +257,7 @@ Where = Annotated[str, typer.Argument(help="URL of the target, or a task file", 
 
 
 @app.command()
-def status(target: Where, as_json: Json = False) -> None:
+def status(target: Where, as_json: flags.Json = False) -> None:
     """Tell how far the runs are that are not finished in TARGET."""
     from dbferry.ledger.status import status as look
 
@@ -406,7 +269,7 @@ def status(target: Where, as_json: Json = False) -> None:
 
 
 @app.command()
-def cleanup(target: Where, quiet: Quiet = False) -> None:
+def cleanup(target: Where, quiet: flags.Quiet = False) -> None:
     """Remove all that dbferry keeps in TARGET; a run that was broken off can't be gone on with then."""
     from dbferry.ledger.status import cleanup as forget
 
@@ -429,7 +292,7 @@ app.add_typer(aside, name="quarantine", no_args_is_help=True)
 
 
 @aside.command("list")
-def list_rows(target: Where, as_json: Json = False) -> None:
+def list_rows(target: Where, as_json: flags.Json = False) -> None:
     """Tell which rows were put aside in TARGET, and why."""
     from dbferry.ledger.status import bad_rows
 
@@ -442,16 +305,16 @@ def list_rows(target: Where, as_json: Json = False) -> None:
 
 @aside.command("retry")
 def retry_rows(
-    source: Source,
-    target: Target = None,
-    tables: Tables = None,
-    exclude: Exclude = None,
-    schema: Schemas = None,
-    on_loss: OnLoss = None,
-    name: Name = None,
-    dms_mappings: DmsMappings = None,
-    dms_settings: DmsSettings = None,
-    as_json: Json = False,
+    source: flags.Source,
+    target: flags.Target = None,
+    tables: flags.Tables = None,
+    exclude: flags.Exclude = None,
+    schema: flags.Schemas = None,
+    on_loss: flags.OnLoss = None,
+    name: flags.Name = None,
+    dms_mappings: flags.DmsMappings = None,
+    dms_settings: flags.DmsSettings = None,
+    as_json: flags.Json = False,
 ) -> None:
     """Read rows from SOURCE again that were put aside, and move them as the options now say."""
     task = _task(

@@ -133,6 +133,11 @@ def _run(
     return outcome
 
 
+LOST_BEFORE = (
+    "values that were lost as --on-loss says before the run was broken off are not counted again"
+)
+
+
 class _Misled(Exception):
     """A row isn't what the sample has promised that its types were chosen by."""
 
@@ -225,6 +230,7 @@ class _Run(Remains):
                     held = not moves and keeping.is_held
                     told = gone_on_with(keeping.entry, entries, moves=moves, held=held)
                     self.notes += [told, *changes]
+                    self.notes += [LOST_BEFORE] if options.on_loss else []
                     plan = keeping.plan(keeping.entry, entries)
                     check_target(plan, entries, other)
                     self.anew = repeated(self, one, other, plan)

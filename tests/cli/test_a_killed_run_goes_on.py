@@ -125,3 +125,19 @@ def test_what_is_included_follows_the_rows_of_the_run_that_goes_on(
         "SELECT conname FROM pg_constraint WHERE contype = 'c' AND conrelid <> 0",
     ):
         assert target.rows(query) == source.rows(query)
+
+
+def test_values_that_were_lost_before_are_said_not_to_be_counted(
+    dbferry: Command, filled: Callable[[str], Database], database: Callable[[str], Database]
+) -> None:
+    source, target = filled("postgresql"), database("mariadb")
+    source.sql("ALTER TABLE rows_ ADD at date DEFAULT 'infinity'")
+    args = ["migrate", source.url, target.url, "--range-rows", "3", "--workers", "2", "--json"]
+    args += ["--on-loss", "rows_.at:T-INF=null"]
+    assert killed_after(dbferry, args, target, 2, signal.SIGKILL) != 0
+    result = dbferry(*args)
+    assert result.code == 0, result.err
+    [said] = [note for note in result.json["notes"] if "lost" in note]
+    assert "not counted again" in said
+    [lost] = [w for w in result.tables()["rows_"]["warnings"] if w["code"] == "T-INF"]
+    assert 0 < lost["rows"] < ROWS

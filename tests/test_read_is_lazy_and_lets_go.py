@@ -92,10 +92,8 @@ def test_a_consumer_that_lets_go_closes_the_sessions(
     until(lambda: sessions(held) == 0)
 
 
-@pytest.mark.parametrize("engine", SERVERS)
-def test_cancel_ends_a_reading_that_waits(database: Callable[[str], Database], engine: str) -> None:
-    held = database(engine)
-    stream = dbferry.read(held.url, SLOW[engine])
+def cancelled(stream: dbferry.Stream, begun: Callable[[], None]) -> str:
+    """What a reading says that is cancelled as soon as `begun` returns."""
     reader = pa.RecordBatchReader.from_stream(stream)
     raised: list[BaseException] = []
 
@@ -107,11 +105,28 @@ def test_cancel_ends_a_reading_that_waits(database: Callable[[str], Database], e
 
     thread = threading.Thread(target=pull)
     thread.start()
-    until(lambda: sessions(held) > 0)
+    begun()
     stream.cancel()
     thread.join(20)
     assert not thread.is_alive()
-    assert "interrupted" in str(raised[0])
+    return str(raised[0])
+
+
+@pytest.mark.parametrize("engine", SERVERS)
+def test_cancel_ends_a_reading_that_still_connects(
+    database: Callable[[str], Database], engine: str
+) -> None:
+    held = database(engine)
+    stream = dbferry.read(held.url, SLOW[engine])
+    with held.server.frozen():
+        assert "interrupted" in cancelled(stream, lambda: time.sleep(0.3))
+
+
+@pytest.mark.parametrize("engine", SERVERS)
+def test_cancel_ends_a_reading_that_waits(database: Callable[[str], Database], engine: str) -> None:
+    held = database(engine)
+    stream = dbferry.read(held.url, SLOW[engine])
+    assert "interrupted" in cancelled(stream, lambda: until(lambda: sessions(held) > 0))
     until(lambda: sessions(held) == 0)
     with pytest.raises(ValueError, match="closed"):
         pa.table(stream)

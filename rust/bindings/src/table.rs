@@ -42,7 +42,8 @@ struct Work {
 
 impl Order {
     fn open(self, watch: &Watch) -> Result<Work> {
-        let snapshot = engines::snapshot(&self.endpoint, &self.sizes, &watch.cancel)?;
+        let snapshot = engines::snapshot(&self.endpoint, &self.sizes, &watch.cancel)
+            .map_err(|error| watch.cancel.cause(error))?;
         let readers: Vec<_> =
             snapshot.readers.into_iter().map(|reader| Arc::new(Mutex::new(reader))).collect();
         let stream = TableStream::open(self.table, &readers, self.sizes, watch)?;

@@ -34,6 +34,11 @@ impl Cancel {
         if self.is_cancelled() { Err(Error::cancelled()) } else { Ok(()) }
     }
 
+    /// What a failure came of: once the flag is up, of that.
+    pub fn cause(&self, error: Error) -> Error {
+        if self.is_cancelled() { Error::cancelled() } else { error }
+    }
+
     /// Registers what wakes a waiting thread: shutting down its socket, interrupting its statement.
     /// Runs at once when the flag is already up.
     pub fn on_cancel(&self, stop: impl Fn() + Send + 'static) {

@@ -396,8 +396,7 @@ impl Floor<'_> {
     /// Notes the first error of a table, and stops the run where the others can't go on.
     fn fail(&self, index: usize, error: Error) {
         // What breaks after the stop is a consequence, not a cause.
-        let cancelled = self.run.cancel.is_cancelled();
-        let error = if cancelled { Error::cancelled() } else { error };
+        let error = self.run.cancel.cause(error);
         let goes_on = self.run.on_error == OnError::Continue && error.kind().of_table();
         self.tally(index).error.get_or_insert(error.in_table(&self.run.tables[index].name));
         if goes_on {

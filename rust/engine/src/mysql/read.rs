@@ -54,7 +54,7 @@ impl RowReader {
         let done = work(&mut self.connection);
         self.spoiled = done.as_ref().is_err_and(|error| !of_row(error));
         done.map_err(|error| {
-            let cause = if self.cancel.is_cancelled() { Error::cancelled() } else { error };
+            let cause = self.cancel.cause(error);
             cause.on(engine).at(Side::Source)
         })
     }

@@ -169,7 +169,7 @@ impl RowWriter {
         };
         // The first error counts; when the rollback fails too, the session is gone and the server rolls back.
         self.lost = self.connection.run("ROLLBACK").is_err();
-        let cause = if self.opening.cancel.is_cancelled() { Error::cancelled() } else { error };
+        let cause = self.opening.cancel.cause(error);
         Err(ours(cause).in_table(&table.name).in_range(&range.label()))
     }
 }

@@ -279,14 +279,14 @@ impl Connection {
     pub(super) fn header(&mut self) -> Result<Header> {
         self.incoming.header().map_err(|error| {
             self.broken = true;
-            if self.cancel.is_cancelled() { Error::cancelled() } else { error }
+            self.cancel.cause(error)
         })
     }
 
     /// Marks the session as unusable after a failure of transport or protocol.
     pub(super) fn broke(&mut self, error: Error) -> Error {
         self.broken = true;
-        if self.cancel.is_cancelled() { Error::cancelled() } else { error }
+        self.cancel.cause(error)
     }
 
     /// Reads on until the server is ready for the next request; what is left of the last one is dropped.

@@ -113,3 +113,20 @@ def test_a_file_of_statements_holds_no_zero(database: Make, engine_name: str) ->
     assert not [file for file in dbferry.plan(held.url, made.url).sql() if "\0" in file.text]
     dbferry.migrate(held.url, made.url)
     assert shown(made) == shown(held)
+
+
+@pytest.mark.parametrize("engine", ["mysql", "postgresql", "sqlite"])
+def test_a_key_whose_periods_may_not_overlap_is_named_where_there_is_none(
+    engine: str, maria_db: Database, database: Make
+) -> None:
+    maria_db.sql(
+        "CREATE TABLE times (a int, s date, e date, PERIOD FOR p (s, e), UNIQUE KEY once (a, p WITHOUT OVERLAPS));"
+        "CREATE TABLE held (a int, s date, e date, PERIOD FOR p (s, e), PRIMARY KEY (a, p WITHOUT OVERLAPS));"
+    )
+    target = database(engine).url
+    plan = dbferry.plan(maria_db.url, target)
+    [once] = [note for note in plan.notes if "once" in note]
+    assert "WITHOUT OVERLAPS, on a, e, s" in once
+    [held] = [table for table in plan.tables if table.name.endswith("held")]
+    assert "primary key: periods that overlap are not refused" in held.notes
+    dbferry.migrate(maria_db.url, target)

@@ -194,7 +194,7 @@ class Index:
     exclusion: bool = False
     """True for a constraint by operators and not by equality; only its own definition tells it."""
     period: bool = False
-    """WITHOUT OVERLAPS: its last column is a period, and no two of one key overlap; PostgreSQL 18 only."""
+    """WITHOUT OVERLAPS: its last column is a period, and no two of one key overlap; PostgreSQL 18 and MariaDB."""
     deferrable: bool = False
     deferred: bool = False
     """Checked at the end of a transaction unless it asks otherwise."""

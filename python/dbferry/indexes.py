@@ -60,14 +60,14 @@ def fit(
         return FittedIndex(replace(made, own=pair.requalified(own)))
     if index.exclusion:
         return FittedIndex(None, (f"an exclusion constraint: {index.own}",))
+    if index.period and one.name != other.name:
+        return FittedIndex(None, (f"WITHOUT OVERLAPS, on {', '.join(index.columns)}",))
     notes: tuple[str, ...] = ()
     if index.own is not None and one.name == other.name:
         notes = ("made of its parts, without its parameters: a column of it is called otherwise",)
     elif one.family != other.family:
         if index.unique and not all(part.exact for part in index.parts):
             return FittedIndex(None, ("its collation takes different values for the same",))
-        if index.period:
-            return FittedIndex(None, (f"WITHOUT OVERLAPS, on {', '.join(index.columns)}",))
         if index.unique and not index.nulls_distinct:
             return FittedIndex(None, ("NULLs are not distinct",))
         made, notes = _plainer(made)

@@ -229,7 +229,7 @@ class Keys:
         if index is None:
             return
         one, other = self.pair.ends
-        if one.family == other.family:
+        if one.name == other.name or (one.family == other.family and not index.period):
             made = fit(self.pair, columns, index, words).index
             why = index_fault(self.pair, index, whole=_is_whole(draft))
             if why:

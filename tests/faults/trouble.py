@@ -58,7 +58,7 @@ class Trouble:
 
     def _later(self, told: str, act: Callable[[], None]) -> None:
         """A moment of the run, whatever it does then."""
-        seconds = self._chance.uniform(0.4, 1.5)
+        seconds = self._chance.uniform(0.1, 1.2)
         self.told.append(f"{told} after {seconds:.1f} s")
         self._timer = Timer(seconds, act)
 

@@ -105,6 +105,8 @@ def read(session: Session, schemas: Collection[str] = (), only: str | None = Non
                 left_out=(PAST.format(f"{schema}.{name}"),) if kind == "SYSTEM VERSIONED" else (),
             )
         )
+    if mariadb:
+        tables = [declaration.with_periods(session, table) for table in tables]
     databases = session.query(
         "SELECT schema_name FROM information_schema.schemata WHERE schema_name NOT IN "
         f"({', '.join(map(ddl.literal, SYSTEM))}) ORDER BY 1"

@@ -24,6 +24,8 @@ ATTRIBUTE = re.compile(
 )
 """Words of columns that aren't taken over."""
 PERIOD_LINE = re.compile(r"  (PERIOD FOR `(?:[^`]|``)+` \(.*\)),?")
+PERIOD_CHECK = re.compile(r"`(?:[^`]|``)+` < `(?:[^`]|``)+`")
+"""What a period brings along."""
 PARSER = re.compile(r"WITH PARSER `((?:[^`]|``)+)`")
 OPTION = re.compile(
     r"(?:/\*!\d+ )?`?([A-Z][A-Z_ ]*)`?=('(?:[^'\\]|''|\\.)*'|\([^)]*\)|\S+)(?: \*/)?"
@@ -45,8 +47,7 @@ def complete(session: Session, table: Table) -> Table:
     """Indexes with their own definitions and in their order; foreign keys with their actions as declared."""
     lines = _lines(session, table.schema, table.name)
     end = next((place for place, line in enumerate(lines) if line.startswith(")")), len(lines))
-    told = [match for line in lines if (match := INDEX_LINE.fullmatch(line))]
-    own = {_unquoted(match["name"] or "PRIMARY"): match["own"] for match in told}
+    own = _keys(lines)
     indexes = [_with_own(index, own.get(index.name or "")) for index in table.indexes]
     places = {name: place for place, name in enumerate(own)}
     rules = {
@@ -71,6 +72,20 @@ def complete(session: Session, table: Table) -> Table:
     return replace(completed, left_out=(*completed.left_out, *named))
 
 
+def with_periods(session: Session, table: Table) -> Table:
+    """Keys of MariaDB whose periods may not overlap: the catalog tells of them as of plain ones."""
+    if not any(PERIOD_CHECK.fullmatch(check.expression) for check in table.checks):
+        return table
+    keys = _keys(_lines(session, table.schema, table.name))
+    apart = {name for name, own in keys.items() if "WITHOUT OVERLAPS" in own}
+    primary = table.primary_index
+    return replace(
+        table,
+        primary_index=primary and replace(primary, period="PRIMARY" in apart),
+        indexes=tuple(replace(index, period=index.name in apart) for index in table.indexes),
+    )
+
+
 def restore(
     session: Session,
     columns: dict[Place, list[Column]],
@@ -90,6 +105,12 @@ def restore(
         checks[place] = [
             replace(c, expression=_true(c.expression, told) or "") for c in checks[place]
         ]
+
+
+def _keys(lines: list[str]) -> dict[str, str]:
+    """What follows the names of its indexes."""
+    told = [match for line in lines if (match := INDEX_LINE.fullmatch(line))]
+    return {_unquoted(match["name"] or "PRIMARY"): match["own"] for match in told}
 
 
 def _true(text: str | None, told: str) -> str | None:

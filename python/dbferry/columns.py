@@ -19,6 +19,7 @@ from dbferry.schema.usertypes import UserTypes
 from dbferry.selection import Destination
 from dbferry.types import (
     CHECK_CODES,
+    WHOLE,
     Canonical,
     Context,
     Declared,
@@ -168,7 +169,7 @@ class Columns:
             return False
         sure = one.typed or table.strict or bool(column.identity) or bool(facts)
         kind = one.read(column, facts).canonical.kind
-        return sure and not facts.get("nulls") and kind in (Kind.INT, Kind.UINT)
+        return sure and not facts.get("nulls") and kind in WHOLE
 
     def _own(self, column: Column) -> Declared | None:
         """The column's own type in a target of the same family."""

@@ -222,9 +222,9 @@ class _Run(Remains):
                 keeping.entry = book.entry(book.id)
             if keeping.entry is not None:
                 entries = keeping.tables
-                # Whoever was at it until it was taken over may have made tables since.
-                other = look()
                 if any(entry.has_moved for entry in entries) and not keeping.begins_anew:
+                    # Whoever was at it until it was taken over may have made tables since.
+                    other = look()
                     changes = keeping.check(keeping.entry, self.shape)
                     self.resumed = True
                     held = not moves and keeping.is_held

@@ -69,6 +69,9 @@ class Kind(StrEnum):
     """The type's own text."""
 
 
+WHOLE = frozenset({Kind.INT, Kind.UINT})
+
+
 @dataclass(frozen=True, kw_only=True)
 class Canonical:
     """A type without an engine."""

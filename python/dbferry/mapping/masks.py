@@ -10,9 +10,8 @@ from dbferry.engines import Engine
 from dbferry.mapping import fakes
 from dbferry.mapping.rules import Mask, Rule
 from dbferry.phrases import pads
-from dbferry.types import Canonical, Context, Flight, Kind, Reading
+from dbferry.types import WHOLE, Canonical, Context, Flight, Kind, Reading
 
-WHOLE = frozenset({Kind.INT, Kind.UINT})
 HASHED = frozenset({Kind.TEXT, Kind.UUID, *WHOLE})
 """Equal values of these have one text."""
 NUMBERS = frozenset({Kind.INT, Kind.UINT, Kind.FLOAT, Kind.DECIMAL, Kind.NUMERIC})

@@ -43,7 +43,7 @@ WHERE {where} AND check_clause LIKE 'json_valid(%'"""
 
 PAST = "system versioning of {} (rows of the past aren't read)"
 BYTES = frozenset(BLOBS)
-LITERAL = re.compile(r"(0x[0-9A-Fa-f]*)?|'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+LITERAL = re.compile(rf"(0x[0-9A-Fa-f]*)?|{ddl.LITERAL}", re.DOTALL)
 
 Origin = tuple[str, str, str]
 """Schema, table and column."""
@@ -221,7 +221,7 @@ def json_columns(session: Session, where: str) -> set[Origin]:
     for schema, table, clause in session.query(JSON_CHECKS.format(where=where)):
         match = re.fullmatch(r"json_valid\(`((?:[^`]|``)*)`\)", clause or "")
         if match:
-            found.add((schema or "", table or "", match[1].replace("``", "`")))
+            found.add((schema or "", table or "", ddl.unquoted(match[1])))
     return found
 
 

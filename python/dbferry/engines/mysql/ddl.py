@@ -17,6 +17,8 @@ NO_PLAIN_DEFAULT = frozenset(
 )
 
 PERIOD = "PERIOD FOR "
+LITERAL = r"'(?:[^'\\]|''|\\.)*'"
+"""A string constant, as the server prints it."""
 SEARCHES = ("fulltext", "spatial", "vector")
 SCRIPT_OPENING = (
     "SET NAMES utf8mb4;",
@@ -26,6 +28,11 @@ SCRIPT_OPENING = (
 
 def quote(name: str) -> str:
     return "`" + name.replace("`", "``") + "`"
+
+
+def unquoted(name: str) -> str:
+    """What stands between the quotes of a name, as it is."""
+    return name.replace("``", "`")
 
 
 def literal(text: str) -> str:

@@ -18,7 +18,7 @@ KEY_LINE = re.compile(
     r"(?: ON DELETE (?P<delete>[A-Z ]+?))?(?: ON UPDATE (?P<update>[A-Z ]+?))?,?",
     re.DOTALL,
 )
-LITERAL = re.compile(r"'(?:[^'\\]|''|\\.)*'|`(?:[^`]|``)*`")
+LITERAL = re.compile(rf"{ddl.LITERAL}|`(?:[^`]|``)*`")
 ATTRIBUTE = re.compile(
     r"NOT SECONDARY|(?:STORAGE|COLUMN_FORMAT) \w+|SECONDARY_ENGINE_ATTRIBUTE|WITHOUT SYSTEM VERSIONING"
 )
@@ -51,7 +51,10 @@ def complete(session: Session, table: Table) -> Table:
     indexes = [_with_own(index, own.get(index.name or "")) for index in table.indexes]
     places = {name: place for place, name in enumerate(own)}
     rules = {
-        _unquoted(match["name"]): (match["update"] or "NO ACTION", match["delete"] or "NO ACTION")
+        ddl.unquoted(match["name"]): (
+            match["update"] or "NO ACTION",
+            match["delete"] or "NO ACTION",
+        )
         for line in lines
         if (match := KEY_LINE.fullmatch(line))
     }
@@ -110,7 +113,7 @@ def restore(
 def _keys(lines: list[str]) -> dict[str, str]:
     """What follows the names of its indexes."""
     told = [match for line in lines if (match := INDEX_LINE.fullmatch(line))]
-    return {_unquoted(match["name"] or "PRIMARY"): match["own"] for match in told}
+    return {ddl.unquoted(match["name"] or "PRIMARY"): match["own"] for match in told}
 
 
 def _true(text: str | None, told: str) -> str | None:
@@ -145,7 +148,7 @@ def _with_own(index: Index, own: str | None) -> Index:
         # The line tells `?` for some characters, and the catalog all of them.
         own = None
     parser = PARSER.search(own or "") if index.method == "fulltext" else None
-    return replace(index, own=own, parser=_unquoted(parser[1]) if parser else None)
+    return replace(index, own=own, parser=ddl.unquoted(parser[1]) if parser else None)
 
 
 def _with_rules(key: ForeignKey, rules: tuple[str, str] | None) -> ForeignKey:
@@ -174,7 +177,3 @@ def _with_options(table: Table, line: str) -> Table:
         settings=(*table.settings, *((None, text) for text in kept)),
         left_out=(*table.left_out, *away),
     )
-
-
-def _unquoted(name: str) -> str:
-    return name.replace("``", "`")

@@ -44,7 +44,7 @@ def _pattern(place: str) -> re.Pattern[str] | None:
     """The databases that a grant is for: `_` and `%` stand for others unless they are escaped."""
     if place == "*.*":
         return None
-    name = place.removesuffix(".*")[1:-1].replace("``", "`")
+    name = ddl.unquoted(place.removesuffix(".*")[1:-1])
     parts = re.findall(r"\\.|.", name, re.DOTALL)
     wild = {"%": ".*", "_": "."}
     return re.compile("".join(wild.get(p) or re.escape(p[-1]) for p in parts), re.DOTALL)

@@ -55,7 +55,7 @@ def read(session: Session, schema: str, name: str, comment: str | None) -> Numbe
 def drawing(column: Column, sequences: Mapping[Place, NumberSequence]) -> Column:
     """The column with the sequence that its default draws from, and nothing else."""
     match = DRAWS.fullmatch(column.default or "")
-    names = [part.replace("``", "`") for part in match.groups()] if match else []
+    names = [ddl.unquoted(part) for part in match.groups()] if match else []
     found = sequences.get((names[0], names[1])) if names else None
     return replace(column, default=draw(found), draws=found) if found else column
 

@@ -12,7 +12,7 @@ VIEWS = """
 SELECT table_schema, table_name, view_definition, check_option, security_type
 FROM information_schema.views WHERE {where} ORDER BY table_schema, table_name"""
 NAME = r"`((?:[^`]|``)*)`"
-LITERAL = re.compile(r"'(?:[^'\\]|''|\\.)*'", re.DOTALL)
+LITERAL = re.compile(ddl.LITERAL, re.DOTALL)
 DECLARATION = re.compile(
     rf"CREATE (?:ALGORITHM=(?P<algorithm>\w+) )?DEFINER={NAME}@{NAME} SQL SECURITY \w+ VIEW (?:{NAME}\.)?{NAME} "
     rf"(?:\((?P<columns>{NAME}(?:,{NAME})*)\) )?AS (?P<query>.*)",
@@ -25,7 +25,7 @@ def read(session: Session, where: str) -> list[View]:
     views = []
     for schema, name, query, check, security in session.query(VIEWS.format(where=where)):
         places = {
-            (_unquoted(left), _unquoted(right))
+            (ddl.unquoted(left), ddl.unquoted(right))
             for left, right in re.findall(rf"(?:from|join) \(*{NAME}\.{NAME}", query or "")
         }
         told = _declaration(session, schema or "", name or "")
@@ -36,7 +36,7 @@ def read(session: Session, where: str) -> list[View]:
                 schema=schema or "",
                 name=name or "",
                 query=_with_literals(query or "", told["query"]) if told else query or "",
-                columns=tuple(map(_unquoted, re.findall(NAME, told["columns"] or "")))
+                columns=tuple(map(ddl.unquoted, re.findall(NAME, told["columns"] or "")))
                 if told
                 else (),
                 options=(
@@ -68,7 +68,3 @@ def _with_literals(query: str, told: str) -> str:
         return query
     literals = iter(true)
     return LITERAL.sub(lambda _: next(literals), query)
-
-
-def _unquoted(name: str) -> str:
-    return name.replace("``", "`")

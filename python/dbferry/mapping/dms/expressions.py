@@ -16,7 +16,7 @@ from sqlglot.errors import SqlglotError
 
 from dbferry.catalog import Column
 from dbferry.engines import Engine
-from dbferry.types import Canonical, Kind
+from dbferry.types import WHOLE, Canonical, Kind
 
 NAME = re.compile(r"'(?:[^']|'')*'|\$([A-Za-z_][\w$#]*)|\$\{([^}]+)\}")
 FORM = re.compile(r"(%[YmdHMSj]|[-/:.,_T ])+")
@@ -50,7 +50,6 @@ ALIKE = frozenset({"lower", "upper", "replace", "trim", "substring", "replacecha
 """Functions whose result is a text where they are given texts and numbers; of bytes a server may make bytes."""
 NUMBERS = frozenset({Kind.INT, Kind.UINT, Kind.DECIMAL, Kind.NUMERIC})
 """Those that every server writes alike."""
-WHOLE = frozenset({Kind.INT, Kind.UINT})
 UNLIKE = frozenset({Kind.BOOL, Kind.FLOAT, Kind.BINARY, Kind.BITS})
 """Those whose text no two engines have in common: `1.0`, `1`, `1e0`; bytes as they are, or as digits."""
 MOST_ZEROS = 1_048_576

@@ -227,12 +227,12 @@ fn item(came: &DataType) -> Option<&DataType> {
 }
 
 /// Values that don't fit become NULL.
-fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
+pub(super) fn cast(array: &ArrayRef, to: &DataType) -> Result<ArrayRef> {
     let options = CastOptions { safe: true, format_options: FormatOptions::default() };
     cast_with_options(array, to, &options).map_err(failed)
 }
 
-pub(super) fn failed(error: ArrowError) -> Error {
+fn failed(error: ArrowError) -> Error {
     Error::new(Kind::Data, format!("a column can't be converted: {error}"))
 }
 

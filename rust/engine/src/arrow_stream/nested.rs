@@ -13,26 +13,25 @@ use arrow_array::types::{Float16Type, Float32Type, Float64Type};
 use arrow_array::{
     Array, ArrayRef, MapArray, OffsetSizeTrait, StringArray, StructArray, UnionArray,
 };
-use arrow_cast::cast;
 use arrow_schema::DataType;
 
-use super::decode::{failed, texts, unpacked};
+use super::decode::{cast, texts, unpacked};
 use crate::error::Result;
 
 /// One document per row; NULL for a row that is.
 pub fn documents(array: &ArrayRef) -> Result<StringArray> {
     match array.data_type() {
         DataType::Dictionary(_, _) | DataType::RunEndEncoded(_, _) => {
-            documents(&cast(array, unpacked(array.data_type())).map_err(failed)?)
+            documents(&cast(array, unpacked(array.data_type()))?)
         }
         DataType::List(_) => lists::<i32>(array),
         DataType::LargeList(_) => lists::<i64>(array),
         // Views of lists and lists of one size are lists, once their elements stand in a row.
         DataType::ListView(item) | DataType::FixedSizeList(item, _) => {
-            lists::<i32>(&cast(array, &DataType::List(item.clone())).map_err(failed)?)
+            lists::<i32>(&cast(array, &DataType::List(item.clone()))?)
         }
         DataType::LargeListView(item) => {
-            lists::<i64>(&cast(array, &DataType::LargeList(item.clone())).map_err(failed)?)
+            lists::<i64>(&cast(array, &DataType::LargeList(item.clone()))?)
         }
         DataType::Struct(_) => structs(array.as_struct()),
         DataType::Map(_, _) => maps(array.as_map()),

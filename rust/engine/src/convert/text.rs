@@ -25,49 +25,49 @@ pub fn append_hex(out: &mut Vec<u8>, bytes: &[u8]) {
 }
 
 /// Reads 32 hexadecimal digits, or 36 characters with dashes at their places.
+#[inline]
 pub fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {
-    let mut digits = [0; 32];
-    match text.len() {
-        32 => digits.copy_from_slice(text),
-        36 => {
-            if [8, 13, 18, 23].into_iter().any(|dash| text[dash] != b'-') {
-                return None;
-            }
-            digits[..8].copy_from_slice(&text[..8]);
-            digits[8..12].copy_from_slice(&text[9..13]);
-            digits[12..16].copy_from_slice(&text[14..18]);
-            digits[16..20].copy_from_slice(&text[19..23]);
-            digits[20..].copy_from_slice(&text[24..]);
+    let eights = if let Ok(text) = <&[u8; 32]>::try_from(text) {
+        [eight(text, 0), eight(text, 8), eight(text, 16), eight(text, 24)]
+    } else {
+        let text = <&[u8; 36]>::try_from(text).ok()?;
+        if [8, 13, 18, 23].into_iter().any(|dash| text[dash] != b'-') {
+            return None;
         }
-        _ => return None,
+        let joined = |first, second| four(text, first) << 32 | four(text, second);
+        [eight(text, 0), joined(9, 14), joined(19, 24), eight(text, 28)]
+    };
+    let digits = eights.map(nibbles);
+    if digits.iter().fold(0, |all, (_, unlike)| all | unlike) != 0 {
+        return None;
     }
-    let mut uuid = [0; 16];
-    for (four, eight) in uuid.as_chunks_mut::<4>().0.iter_mut().zip(digits.as_chunks::<8>().0) {
-        *four = four_bytes(*eight)?;
-    }
-    Some(uuid)
+    let uuid = digits.iter().fold(0, |uuid, (nibbles, _)| {
+        let bytes = (nibbles | nibbles >> 4) & 0x00ff_00ff_00ff_00ff;
+        let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
+        uuid << 32 | u128::from((pairs | pairs >> 16) & 0xffff_ffff)
+    });
+    Some(uuid.to_be_bytes())
 }
 
-/// Eight hexadecimal digits, all of them looked at in the same steps.
-fn four_bytes(text: [u8; 8]) -> Option<[u8; 4]> {
+fn eight<const LENGTH: usize>(text: &[u8; LENGTH], at: usize) -> u64 {
+    four(text, at) << 32 | four(text, at + 4)
+}
+
+fn four<const LENGTH: usize>(text: &[u8; LENGTH], at: usize) -> u64 {
+    u64::from(u32::from_be_bytes([text[at], text[at + 1], text[at + 2], text[at + 3]]))
+}
+
+/// What eight hexadecimal digits stand for, a byte each, and a bit for each that is none; all in the same steps.
+fn nibbles(text: u64) -> (u64, u64) {
     const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
-    let text = u64::from_be_bytes(text);
-    if text & HIGH != 0 {
-        return None;
-    }
+    let ascii = text & !HIGH;
     // No sum of two bytes reaches the next one, and the high bit tells how each compares.
-    let no_digit = (text ^ (0x30 * EACH)).wrapping_add(0x76 * EACH);
-    let letter = (text | (0x20 * EACH)) ^ (0x60 * EACH);
+    let no_digit = (ascii ^ (0x30 * EACH)).wrapping_add(0x76 * EACH);
+    let letter = (ascii | (0x20 * EACH)) ^ (0x60 * EACH);
     let no_letter = letter.wrapping_add(0x79 * EACH) | !letter.wrapping_add(0x7f * EACH);
-    if no_digit & no_letter & HIGH != 0 {
-        return None;
-    }
-    let nibbles = (text & (0x0f * EACH)) + 9 * ((no_digit & HIGH) >> 7);
-    let bytes = (nibbles | nibbles >> 4) & 0x00ff_00ff_00ff_00ff;
-    let pairs = (bytes | bytes >> 8) & 0x0000_ffff_0000_ffff;
-    let [_, _, a, b, _, _, c, d] = pairs.to_be_bytes();
-    Some([a, b, c, d])
+    let unlike = (no_digit & no_letter | text) & HIGH;
+    ((ascii & (0x0f * EACH)) + 9 * ((no_digit & HIGH) >> 7), unlike)
 }
 
 /// A demand on one text, made ready for a loop.

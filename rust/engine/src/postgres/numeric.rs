@@ -7,7 +7,7 @@
 mod read;
 mod write;
 
-pub use self::read::{Misfit, Number, Whole, quick};
+pub use self::read::{Misfit, Number, Whole, quick, quick_text};
 pub use self::write::{Unfit, write_text, write_whole, write_wide};
 
 const NEGATIVE: u16 = 0x4000;

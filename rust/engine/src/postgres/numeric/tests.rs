@@ -4,6 +4,7 @@ use arrow_buffer::i256;
 use proptest::prelude::*;
 
 use super::read::Digits;
+use super::write::{write_packed, write_wider};
 use super::*;
 
 fn field(text: &str) -> Vec<u8> {
@@ -189,6 +190,40 @@ proptest! {
         let mut out = Vec::new();
         write_whole(value, scale, &mut out).unwrap();
         prop_assert_eq!(quick(&out[4..], 38, u32::from(scale)), Some(value));
+    }
+
+    #[test]
+    fn the_quick_way_writes_what_the_careful_one_writes(
+        value in any::<i128>(), shift in 0u32..128, zeros in 0u32..20, scale in 0u8..=76
+    ) {
+        let zeros = 10i128.pow(zeros);
+        let value = (value >> shift) / zeros * zeros;
+        let (mut quick, mut careful) = (Vec::new(), Vec::new());
+        if write_packed(value, scale, &mut quick).is_some() {
+            write_wider(value, scale, &mut careful).unwrap();
+            prop_assert_eq!(quick, careful);
+        } else {
+            prop_assert!(quick.is_empty() && value.unsigned_abs() >= 10u128.pow(29));
+        }
+    }
+
+    #[test]
+    fn the_quick_way_prints_what_the_careful_one_prints(
+        bytes in prop_oneof![
+            proptest::collection::vec(any::<u8>(), 0..30),
+            (0u16..6, -2i16..6, prop_oneof![Just(0u16), Just(NEGATIVE)], 0u16..20).prop_flat_map(
+                |(count, weight, sign, shown)| proptest::collection::vec(0u16..10_010, usize::from(count)).prop_map(
+                    move |groups| [count, weight.cast_unsigned(), sign, shown].into_iter().chain(groups)
+                        .flat_map(u16::to_be_bytes).collect()
+                )
+            ),
+        ],
+    ) {
+        let mut out = b"before".to_vec();
+        if quick_text(&bytes, &mut out).is_some() {
+            prop_assert_eq!(String::from_utf8(out.split_off(6)).unwrap(), printed(&bytes));
+        }
+        prop_assert_eq!(out, b"before");
     }
 
     #[test]

@@ -60,8 +60,66 @@ fn split(value: u128, divisor: u32) -> (u128, u32) {
     }
 }
 
+/// Four groups side by side, the first of them highest.
+#[inline]
+fn packed(sixteen_digits: u64) -> u64 {
+    let pair = |eight: u64| ((eight / 10_000) << 16) | (eight % 10_000);
+    pair(sixteen_digits / 100_000_000) << 32 | pair(sixteen_digits % 100_000_000)
+}
+
+/// The way of most numbers, those of up to 32 digits: all groups side by side, from which those of zeros at both ends go
+/// by shifting. Nothing, and nothing appended, for others.
+#[inline]
+pub(super) fn write_packed(value: i128, scale: u8, out: &mut Vec<u8>) -> Option<()> {
+    const LOWER: u64 = 10_000_000_000_000_000;
+    /// With this the point lies between two groups.
+    const PADDING: [u64; 4] = [1, 1_000, 100, 10];
+    const HEAD: usize = 12;
+    const GROUPS: usize = 8;
+    let padding = PADDING[usize::from(scale % 4)];
+    let small =
+        u64::try_from(value.unsigned_abs()).ok().and_then(|whole| whole.checked_mul(padding));
+    let groups = if let Some(small) = small.filter(|small| *small < LOWER) {
+        u128::from(packed(small))
+    } else {
+        let whole = value.unsigned_abs().checked_mul(u128::from(padding))?;
+        let upper = whole / u128::from(LOWER);
+        let lower = u64::try_from(whole - upper * u128::from(LOWER)).ok()?;
+        let upper = u64::try_from(upper).ok().filter(|upper| *upper < LOWER)?;
+        u128::from(packed(upper)) << 64 | u128::from(packed(lower))
+    };
+    let leading = (groups.leading_zeros() / 16) as usize;
+    let trailing = (groups.trailing_zeros() / 16) as usize;
+    let count = GROUPS.saturating_sub(leading + trailing);
+    // Groups before the point, less one.
+    let weight = i16::try_from(GROUPS - leading).ok()? - i16::from(scale.div_ceil(4)) - 1;
+    let weight = if count == 0 { 0 } else { weight };
+    let sign = if value < 0 { NEGATIVE } else { 0 };
+    let length = i32::try_from(8 + 2 * count).ok()?;
+    let words = u64::try_from(count).ok()? << 48
+        | u64::from(weight.cast_unsigned()) << 32
+        | u64::from(sign) << 16
+        | u64::from(scale);
+    let groups = if count == 0 { 0 } else { groups << (16 * leading) };
+    out.reserve(HEAD + 2 * GROUPS);
+    let held = out.len();
+    out.extend_from_slice(&length.to_be_bytes());
+    out.extend_from_slice(&words.to_be_bytes());
+    out.extend_from_slice(&groups.to_be_bytes());
+    out.truncate(held + HEAD + 2 * count);
+    Some(())
+}
+
 /// Appends the field of `value` / 10^scale.
+#[inline]
 pub fn write_whole(value: i128, scale: u8, out: &mut Vec<u8>) -> Result<(), Misfit> {
+    match write_packed(value, scale, out) {
+        Some(()) => Ok(()),
+        None => write_wider(value, scale, out),
+    }
+}
+
+pub(super) fn write_wider(value: i128, scale: u8, out: &mut Vec<u8>) -> Result<(), Misfit> {
     // 39 digits in groups of four, cut once by the point: at most 11 groups.
     let mut groups = [0u16; 12];
     let mut start = groups.len();

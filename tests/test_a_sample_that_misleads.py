@@ -76,6 +76,17 @@ def test_a_plan_looks_at_every_row(tmp_path: Path) -> None:
     assert "values beyond" in " ".join(large.columns[1].notes)
 
 
+def test_what_a_standing_column_is_too_small_for_is_found_and_nothing_stays(
+    tmp_path: Path, pg_db: Database
+) -> None:
+    pg_db.sql("CREATE TABLE large (id smallint, amount numeric(5,2), day date)")
+    url = source(tmp_path, "amount = 3.5")
+    with pytest.raises(DbferryError, match="too small for some values") as caught:
+        dbferry.migrate(url, pg_db.url, tables=["large"], prepare="append")
+    assert (caught.value.column, caught.value.exit_code) == ("id", 2)
+    assert pg_db.rows("SELECT count(*)::text FROM large") == [("0",)]
+
+
 def test_rows_that_stand_are_never_taken_away(tmp_path: Path, pg_db: Database) -> None:
     pg_db.sql("CREATE TABLE large (id bigint, amount numeric(5,2), day date)")
     pg_db.sql("INSERT INTO large VALUES (0, 1, NULL)")

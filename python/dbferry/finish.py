@@ -108,11 +108,13 @@ class Finish:
         self._sift(ready, meanwhile)
         self._refer = len(ready) == len(self.items)
         self._turn("foreign keys", sum(len(item.references) for item in ready))
-        # One after another: each locks two tables for a moment, and two in turn could wait for each other.
-        self._pool.submit(0, self._declare)
-        self._pool.wait(meanwhile)
-        self._turn("tables analyzed", len(ready))
-        for item in ready:
+        if any(self._declared(item) for item in self.items):
+            # One after another: each locks two tables for a moment, and two in turn could wait for each other.
+            self._pool.submit(0, self._declare)
+            self._pool.wait(meanwhile)
+        ending = [item for item in ready if self._declared(item) or item.next_values or item.analyze]
+        self._turn("tables analyzed", len(ending))
+        for item in ending:
             self._pool.submit(_weight(item), partial(self._end, item=item))
         self._pool.wait(meanwhile)
         self._sift(ready, meanwhile)
@@ -228,10 +230,13 @@ class Finish:
         if step.proof:
             self._prove(session, item, step)
 
+    def _declared(self, item: TableItem) -> Sequence[Step]:
+        """Foreign keys: what stood before the run stands again, whatever came of the rows."""
+        return item.references if self._refer else item.put_back
+
     def _declare(self, session: OpenSession) -> None:
         for item in self.items:
-            # What stood before the run stands again, whatever came of the rows.
-            for step in item.references if self._refer else item.put_back:
+            for step in self._declared(item):
                 if step.sql:
                     self._clear(session, item, step)
                     self._try(session, item, step.what, step.sql, step)

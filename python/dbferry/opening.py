@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -11,7 +12,7 @@ from dbferry.engines import engine
 from dbferry.errors import DbferryError, RequestError
 from dbferry.ledger.book import TABLES
 from dbferry.mapping.shape import rename_schemas
-from dbferry.mapping.task import losses, met_schemas, named_schemas
+from dbferry.mapping.task import losses, met_schemas, named_schemas, reached_schemas
 from dbferry.pair import Pair
 from dbferry.report import QUARANTINE
 from dbferry.schema.sequences import set_anew
@@ -111,6 +112,28 @@ def read_source(
     return one, [*named, *([one.default_schema] if one.default_schema else [])]
 
 
+def read_ends(
+    task: Task, source: Endpoint, target: Endpoint, reading: OpenSession, writing: OpenSession
+) -> tuple[Catalog, Catalog, list[str]]:
+    """The catalogs of both ends, read side by side, and the schemas of the target that the task reaches."""
+
+    def theirs(reached: Sequence[str]) -> Catalog:
+        return read_catalog(target, writing, "target", reached, other=source.engine)
+
+    guess = reached_schemas(task, named_schemas(task))
+    with ThreadPoolExecutor(1) as beside:
+        awaited = beside.submit(theirs, guess)
+        try:
+            one, known = read_source(task, source, reading)
+            other = awaited.result()
+        except BaseException:
+            # The attempt is over, and whatever it waits for.
+            writing.cancel()
+            raise
+    reached = reached_schemas(task, known)
+    return one, other if reached == guess else theirs(reached), reached
+
+
 def read_catalog(
     endpoint: Endpoint,
     session: OpenSession,
@@ -119,7 +142,7 @@ def read_catalog(
     *,
     other: str | None = None,
 ) -> Catalog:
-    """`other` is the engine of the other end, where it is known and has been read."""
+    """`other` is the engine of the other end, where it matters."""
     one = engine(endpoint.engine)
     alike = other is None or engine(other).family == one.family
     try:

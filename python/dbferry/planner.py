@@ -265,7 +265,10 @@ class _Planner:
         free: list[ColumnItem] = []
         if standing is not None:
             free = self._free(table, place, facts)
-            check_values(self.pair, table, standing, columns, free)
+            # Of a table that is sampled the rows are looked at on their way: a run that meets one which doesn't fit
+            # begins anew, with a look at all of them.
+            if not sampled:
+                check_values(self.pair, table, standing, columns, free)
         remarks = self.pair.shape(table).remarks
         columns = [
             replace(item, notes=(*remarks[item.name], *item.notes))

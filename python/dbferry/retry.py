@@ -21,8 +21,8 @@ from dbferry.errors import BusyError, DataError, DbferryError, RequestError, fro
 from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
 from dbferry.load import Look, attended, closer, halt
-from dbferry.mapping.task import reached_schemas, withholding
-from dbferry.opening import Ends, check_file, hidden, options_of, read_catalog, read_source
+from dbferry.mapping.task import withholding
+from dbferry.opening import Ends, check_file, hidden, options_of, read_ends
 from dbferry.partners import Partners, literal
 from dbferry.patience import Contact, opened
 from dbferry.planner import make_plan
@@ -86,10 +86,7 @@ def retry_task(task: Task) -> list[Retried]:
         source, target = parse(task.source), parse(task.target)
         check_file(target)
         reading, writing = opened(task.retry_seconds, partial(_met, source, target, stack))
-        one, theirs = read_source(task, source, reading)
-        other = read_catalog(
-            target, writing, "target", reached_schemas(task, theirs), other=one.engine
-        )
+        one, other, _ = read_ends(task, source, target, reading, writing)
         book = book_in(other, writing, target)
         if book is None or not made(other, QUARANTINE):
             return []

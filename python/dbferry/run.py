@@ -36,14 +36,14 @@ from dbferry.ledger.rivals import check_rivals
 from dbferry.ledger.shapes import shape_of
 from dbferry.ledger.steps import Steps
 from dbferry.load import load
-from dbferry.mapping.task import reached_schemas, withholding
+from dbferry.mapping.task import withholding
 from dbferry.opening import (
     check_pair,
     check_quarantine,
     hidden,
     options_of,
     read_catalog,
-    read_source,
+    read_ends,
     repeated,
 )
 from dbferry.patience import Contact, Patience, opened
@@ -179,8 +179,7 @@ class _Run(Remains):
         contact.let_in("source")
         writing = stack.enter_context(open_steady(target, side="target"))
         contact.let_in("target")
-        one, theirs = read_source(task, source, reading)
-        reached = reached_schemas(task, theirs)
+        one, other, reached = read_ends(task, source, target, reading, writing)
         made = cls(
             task,
             source,
@@ -189,13 +188,13 @@ class _Run(Remains):
             writing,
             Plan(source_engine="", target_engine="", tables=()),
         )
-        made.plan = made._opened(stack, one, reached, run, moves=moves, sample=sample)
+        made.plan = made._opened(stack, (one, other), reached, run, moves=moves, sample=sample)
         return made
 
     def _opened(
         self,
         stack: ExitStack,
-        one: Catalog,
+        ends: tuple[Catalog, Catalog],
         reached: list[str],
         run: str,
         *,
@@ -203,9 +202,9 @@ class _Run(Remains):
         sample: bool,
     ) -> Plan:
         """The plan: of the run that was broken off, if one was and it can be gone on with; else a new one."""
+        one, other = ends
         options = options_of(self.task, sample=sample)
         look = partial(read_catalog, self.target, self.session, "target", reached, other=one.engine)
-        other = look()
         tables, _ = select(one, options)
         self.shape = shape_of(tables, one, options)
         book = book_in(other, self.session, self.target)

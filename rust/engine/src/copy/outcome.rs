@@ -62,7 +62,9 @@ pub(super) struct Tally {
     pub losses: Vec<Lost>,
     pub started: Option<Instant>,
     pub seconds: f64,
-    pub counts: Option<(u64, u64)>,
+    /// Rows counted on each side.
+    pub source_rows: Option<u64>,
+    pub target_rows: Option<u64>,
     pub error: Option<Error>,
 }
 
@@ -85,7 +87,8 @@ impl Tally {
 
 pub(super) fn outcome(table: &TablePlan, tally: Tally, work: &Work) -> Outcome {
     let before = work.rows_before;
-    let state = match (&tally.error, tally.counts) {
+    let counts = tally.source_rows.zip(tally.target_rows);
+    let state = match (&tally.error, counts) {
         (Some(error), _) if error.kind() == Kind::Cancelled => State::Unfinished,
         (Some(_), _) => State::Failed,
         (None, None) => State::Unfinished,
@@ -101,8 +104,8 @@ pub(super) fn outcome(table: &TablePlan, tally: Tally, work: &Work) -> Outcome {
         rows: tally.rows,
         bytes: tally.bytes,
         seconds: tally.seconds,
-        source_rows: tally.counts.map(|(source, _)| source),
-        target_rows: tally.counts.map(|(_, target)| target - before.min(target)),
+        source_rows: counts.map(|(source, _)| source),
+        target_rows: counts.map(|(_, target)| target - before.min(target)),
         unfit: tally.unfit,
         losses: tally.losses,
         error: tally.error,

@@ -427,56 +427,65 @@ impl Floor<'_> {
                 });
             } else if tally.ranges_left == 0 {
                 match reader.count(table) {
-                    Ok(source) => tally.counts = Some((source, tally.rows)),
+                    Ok(source) => {
+                        tally.source_rows = Some(source);
+                        tally.target_rows = Some(tally.rows);
+                    }
                     Err(error) => tally.error = Some(error.at(Side::Source).in_table(&table.name)),
                 }
             }
         }
     }
 
-    /// Counts the rows of finished tables on both sides, under the source's snapshot.
+    /// Counts the rows of finished tables on both sides at once, the largest first, under the source's snapshot.
     fn count(&self, readers: &mut [Box<dyn Reader>], writers: &mut [Box<dyn Writer>]) {
-        let queue = Mutex::new((0..self.run.tables.len()).collect::<Vec<_>>());
+        let due = |index: &usize| {
+            let tally = self.tally(*index);
+            tally.ranges_left == 0 && tally.error.is_none()
+        };
+        let mut tables: Vec<_> = (0..self.run.tables.len()).filter(due).collect();
+        tables.sort_by_key(|index| self.tally(*index).bytes);
+        let (sources, targets) = (Mutex::new(tables.clone()), Mutex::new(tables));
         thread::scope(|scope| {
-            for (reader, writer) in readers.iter_mut().zip(writers.iter_mut()) {
-                let queue = &queue;
+            for reader in readers {
+                let sources = &sources;
                 scope.spawn(move || {
-                    while !self.run.cancel.is_cancelled() {
-                        let Some(index) = lock(queue).pop() else { return };
-                        let tally = self.tally(index);
-                        let due = tally.ranges_left == 0 && tally.error.is_none();
-                        drop(tally);
-                        if due && !self.count_table(index, reader.as_mut(), writer.as_mut()) {
-                            return;
-                        }
-                    }
+                    self.count_side(sources, Side::Source, |index, table| {
+                        let mixed = self.run.work[index].mixed;
+                        if mixed { Ok(self.tally(index).read()) } else { reader.count(table) }
+                    });
+                });
+            }
+            for writer in writers {
+                let targets = &targets;
+                scope.spawn(move || {
+                    self.count_side(targets, Side::Target, |_, table| writer.count(table));
                 });
             }
         });
     }
 
-    /// False when a session was lost over it.
-    fn count_table(&self, index: usize, reader: &mut dyn Reader, writer: &mut dyn Writer) -> bool {
-        let table = &self.run.tables[index];
-        let source = if self.run.work[index].mixed {
-            Ok(self.tally(index).read())
-        } else {
-            reader.count(table).map_err(|error| error.at(Side::Source))
-        };
-        let counts = source.and_then(|source| {
-            let target = writer.count(table).map_err(|error| error.at(Side::Target))?;
-            Ok((source, target))
-        });
-        match counts {
-            Ok(counts) => self.tally(index).counts = Some(counts),
-            // Another count may succeed; the rows are there.
-            Err(error) if error.kind().retryable() && !self.run.cancel.is_cancelled() => {
-                lock(&self.lost).get_or_insert(error.in_table(&table.name));
-                return false;
+    /// The counts of one session, until no table is left or the session is lost.
+    fn count_side(
+        &self,
+        tables: &Mutex<Vec<usize>>,
+        side: Side,
+        mut count: impl FnMut(usize, &TablePlan) -> Result<u64>,
+    ) {
+        while !self.run.cancel.is_cancelled() {
+            let Some(index) = lock(tables).pop() else { return };
+            let table = &self.run.tables[index];
+            match (count(index, table).map_err(|error| error.at(side)), side) {
+                (Ok(rows), Side::Source) => self.tally(index).source_rows = Some(rows),
+                (Ok(rows), Side::Target) => self.tally(index).target_rows = Some(rows),
+                // Another count may succeed; the rows are there.
+                (Err(error), _) if error.kind().retryable() && !self.run.cancel.is_cancelled() => {
+                    lock(&self.lost).get_or_insert(error.in_table(&table.name));
+                    return;
+                }
+                (Err(error), _) => self.fail(index, error),
             }
-            Err(error) => self.fail(index, error),
         }
-        true
     }
 }
 

@@ -6,6 +6,8 @@
 //! what is written here is always read back. A text that names no real moment (`2024-02-30`, `12:61`) is
 //! refused and never bent into the next one.
 
+use crate::convert::four_digits;
+
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
 pub const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
 
@@ -162,6 +164,12 @@ pub fn parse_offset(text: &[u8]) -> Result<i32, Flaw> {
 /// Writes `YYYY-MM-DD`.
 pub fn append_date(out: &mut Vec<u8>, days: i32) {
     let (year, month, day) = civil_from_days(days);
+    let [a, b, c, d] = four_digits(narrow(u64::from(100 * month + day)));
+    if let Some(year) = u16::try_from(year).ok().filter(|year| *year <= 9_999) {
+        let [e, f, g, h] = four_digits(year);
+        out.extend_from_slice(&[e, f, g, h, b'-', a, b, b'-', c, d]);
+        return;
+    }
     if year < 0 {
         out.push(b'-');
     }
@@ -169,13 +177,9 @@ pub fn append_date(out: &mut Vec<u8>, days: i32) {
     if magnitude > 9_999 {
         out.extend_from_slice(itoa::Buffer::new().format(magnitude).as_bytes());
     } else {
-        append_two(out, magnitude / 100);
-        append_two(out, magnitude % 100);
+        out.extend_from_slice(&four_digits(narrow(u64::from(magnitude))));
     }
-    out.push(b'-');
-    append_two(out, month);
-    out.push(b'-');
-    append_two(out, day);
+    out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
 }
 
 /// Writes `[-]HH:MM:SS[.ffffff]`, the fraction only when it isn't zero: a time of day or a span.
@@ -184,22 +188,21 @@ pub fn append_time(out: &mut Vec<u8>, micros: i64) {
         out.push(b'-');
     }
     let magnitude = micros.unsigned_abs();
-    let seconds = magnitude / 1_000_000;
-    let hours = seconds / 3_600;
-    if hours < 10 {
-        out.push(b'0');
+    let (seconds, fraction) = (magnitude / 1_000_000, magnitude % 1_000_000);
+    let (minutes, [_, _, e, f]) = (seconds / 60, four_digits(narrow(seconds % 60)));
+    let (hours, minute) = (minutes / 60, narrow(minutes % 60));
+    if hours < 100 {
+        let [a, b, c, d] = four_digits(100 * narrow(hours) + minute);
+        out.extend_from_slice(&[a, b, b':', c, d, b':', e, f]);
+    } else {
+        let [_, _, c, d] = four_digits(minute);
+        out.extend_from_slice(itoa::Buffer::new().format(hours).as_bytes());
+        out.extend_from_slice(&[b':', c, d, b':', e, f]);
     }
-    out.extend_from_slice(itoa::Buffer::new().format(hours).as_bytes());
-    out.push(b':');
-    append_two(out, narrow(seconds / 60 % 60));
-    out.push(b':');
-    append_two(out, narrow(seconds % 60));
-    let fraction = narrow(magnitude % 1_000_000);
     if fraction != 0 {
-        out.push(b'.');
-        append_two(out, fraction / 10_000);
-        append_two(out, fraction / 100 % 100);
-        append_two(out, fraction % 100);
+        let [a, b, c, d] = four_digits(narrow(fraction / 100));
+        let [_, _, e, f] = four_digits(narrow(fraction % 100));
+        out.extend_from_slice(&[b'.', a, b, c, d, e, f]);
     }
 }
 
@@ -217,15 +220,9 @@ pub fn append_instant(out: &mut Vec<u8>, micros: i64) {
     out.extend_from_slice(b"+00:00");
 }
 
-#[expect(clippy::cast_possible_truncation, reason = "callers give less than a million")]
-fn narrow(small: u64) -> u32 {
-    small as u32
-}
-
-fn append_two(out: &mut Vec<u8>, number: u32) {
-    const DIGITS: &[u8; 10] = b"0123456789";
-    let pair = [DIGITS[(number / 10 % 10) as usize], DIGITS[(number % 10) as usize]];
-    out.extend_from_slice(&pair);
+#[expect(clippy::cast_possible_truncation, reason = "callers give less than ten thousand")]
+fn narrow(small: u64) -> u16 {
+    small as u16
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]

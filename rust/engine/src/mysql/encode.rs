@@ -4,8 +4,6 @@
 //! through UNHEX: the server reads the stream as `utf8mb4` and would stumble over bytes that aren't. Floats are
 //! written so that the server's correctly rounding parser gives the same bits back.
 
-use std::io::Write as _;
-
 use arrow_array::cast::AsArray;
 use arrow_array::types::{
     ArrowPrimitiveType, Date32Type, Decimal128Type, Decimal256Type, DurationMicrosecondType,
@@ -323,34 +321,34 @@ fn put_integer(number: impl itoa::Integer, buffer: &mut Vec<u8>) {
 }
 
 fn put_decimal(number: i128, scale: i8, out: &mut Out<'_>) -> Result<()> {
-    let buffer = out.short()?;
-    let start = buffer.len();
-    put_integer(number, buffer);
-    put_point(start, scale, buffer)
+    let (magnitude, mut digits) = (number.unsigned_abs(), itoa::Buffer::new());
+    // Those of 64 bits are printed faster.
+    let text = match u64::try_from(magnitude) {
+        Ok(small) => digits.format(small),
+        Err(_) => digits.format(magnitude),
+    };
+    put_digits(number < 0, text.as_bytes(), scale, out.short()?)
 }
 
 fn put_wide_decimal(number: i256, scale: i8, out: &mut Out<'_>) -> Result<()> {
-    if let Some(number) = number.to_i128() {
-        return put_decimal(number, scale, out);
-    }
-    let buffer = out.short()?;
-    let start = buffer.len();
-    write!(buffer, "{number}").map_err(|error| Error::new(Kind::Internal, error.to_string()))?;
-    put_point(start, scale, buffer)
+    let text = number.to_string();
+    let digits = text.strip_prefix('-').unwrap_or(&text).as_bytes();
+    put_digits(number.is_negative(), digits, scale, out.short()?)
 }
 
-/// Puts the point into the integer that the buffer ends with.
-fn put_point(start: usize, scale: i8, buffer: &mut Vec<u8>) -> Result<()> {
+/// The digits of a whole number with a point among them.
+fn put_digits(negative: bool, digits: &[u8], scale: i8, buffer: &mut Vec<u8>) -> Result<()> {
     let scale = usize::try_from(scale).map_err(|_| unfit(code::SCALE, "has a negative scale"))?;
-    if scale == 0 {
-        return Ok(());
+    if negative {
+        buffer.push(b'-');
     }
-    let start = start + usize::from(buffer[start] == b'-');
-    let missing = (scale + 1).saturating_sub(buffer.len() - start);
-    if missing > 0 {
-        buffer.splice(start..start, std::iter::repeat_n(b'0', missing));
+    let (whole, fraction) = digits.split_at(digits.len().saturating_sub(scale));
+    buffer.extend_from_slice(if whole.is_empty() { b"0" } else { whole });
+    if scale > 0 {
+        buffer.push(b'.');
+        buffer.resize(buffer.len() + scale - fraction.len(), b'0');
+        buffer.extend_from_slice(fraction);
     }
-    buffer.insert(buffer.len() - scale, b'.');
     Ok(())
 }
 

@@ -3,6 +3,7 @@
 use arrow_buffer::i256;
 
 use super::{INFINITY, NAN, NEGATIVE, NEGATIVE_INFINITY, POWERS};
+use crate::convert::four_digits;
 use crate::error::{Error, Result};
 
 /// A value in binary form, taken apart.
@@ -188,16 +189,6 @@ pub fn quick_text(field: &[u8], out: &mut Vec<u8>) -> Option<()> {
     }
     out.truncate(held + end);
     Some(())
-}
-
-/// The hundreds and what is left of them side by side, then the tens and ones of both.
-#[inline]
-fn four_digits(group: u16) -> [u8; 4] {
-    let group = u32::from(group);
-    let hundreds = (group * 5_243) >> 19;
-    let pairs = hundreds | ((group - 100 * hundreds) << 16);
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f;
-    (tens | ((pairs - 10 * tens) << 8) | 0x3030_3030).to_le_bytes()
 }
 
 /// 2^32 / 10^n, rounded up: a multiplication by one divides a group of four digits.

@@ -11,19 +11,20 @@ import os
 import signal
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn
 
 import typer
-from rich.console import Console
 from typer.exceptions import Abort, TyperException
 
 import dbferry
-from dbferry import flags, show
+from dbferry import flags
 from dbferry.assessment.finding import Level
-from dbferry.display import Bar, Display, Lines
 from dbferry.errors import DbferryError, Interrupted, RequestError, format_error
 from dbferry.script import check_folder
 from dbferry.task import DEFAULT_ENGINE, Task
+
+if TYPE_CHECKING:
+    from rich.console import Console
 
 IN_THE_WAY = 4
 
@@ -174,7 +175,9 @@ def plan(
     if as_json:
         _print_json(made.to_dict())
     else:
-        show.plan(made, Console())
+        from dbferry import show
+
+        show.plan(made, console())
     if made.faults:
         raise typer.Exit(2)
     for path in made.write_sql(sql) if sql is not None else ():
@@ -226,7 +229,7 @@ def assess(
     elif not quiet:
         from dbferry.assessment import text
 
-        text.show(made, Console())
+        text.show(made, console())
     if made.level.weight >= fail_on.weight:
         raise typer.Exit(IN_THE_WAY)
 
@@ -241,7 +244,7 @@ def demo(
     """Make a sample shop in SQLite and move it to DuckDB and to a second SQLite file."""
     from dbferry import demo as shop
 
-    say = Console(stderr=True, quiet=quiet)
+    say = console(stderr=True, quiet=quiet)
     folder.mkdir(parents=True, exist_ok=True)
     source = folder / "shop.db"
     say.print(f"making {source} (about {rows:,} rows) …")
@@ -265,7 +268,9 @@ def status(target: Where, as_json: flags.Json = False) -> None:
     if as_json:
         _print_json([task.to_dict() for task in tasks])
     else:
-        show.tasks(tasks, Console())
+        from dbferry import show
+
+        show.tasks(tasks, console())
 
 
 @app.command()
@@ -300,7 +305,9 @@ def list_rows(target: Where, as_json: flags.Json = False) -> None:
     if as_json:
         _print_json([row.to_dict() for row in rows])
     else:
-        show.bad_rows(rows, Console())
+        from dbferry import show
+
+        show.bad_rows(rows, console())
 
 
 @aside.command("retry")
@@ -325,7 +332,9 @@ def retry_rows(
     if as_json:
         _print_json([table.to_dict() for table in retried])
     else:
-        show.retried(retried, Console())
+        from dbferry import show
+
+        show.retried(retried, console())
 
 
 def _target(text: str) -> str:
@@ -356,22 +365,26 @@ def schema() -> None:
 
 def move(task: Task, *, as_json: bool, quiet: bool) -> None:
     """Runs a task with the display that fits, prints its report, and exits with its code."""
-    talk = Console(stderr=True)
-    display = _display(talk, quiet=quiet)
-    with display:
-        report = task.run(progress=display)
+    if quiet:
+        report = task.run()
+    else:
+        from dbferry.display import fitting
+
+        with fitting(console(stderr=True)) as display:
+            report = task.run(progress=display)
     if as_json:
         _print_json(report.to_dict())
     elif not quiet:
-        show.report(report, Console())
+        from dbferry import show
+
+        show.report(report, console())
 
 
-def _display(talk: Console, *, quiet: bool) -> Display:
-    if quiet:
-        return Display()
-    if talk.is_terminal:
-        return Bar(talk)
-    return Lines(lambda line: talk.print(line, highlight=False, markup=False, soft_wrap=True))
+def console(**options: Any) -> Console:
+    """Where people read; nothing of it is loaded before there is something to say."""
+    from rich import console as rich_console
+
+    return rich_console.Console(**options)
 
 
 def _task(source: str, target: str | None, **options: Any) -> Task:
@@ -449,7 +462,9 @@ def main() -> NoReturn:
         if report is not None and "--json" in sys.argv[1:]:
             _print_json({**report.to_dict(), "error": error.fields()})
         elif report is not None and not {"-q", "--quiet"} & set(sys.argv[1:]):
-            show.report(report, Console(stderr=True))
+            from dbferry import show
+
+            show.report(report, console(stderr=True))
         elif "--json" in sys.argv[1:]:
             _print_json({"state": "failed", "error": error.fields()})
         sys.stderr.write(format_error(error) + "\n")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from contextlib import AbstractContextManager
+from typing import Protocol, Self
 
 from rich.console import Console
 from rich.live import Live
@@ -16,14 +16,19 @@ LINE_EVERY_SECONDS = 10.0
 RATE_OVER_SECONDS = 5.0
 
 
-class Display(AbstractContextManager[None]):
-    """Shows nothing; the others show what they are given between `with` and its end."""
+class Display(Protocol):
+    """Shows what it is given between `with` and its end."""
 
-    def __exit__(self, *_: object) -> None:
-        return None
+    def __enter__(self) -> Self: ...
+    def __exit__(self, *_: object) -> None: ...
+    def __call__(self, progress: Progress) -> None: ...
 
-    def __call__(self, progress: Progress) -> None:
-        return None
+
+def fitting(talk: Console) -> Display:
+    """What fits where is talked to."""
+    if talk.is_terminal:
+        return Bar(talk)
+    return Lines(lambda line: talk.print(line, highlight=False, markup=False, soft_wrap=True))
 
 
 class Rate:
@@ -46,15 +51,16 @@ class Rate:
         return moved[0] / passed, moved[1] / passed
 
 
-class Bar(Display):
+class Bar:
     """One line that is drawn anew, for a terminal."""
 
     def __init__(self, console: Console) -> None:
         self._live = Live(Text(""), console=console, transient=True, refresh_per_second=10)
         self._rate = Rate()
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Self:
         self._live.start()
+        return self
 
     def __exit__(self, *_: object) -> None:
         self._live.stop()
@@ -69,13 +75,19 @@ class Bar(Display):
         self._live.update(line)
 
 
-class Lines(Display):
+class Lines:
     """A plain line now and then, for logs."""
 
     def __init__(self, write: Callable[[str], None]) -> None:
         self._write = write
         self._rate = Rate()
         self._next = time.monotonic() + LINE_EVERY_SECONDS
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        return None
 
     def __call__(self, progress: Progress) -> None:
         rows, size = self._rate.add(progress)

@@ -112,7 +112,9 @@ class Finish:
             # One after another: each locks two tables for a moment, and two in turn could wait for each other.
             self._pool.submit(0, self._declare)
             self._pool.wait(meanwhile)
-        ending = [item for item in ready if self._declared(item) or item.next_values or item.analyze]
+        ending = [
+            item for item in ready if self._declared(item) or item.next_values or item.analyze
+        ]
         self._turn("tables analyzed", len(ending))
         for item in ending:
             self._pool.submit(_weight(item), partial(self._end, item=item))

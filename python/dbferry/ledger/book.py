@@ -203,11 +203,13 @@ class Book:
 
     def make(self) -> None:
         """The tables, where they aren't there."""
-        for name, columns in COLUMNS.items():
-            told = columns.replace("{text}", self.room.long_text)
-            self.session.execute(
-                f"CREATE TABLE IF NOT EXISTS {self.relation(name)} ({told}){self.room.table_options}"
-            )
+        text, options = self.room.long_text, self.room.table_options
+        self.run_all(
+            [
+                f"CREATE TABLE IF NOT EXISTS {self.relation(name)} ({columns.replace('{text}', text)}){options}"
+                for name, columns in COLUMNS.items()
+            ]
+        )
 
     def begin(self, values: Mapping[str, object], lease: int) -> None:
         """The entry of a new task."""

@@ -13,7 +13,7 @@ use dbferry::error::{Result, Side};
 use dbferry::ledger::Ledger;
 use dbferry::plan::{Endpoint, Range, Retry, Sizes, TablePlan, Work};
 use dbferry::quarantine::Quarantine;
-use dbferry::session::TextRow;
+use dbferry::session::{TextRow, together};
 use dbferry::source::{Order, Reader, Reading};
 use dbferry::target::{Writer, WriterOpening};
 use pyo3::prelude::*;
@@ -131,18 +131,13 @@ impl Snapshot {
     /// A writer for each reader, or fewer where the target bears no more.
     fn writers(&self, opening: &WriterOpening, retry: Retry) -> Result<Vec<Box<dyn Writer>>> {
         let wanted = self.readers.len().min(engines::most_writers(opening.endpoint.engine));
-        let mut writers: Vec<Box<dyn Writer>> = Vec::with_capacity(wanted);
-        while writers.len() < wanted {
-            let open = || engines::writer(opening.clone());
-            let opened = if writers.is_empty() {
-                persist(retry, &self.cancel, |_| (), open)
-            } else {
-                open()
-            };
+        let open = || engines::writer(opening.clone());
+        let mut writers = vec![persist(retry, &self.cancel, |_| (), open)?];
+        for opened in together(wanted.saturating_sub(1), open) {
             match opened {
                 Ok(writer) => writers.push(writer),
                 // Fewer sessions than wished are enough.
-                Err(error) if error.kind().retryable() && !writers.is_empty() => break,
+                Err(error) if error.kind().retryable() => {}
                 Err(error) => return Err(error),
             }
         }

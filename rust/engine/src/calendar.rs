@@ -295,7 +295,33 @@ impl Scan<'_> {
         if count < least { Err(Flaw::Malformed) } else { Ok(value) }
     }
 
+    /// The way of most dates: four digits, two and two. Nothing for others, and nothing taken.
+    fn plain_date(&mut self) -> Option<(i32, u32, u32)> {
+        let (text, rest) = self.0.split_first_chunk::<10>()?;
+        let digits = text.map(|byte| u32::from(byte.wrapping_sub(b'0')));
+        let [a, b, c, d, _, e, f, _, g, h] = digits;
+        let plain = [a, b, c, d, e, f, g, h].iter().all(|digit| *digit < 10);
+        if !plain || text[4] != b'-' || text[7] != b'-' {
+            return None;
+        }
+        self.0 = rest;
+        Some(((1_000 * a + 100 * b + 10 * c + d).cast_signed(), 10 * e + f, 10 * g + h))
+    }
+
     fn date(&mut self) -> Result<i32, Flaw> {
+        let (year, month, day) = match self.plain_date() {
+            Some(plain) => plain,
+            None => self.any_date()?,
+        };
+        match days_in_month(year, month) {
+            Some(days) if (1..=days).contains(&day) => {
+                days_from_civil(year, month, day).ok_or(Flaw::Outside)
+            }
+            _ => Err(Flaw::Malformed),
+        }
+    }
+
+    fn any_date(&mut self) -> Result<(i32, u32, u32), Flaw> {
         let negative = self.take(b'-');
         let before = self.0.len();
         let magnitude = self.number(4, 7)?;
@@ -308,13 +334,7 @@ impl Scan<'_> {
         self.demand(b'-')?;
         let month = self.two()?;
         self.demand(b'-')?;
-        let day = self.two()?;
-        match days_in_month(year, month) {
-            Some(days) if (1..=days).contains(&day) => {
-                days_from_civil(year, month, day).ok_or(Flaw::Outside)
-            }
-            _ => Err(Flaw::Malformed),
-        }
+        Ok((year, month, self.two()?))
     }
 
     /// What follows the hours: `:MM[:SS[.f]]`.

@@ -1,5 +1,7 @@
 //! A session for plain SQL: catalogs, probes, DDL.
 
+use std::thread;
+
 use serde::Serialize;
 
 use crate::error::{Error, Kind, Result};
@@ -36,6 +38,16 @@ pub trait Session: Send {
 
     /// The server's version as it tells it: `15.8`, `10.11.6-MariaDB-0+deb12u1`, `9.7.0`, `3.53.4`.
     fn version(&self) -> &str;
+}
+
+/// Opens so many of what waits for a server, side by side.
+pub fn together<T: Send>(count: usize, open: impl Fn() -> Result<T> + Sync) -> Vec<Result<T>> {
+    let lost = || Error::new(Kind::Internal, "a thread that opened a session has panicked");
+    thread::scope(|scope| {
+        let opening: Vec<_> = (0..count).map(|_| scope.spawn(&open)).collect();
+        let opened = opening.into_iter().map(|one| one.join().unwrap_or_else(|_| Err(lost())));
+        opened.collect()
+    })
 }
 
 /// What was asked to be read gives no rows.

@@ -17,7 +17,7 @@ use crate::cancel::Cancel;
 use crate::copy::patience::sleep;
 use crate::error::{Error, Kind, Result};
 use crate::plan::{Endpoint, Sizes};
-use crate::session::Session;
+use crate::session::{Session, together};
 use crate::source::{Reader, Snapshot};
 
 use super::connect::{Connection, Role};
@@ -45,8 +45,8 @@ fn open(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<Snapshot>
     let mut sessions = vec![session(endpoint, cancel)?];
     let before = log_position(&mut sessions[0])?;
     if sizes.workers > 1 {
-        for _ in 1..sizes.workers {
-            sessions.push(session(endpoint, cancel)?);
+        for opened in together(sizes.workers - 1, || session(endpoint, cancel)) {
+            sessions.push(opened?);
         }
         if tells_positions(&mut sessions[0])? && meet(&mut sessions, cancel)? {
             return of(BY_POSITION, sessions, before, cancel);

@@ -25,7 +25,7 @@ use crate::error::{Error, Kind, Result, Side};
 use crate::loss::{Guard, Losses};
 use crate::plan::{Endpoint, Engine, Range, Sizes, TablePlan, Transfer};
 use crate::quarantine::of_row;
-use crate::session::{Session, TextRow};
+use crate::session::{Session, TextRow, together};
 use crate::source::{Order, Reader, Reading, Snapshot};
 use crate::wire::{Span, WireRows};
 
@@ -54,13 +54,13 @@ fn open_snapshot(endpoint: &Endpoint, sizes: &Sizes, cancel: &Cancel) -> Result<
     let token = token(&mut keeper)?;
     let join = Join { endpoint: endpoint.clone(), snapshot: name, cancel: cancel.clone() };
     let mut readers: Vec<Box<dyn Reader>> = Vec::new();
-    while readers.len() < sizes.workers.max(1) {
-        match join.open() {
+    for opened in together(sizes.workers.max(1), || join.open()) {
+        match opened {
             Ok(session) => {
                 readers.push(Box::new(RangeReader::new(session, Some(join.clone()))?));
             }
             // The server is full: go on with what there is.
-            Err(error) if error.code() == Some("53300") => break,
+            Err(error) if error.code() == Some("53300") => {}
             Err(error) => return Err(error),
         }
     }

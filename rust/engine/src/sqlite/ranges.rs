@@ -11,25 +11,30 @@ const MOST: i128 = 4_096;
 
 /// Cuts a table; the ranges hold every row of the current transaction once.
 pub(super) fn cut(connection: &Connection, table: &TablePlan, sizes: &Sizes) -> Result<Vec<Range>> {
-    let whole = || vec![Range { bytes: table.estimated_bytes, ..Range::default() }];
+    let whole = |bytes| vec![Range { bytes, ..Range::default() }];
     if !table.cut_by_place {
-        return Ok(whole());
+        return Ok(whole(table.estimated_bytes));
     }
-    let Some(rowid) = rowid_name(connection, &table.source)? else { return Ok(whole()) };
-    let Some((first, last)) = bounds(connection, &table.source, rowid)? else { return Ok(whole()) };
+    let Some(rowid) = rowid_name(connection, &table.source)? else {
+        return Ok(whole(table.estimated_bytes));
+    };
+    let Some((first, last)) = bounds(connection, &table.source, rowid)? else {
+        return Ok(whole(0));
+    };
     let width = i128::from(last) - i128::from(first) + 1;
+    let bytes = size(connection, table, width)?;
     let step = if let Some(rows) = sizes.range_rows {
         i128::from(rows.max(1))
     } else {
-        let parts = i128::from(sizes.parts(size(connection, table, width)?));
+        let parts = i128::from(sizes.parts(bytes));
         (width + parts - 1) / parts
     };
     let step = step.max((width + MOST - 1) / MOST);
     let parts = (width + step - 1) / step;
     if parts <= 1 {
-        return Ok(whole());
+        return Ok(whole(bytes));
     }
-    let bytes = size(connection, table, width)? / u64::try_from(parts).unwrap_or(1);
+    let bytes = bytes / u64::try_from(parts).unwrap_or(1);
     let mut ranges = Vec::new();
     let mut start = i128::from(first);
     while start <= i128::from(last) {

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import sqlite3
-from contextlib import closing
+from contextlib import ExitStack, closing
 from pathlib import Path
 
 import pytest
 
 import dbferry
+from command import Command
 from dbferry.errors import DbferryError
+from faults.ends import served
+from faults.moments import Stage
+from faults.points import Victim, at
 from servers.database import Database
 
 ROWS = 150_000
@@ -85,6 +89,41 @@ def test_what_a_standing_column_is_too_small_for_is_found_and_nothing_stays(
         dbferry.migrate(url, pg_db.url, tables=["large"], prepare="append")
     assert (caught.value.column, caught.value.exit_code) == ("id", 2)
     assert pg_db.rows("SELECT count(*)::text FROM large") == [("0",)]
+
+
+def test_a_run_that_goes_on_begins_anew_too(tmp_path: Path, pg_db: Database) -> None:
+    url = source(tmp_path, "amount = 1234.5678")
+    command, victim = Command(tmp_path), Victim()
+    with ExitStack() as stack:
+        end = served(pg_db, stack)
+        args = ["migrate", url, end.url, "--range-rows", "5000", "--workers", "1"]
+        moment = at("the commit of a range", 3, Stage.UNANSWERED, victim.kill)
+        victim.runs(command, args, end, moment)
+        result = command(*args)
+    assert result.code == 0, result.err
+    assert "begun anew" in result.out + result.err
+    assert pg_db.rows(f"SELECT amount::text FROM large WHERE id = {ODD}") == [("1234.5678",)]
+    assert pg_db.rows("SELECT count(*)::text FROM large") == [(str(ROWS),)]
+
+
+def test_an_assessment_of_a_sample_tells_of_small_columns(tmp_path: Path, pg_db: Database) -> None:
+    pg_db.sql("CREATE TABLE large (id smallint, amount numeric(5,2), day date)")
+    found = dbferry.assess(source(tmp_path, "amount = 3.5"), pg_db.url, sample=True)
+    assert any("too small for some values" in str(line.to_dict()) for line in found.objects)
+
+
+def test_triggers_never_see_rows_that_are_taken_back(tmp_path: Path, pg_db: Database) -> None:
+    pg_db.sql("CREATE TABLE large (id smallint, amount numeric(5,2), day date)")
+    pg_db.sql("CREATE TABLE seen (n int)")
+    pg_db.sql(
+        "CREATE FUNCTION see() RETURNS trigger LANGUAGE plpgsql "
+        "AS 'BEGIN INSERT INTO seen VALUES (1); RETURN NULL; END'"
+    )
+    pg_db.sql("CREATE TRIGGER see AFTER INSERT ON large EXECUTE FUNCTION see()")
+    url = source(tmp_path, "amount = 3.5")
+    with pytest.raises(DbferryError, match="too small for some values"):
+        dbferry.migrate(url, pg_db.url, tables=["large"], prepare="append")
+    assert pg_db.rows("SELECT count(*)::text FROM seen") == [("0",)]
 
 
 def test_rows_that_stand_are_never_taken_away(tmp_path: Path, pg_db: Database) -> None:

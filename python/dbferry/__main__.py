@@ -14,6 +14,10 @@ def main() -> None:
         # Who is started in the background may be told to pass over Ctrl-C.
         if signal.getsignal(number) is not signal.SIG_IGN:
             signal.signal(number, _end)
+    for name in ("stdout", "stderr"):
+        # What was closed before the start: who says something there says it to nobody.
+        if getattr(sys, name) is None:
+            setattr(sys, name, os.fdopen(os.open(os.devnull, os.O_WRONLY), "w"))
     # Modules live to the end: looking through them for rubbish takes a fifth of the start.
     gc.disable()
     from dbferry.cli import main as run
@@ -31,8 +35,11 @@ def _leave(code: int) -> NoReturn:
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except OSError:
+        except BrokenPipeError:
             # The reader of our output is gone.
+            code = code or 1
+        except OSError as error:
+            os.write(2, f"error: the output can't be written: {error.strerror}\n".encode())
             code = code or 1
     os._exit(code)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -28,6 +28,10 @@ if TYPE_CHECKING:
     from dbferry.task import Task
 
 
+AGAIN_SECONDS = 0.05
+"""After which a catalog that isn't wanted any more is told so again."""
+
+
 @dataclass
 class Ends:
     """What a task moves between, open on both sides."""
@@ -41,12 +45,12 @@ class Ends:
     """Plain SQL on the target."""
 
 
-def options_of(task: Task, *, sample: bool) -> Options:
+def options_of(task: Task, *, sample: bool, begins_anew: bool = False) -> Options:
     """What a task asks of its plan."""
     return Options(
         tables=task.tables, exclude=task.exclude, schemas=task.schemas,
         prepare=Prepare(task.prepare), only=Only(task.only) if task.only else None,
-        on_loss=[*task.on_loss, *losses(task.rules)], sample=sample,
+        on_loss=[*task.on_loss, *losses(task.rules)], sample=sample, begins_anew=begins_anew,
         rules=task.rules, first_wins=task.style == "dms", range_bytes=task.range_mb << 20,
         partitions=task.partitions, include=task.include, notes=task.notes,
         puts_aside=task.on_bad_row == "quarantine", complete=task.on_left_out == "stop",
@@ -126,10 +130,10 @@ def read_ends(
         try:
             one, known = read_source(task, source, reading)
             other = awaited.result()
-        except BaseException:
-            # The attempt is over, and whatever it waits for.
-            writing.cancel()
-            raise
+        finally:
+            # Where the source has failed, or Ctrl-C has come, nobody waits for the target; it may be between two questions.
+            while wait([awaited], AGAIN_SECONDS).not_done:
+                writing.cancel()
     reached = reached_schemas(task, known)
     return one, other if reached == guess else theirs(reached), reached
 

@@ -39,10 +39,13 @@ def check_values(
     standing: Table,
     items: Sequence[ColumnItem],
     free: Sequence[ColumnItem],
+    *,
+    nulls_alone: bool = False,
 ) -> None:
     """Faults for the values that don't fit; `free` are the same columns as they would have been made."""
     asked = [demand for item, other in zip(items, free, strict=True)
-             for demand in _demands(pair, table, standing, item, other)]  # fmt: skip
+             for demand in _demands(pair, table, standing, item, other)
+             if demand.code == "K-NULL" or not nulls_alone]  # fmt: skip
     if not asked:
         return
     columns = ", ".join(demand.sql for demand in asked)

@@ -265,10 +265,9 @@ class _Planner:
         free: list[ColumnItem] = []
         if standing is not None:
             free = self._free(table, place, facts)
-            # Of a table that is sampled the rows are looked at on their way: a run that meets one which doesn't fit
-            # begins anew, with a look at all of them.
-            if not sampled:
-                check_values(self.pair, table, standing, columns, free)
+            # A run that begins anew where a row isn't as its sample looks at large tables on their rows' way alone.
+            once = bool(sampled) and self.pair.options.begins_anew and not self._fires(standing)
+            check_values(self.pair, table, standing, columns, free, nulls_alone=once)
         remarks = self.pair.shape(table).remarks
         columns = [
             replace(item, notes=(*remarks[item.name], *item.notes))
@@ -289,6 +288,11 @@ class _Planner:
         if not self._keeps_partitions(draft):
             return draft
         return replace(draft, parted=True, partitions=self._partitions(draft))
+
+    def _fires(self, standing: Table) -> bool:
+        """True of a table whose triggers may leave something elsewhere of rows that are taken back."""
+        place = (standing.schema, standing.name)
+        return any(extra.fires and extra.table == place for extra in self.pair.target.extras)
 
     def _filtered(self, table: Table, standing: Table | None) -> None:
         """Rows that policies hide from this user: nobody can count them, and none of them moves."""

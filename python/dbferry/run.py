@@ -203,7 +203,7 @@ class _Run(Remains):
     ) -> Plan:
         """The plan: of the run that was broken off, if one was and it can be gone on with; else a new one."""
         one, other = ends
-        options = options_of(self.task, sample=sample)
+        options = options_of(self.task, sample=sample, begins_anew=sample)
         look = partial(read_catalog, self.target, self.session, "target", reached, other=one.engine)
         tables, _ = select(one, options)
         self.shape = shape_of(tables, one, options)
@@ -432,6 +432,8 @@ class _Run(Remains):
         return self._sampled and not world and error.of_row
 
     def _go_on(self) -> list[int]:
+        # What the run that was broken off has made goes with what this one moves, if it has to begin anew.
+        self.made = [item for item in self.plan.tables if item.action in ("create", "drop")]
         for statement in self.anew:
             self.session.execute(statement)
         return []

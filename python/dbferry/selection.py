@@ -63,6 +63,8 @@ class Options:
     range_bytes: int = 64 << 20
     sample: bool = False
     """True when a part of a large table's rows may stand for all in the plan."""
+    begins_anew: bool = False
+    """True when a row that a sample hasn't shown makes the run begin anew, with a look at all of them."""
     alone: Collection[str] | None = None
     """The labels of the only tables to plan, of those that are selected; all of them where nothing is said."""
 

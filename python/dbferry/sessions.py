@@ -169,8 +169,9 @@ class Steady:
         self._call(lambda session: session.execute(sql))
 
     def cancel(self) -> None:
-        if self._session is not None:
-            self._session.cancel()
+        # Another thread may lose it meanwhile.
+        if (session := self._session) is not None:
+            session.cancel()
 
     def close(self) -> None:
         self._stack.close()

@@ -1,11 +1,12 @@
 """The command as a shell starts it, while the other tests fork it from a process that has imported all it may need."""
 
 import os
+import subprocess
 from collections.abc import Callable
 
 import pytest
 
-from command import Command, Result, moved
+from command import BINARY, Command, Result, moved
 from servers.database import Database
 from through import adbc
 
@@ -57,3 +58,20 @@ def test_a_forked_one_has_its_own_environment_folder_and_number(dbferry: Command
     code = "import os, sys; print(os.environ['HOME'], os.getcwd(), os.getppid(), sys.argv[1:])"
     home = str(dbferry.home)
     assert dbferry("a b", code=code).out == f"{home} {home} {os.getpid()} ['a b']\n"
+
+
+@pytest.mark.parametrize("closed", [">&-", "2>&-"])
+def test_a_stream_that_is_closed_changes_no_exit_code(closed: str) -> None:
+    assert (
+        subprocess.run(["bash", "-c", f"{BINARY} --version {closed}"], check=False).returncode == 0
+    )
+
+
+def test_output_that_can_not_be_written_is_said() -> None:
+    done = subprocess.run(
+        ["bash", "-c", f"{BINARY} schema > /dev/full"], check=False, capture_output=True, text=True
+    )
+    assert (done.returncode, done.stderr.splitlines()) == (
+        1,
+        ["error: the output can't be written: No space left on device"],
+    )

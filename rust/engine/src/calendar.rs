@@ -6,7 +6,7 @@
 //! what is written here is always read back. A text that names no real moment (`2024-02-30`, `12:61`) is
 //! refused and never bent into the next one.
 
-use crate::convert::four_digits;
+use crate::strings::four_digits;
 
 pub const MICROS_PER_SECOND: i64 = 1_000_000;
 pub const MICROS_PER_DAY: i64 = 86_400 * MICROS_PER_SECOND;
@@ -164,10 +164,10 @@ pub fn parse_offset(text: &[u8]) -> Result<i32, Flaw> {
 /// Writes `YYYY-MM-DD`.
 pub fn append_date(out: &mut Vec<u8>, days: i32) {
     let (year, month, day) = civil_from_days(days);
-    let [a, b, c, d] = four_digits(narrow(u64::from(100 * month + day)));
+    let [e, f, g, h] = four_digits(narrow(u64::from(100 * month + day)));
     if let Some(year) = u16::try_from(year).ok().filter(|year| *year <= 9_999) {
-        let [e, f, g, h] = four_digits(year);
-        out.extend_from_slice(&[e, f, g, h, b'-', a, b, b'-', c, d]);
+        let [a, b, c, d] = four_digits(year);
+        out.extend_from_slice(&[a, b, c, d, b'-', e, f, b'-', g, h]);
         return;
     }
     if year < 0 {
@@ -179,7 +179,7 @@ pub fn append_date(out: &mut Vec<u8>, days: i32) {
     } else {
         out.extend_from_slice(&four_digits(narrow(u64::from(magnitude))));
     }
-    out.extend_from_slice(&[b'-', a, b, b'-', c, d]);
+    out.extend_from_slice(&[b'-', e, f, b'-', g, h]);
 }
 
 /// Writes `[-]HH:MM:SS[.ffffff]`, the fraction only when it isn't zero: a time of day or a span.

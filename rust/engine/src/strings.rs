@@ -9,6 +9,17 @@ use arrow_buffer::{Buffer, NullBufferBuilder, OffsetBuffer, ScalarBuffer};
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 
+/// The digits of a number below 10 000: the hundreds and what is left of them side by side, then the tens and ones of
+/// both. Of a larger one any bytes.
+#[inline]
+pub fn four_digits(number: u16) -> [u8; 4] {
+    let number = u32::from(number);
+    let hundreds = (number * 5_243) >> 19;
+    let pairs = hundreds | (number.wrapping_sub(100 * hundreds) << 16);
+    let tens = (pairs.wrapping_mul(103) >> 10) & 0x000f_000f;
+    (tens | (pairs.wrapping_sub(10 * tens) << 8) | 0x3030_3030).to_le_bytes()
+}
+
 /// A value of so many bytes is short.
 const SHORT: usize = 32;
 

@@ -2,11 +2,12 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{FixedSizeBinaryBuilder, ListBuilder, StringBuilder};
+use arrow_array::builder::{FixedSizeBinaryBuilder, Int64Builder, ListBuilder, StringBuilder};
 use arrow_array::types::IntervalMonthDayNano;
 use arrow_array::{
-    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float64Array, Int64Array,
-    IntervalMonthDayNanoArray, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BinaryArray, BooleanArray, Date32Array, Decimal128Array, Float32Array, Float64Array,
+    Int32Array, Int64Array, IntervalMonthDayNanoArray, StringArray, Time64MicrosecondArray,
+    TimestampMicrosecondArray,
 };
 use dbferry::plan::{ColumnPlan, Flight};
 use serde_json::{Value, json};
@@ -99,6 +100,32 @@ pub fn list() -> ArrayRef {
     Arc::new(lists.finish())
 }
 
+pub fn number_list() -> ArrayRef {
+    let mut lists = ListBuilder::new(Int64Builder::new());
+    for number in numbers() {
+        lists.append_value((0..5).map(|place| Some(number >> place)));
+    }
+    Arc::new(lists.finish())
+}
+
+pub fn int32() -> ArrayRef {
+    Arc::new(Int32Array::from_iter_values(numbers().map(|n| i32::try_from(n).unwrap())))
+}
+
+pub fn float32() -> ArrayRef {
+    let value = |n: i64| f32::from(i16::try_from(n >> 16).unwrap()) / 7.0;
+    Arc::new(Float32Array::from_iter_values(numbers().map(value)))
+}
+
+pub fn time() -> ArrayRef {
+    Arc::new(Time64MicrosecondArray::from_iter_values(numbers().map(|n| n * 40)))
+}
+
+/// Thirty-two digits 0 and 1.
+pub fn bits() -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(numbers().map(|n| format!("{n:032b}"))))
+}
+
 pub fn interval() -> ArrayRef {
     let values = numbers().map(|n| IntervalMonthDayNano::new(13, 28, n * 1_000));
     Arc::new(IntervalMonthDayNanoArray::from_iter_values(values))
@@ -119,14 +146,19 @@ pub fn uuid() -> ArrayRef {
     Arc::new(values.finish())
 }
 
-/// A plan with nothing but what a decoder and an encoder look at.
+/// A plan with nothing but what a decoder and an encoder look at; `array of int8` names an array's element too.
 pub fn plan(read: &str, write: &str, flight: Flight) -> ColumnPlan {
     let plan = |read: &str, write: &str, flight: Flight, element: Option<Value>| {
         json!({"name": "c", "target": "c", "expression": "c", "read": read, "write": write,
                "flight": flight, "element": element})
     };
-    let text = (flight == Flight::List).then(|| plan("text", "text", Flight::Text, None));
-    serde_json::from_value(plan(read, write, flight, text)).unwrap()
+    let one = |text: &str| text.split(' ').next().unwrap_or_default().to_owned();
+    let element = (flight == Flight::List).then(|| {
+        let element = read.rsplit(' ').next().unwrap_or_default();
+        let flight = if element == "int8" { Flight::Int64 } else { Flight::Text };
+        plan(element, element, flight, None)
+    });
+    serde_json::from_value(plan(&one(read), &one(write), flight, element)).unwrap()
 }
 
 pub const MONEY: Flight = Flight::Decimal { precision: 15, scale: 2 };

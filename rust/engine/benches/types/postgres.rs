@@ -17,7 +17,9 @@ use crate::counted;
 fn types() -> Vec<(&'static str, &'static str, &'static str, Flight, ArrayRef)> {
     vec![
         ("int64", "int8", "int8", Flight::Int64, columns::int64()),
+        ("int4", "int4", "int4", Flight::Int32, columns::int32()),
         ("bool", "bool", "bool", Flight::Bool, columns::boolean()),
+        ("float4", "float4", "float4", Flight::Float32, columns::float32()),
         ("float8", "float8", "float8", Flight::Float64, columns::float64()),
         ("numeric(15,2)", "numeric", "numeric", MONEY, columns::decimal()),
         ("numeric(38,10)", "numeric", "numeric", WIDE, columns::wide_decimal()),
@@ -32,7 +34,10 @@ fn types() -> Vec<(&'static str, &'static str, &'static str, Flight, ArrayRef)> 
         ("uuid", "uuid", "uuid", Flight::Uuid, columns::uuid()),
         ("text[] as text", "text", "text", Flight::Text, columns::array_text()),
         ("interval", "interval", "interval", Flight::Interval, columns::interval()),
-        ("text[]", "array", "array", Flight::List, columns::list()),
+        ("time", "time", "time", Flight::Time, columns::time()),
+        ("bit", "bit", "bit", Flight::Text, columns::bits()),
+        ("text[]", "array of text", "array of text", Flight::List, columns::list()),
+        ("int8[]", "array of int8", "array of int8", Flight::List, columns::number_list()),
     ]
 }
 

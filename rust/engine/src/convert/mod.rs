@@ -22,7 +22,7 @@ use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Losses, Verdict, code};
 use crate::plan::{Check, ColumnPlan, Flight, TablePlan};
 
-pub use self::text::{append_hex, four_digits, parse_uuid};
+pub use self::text::{append_hex, parse_uuid};
 
 /// Runs the checks of every column; the batch comes back as it is when nothing offends.
 pub fn apply(table: &TablePlan, batch: RecordBatch, losses: &Losses) -> Result<RecordBatch> {

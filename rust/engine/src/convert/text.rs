@@ -24,16 +24,6 @@ pub fn append_hex(out: &mut Vec<u8>, bytes: &[u8]) {
     }
 }
 
-/// The digits of a number below 10 000: the hundreds and what is left of them side by side, then the tens and ones of both.
-#[inline]
-pub fn four_digits(number: u16) -> [u8; 4] {
-    let number = u32::from(number);
-    let hundreds = (number * 5_243) >> 19;
-    let pairs = hundreds | ((number - 100 * hundreds) << 16);
-    let tens = ((pairs * 103) >> 10) & 0x000f_000f;
-    (tens | ((pairs - 10 * tens) << 8) | 0x3030_3030).to_le_bytes()
-}
-
 /// Reads 32 hexadecimal digits, or 36 characters with dashes at their places.
 #[inline]
 pub fn parse_uuid(text: &[u8]) -> Option<[u8; 16]> {

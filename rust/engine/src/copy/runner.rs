@@ -447,7 +447,8 @@ impl Floor<'_> {
         tables.sort_by_key(|index| self.tally(*index).bytes);
         let (sources, targets) = (Mutex::new(tables.clone()), Mutex::new(tables));
         thread::scope(|scope| {
-            for reader in readers {
+            // Those that had no writer beside them may have been idle for hours.
+            for reader in readers.iter_mut().take(writers.len().max(1)) {
                 let sources = &sources;
                 scope.spawn(move || {
                     self.count_side(sources, Side::Source, |index, table| {

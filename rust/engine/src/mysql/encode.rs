@@ -331,6 +331,9 @@ fn put_decimal(number: i128, scale: i8, out: &mut Out<'_>) -> Result<()> {
 }
 
 fn put_wide_decimal(number: i256, scale: i8, out: &mut Out<'_>) -> Result<()> {
+    if let Some(number) = number.to_i128() {
+        return put_decimal(number, scale, out);
+    }
     let text = number.to_string();
     let digits = text.strip_prefix('-').unwrap_or(&text).as_bytes();
     put_digits(number.is_negative(), digits, scale, out.short()?)

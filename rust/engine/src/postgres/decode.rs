@@ -402,15 +402,15 @@ fn bytea(rows: &WireRows<'_>, index: usize, _: &mut Guard<'_>) -> Result<ArrayRe
 fn numeric_text(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<ArrayRef> {
     let mut out = Strings::new(rows.len(), rows.len() * 12);
     for (row, field) in rows.column(index).enumerate() {
-        match field {
-            None => {}
-            Some(bytes) if quick_text(bytes, &mut out.bytes).is_some() => {}
-            Some(bytes) => match Number::parse(bytes).map_err(|_| malformed(guard, row))? {
+        if let Some(bytes) = field
+            && quick_text(bytes, &mut out.bytes).is_none()
+        {
+            match Number::parse(bytes).map_err(|_| malformed(guard, row))? {
                 Number::Finite(digits) => digits.write_text(&mut out.bytes),
                 Number::NotANumber => out.bytes.extend_from_slice(b"NaN"),
                 Number::Infinity => out.bytes.extend_from_slice(b"Infinity"),
                 Number::NegativeInfinity => out.bytes.extend_from_slice(b"-Infinity"),
-            },
+            }
         }
         out.end(field.is_some())?;
     }

@@ -57,7 +57,8 @@ where
     let number = if fraction == 0 {
         number(held, place.end, whole)?
     } else if fraction < SIXTEEN {
-        // The digits before the point move up to those behind it, and fifteen are read at once.
+        // The digits before the point move up to those behind it, as of `12345.67` to `.1234567`, and fifteen are read
+        // at once.
         let last = window(held, place.end)?;
         let behind = u128::MAX << (8 * (SIXTEEN - fraction));
         let last = last & behind | last << 8 & !behind;

@@ -3,8 +3,8 @@
 use arrow_buffer::i256;
 
 use super::{INFINITY, NAN, NEGATIVE, NEGATIVE_INFINITY, POWERS};
-use crate::convert::four_digits;
 use crate::error::{Error, Result};
+use crate::strings::four_digits;
 
 /// A value in binary form, taken apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -20,6 +20,28 @@ pub fn four_digits(number: u16) -> [u8; 4] {
     (tens | (pairs.wrapping_sub(10 * tens) << 8) | 0x3030_3030).to_le_bytes()
 }
 
+/// One in each byte.
+const EACH: u64 = 0x0101_0101_0101_0101;
+
+/// The bits of a byte as eight digits, the highest first.
+#[inline]
+pub fn bit_digits(byte: u8) -> [u8; 8] {
+    let bits = (u64::from(byte) * EACH) & 0x8040_2010_0804_0201;
+    // A bit in each byte, whatever its place there was; none goes over to the next byte.
+    ((((bits + 0x7f * EACH) >> 7) & EACH) | (0x30 * EACH)).to_be_bytes()
+}
+
+/// The byte of eight digits, the highest bit first; nothing for others than 0 and 1.
+#[inline]
+pub fn bit_byte(digits: [u8; 8]) -> Option<u8> {
+    let bits = u64::from_be_bytes(digits) ^ (0x30 * EACH);
+    if bits & !EACH != 0 {
+        return None;
+    }
+    // The multiplication brings each bit to its place in the highest byte, and no two to the same.
+    u8::try_from(bits.wrapping_mul(0x0102_0408_1020_4080) >> 56).ok()
+}
+
 /// A value of so many bytes is short.
 const SHORT: usize = 32;
 
@@ -169,5 +191,28 @@ pub fn put_text(
             Ok(true)
         }
         Verdict::Clamp => Err(guard.refusal(code::UTF8, row, fact)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn bits_are_told_as_they_are_printed() {
+        for byte in 0..=u8::MAX {
+            let digits = bit_digits(byte);
+            assert_eq!(digits, format!("{byte:08b}").as_bytes());
+            assert_eq!(bit_byte(digits), Some(byte));
+        }
+        assert_eq!(bit_byte(*b"01012010"), None);
+        assert_eq!(bit_byte(*b"0101 010"), None);
+    }
+
+    #[test]
+    fn four_digits_are_told_as_they_are_printed() {
+        for number in 0..10_000 {
+            assert_eq!(four_digits(number), format!("{number:04}").as_bytes());
+        }
     }
 }

@@ -24,7 +24,7 @@ use super::{EPOCH_DAYS, EPOCH_MICROSECONDS};
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 use crate::plan::{ColumnPlan, Flight, named};
-use crate::strings::{Strings, texts};
+use crate::strings::{Strings, bit_digits, texts};
 use crate::wire::WireRows;
 
 /// What a column's bytes are; the names are those of the server's types.
@@ -428,8 +428,11 @@ fn bits(rows: &WireRows<'_>, index: usize, guard: &mut Guard<'_>) -> Result<Arra
             if count.div_ceil(8) != packed.len() {
                 return Err(malformed(guard, row));
             }
-            let bit = |at: usize| b'0' + (packed[at / 8] >> (7 - at % 8) & 1);
-            out.bytes.extend((0..count).map(bit));
+            let end = out.bytes.len() + count;
+            for byte in packed {
+                out.bytes.extend_from_slice(&bit_digits(*byte));
+            }
+            out.bytes.truncate(end);
         }
         out.end(field.is_some())?;
     }

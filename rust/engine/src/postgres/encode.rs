@@ -21,6 +21,7 @@ use super::{EPOCH_DAYS, EPOCH_MICROSECONDS};
 use crate::error::{Error, Kind, Result};
 use crate::loss::code;
 use crate::plan::{ColumnPlan, Flight, named};
+use crate::strings::bit_byte;
 
 const NULL: [u8; 4] = (-1i32).to_be_bytes();
 /// From this size on a value is sent from where it lies.
@@ -374,16 +375,12 @@ fn bits(array: &StringArray) -> Encoder<'_> {
         let text = array.value(row).as_bytes();
         measured(out, |out| {
             out.extend_from_slice(&length(text.len())?);
-            for eight in text.chunks(8) {
-                let mut byte = 0;
-                for (place, digit) in eight.iter().enumerate() {
-                    match digit {
-                        b'0' => {}
-                        b'1' => byte |= 0x80 >> place,
-                        _ => return Err(unfit(code::MIXED, "is not made of 0 and 1 only")),
-                    }
-                }
-                out.push(byte);
+            let (eights, rest) = text.as_chunks::<8>();
+            let mut last = [b'0'; 8];
+            last[..rest.len()].copy_from_slice(rest);
+            for eight in eights.iter().chain((!rest.is_empty()).then_some(&last)) {
+                let byte = bit_byte(*eight);
+                out.push(byte.ok_or_else(|| unfit(code::MIXED, "is not made of 0 and 1 only"))?);
             }
             Ok(())
         })?;

@@ -2,8 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::ArrayRef;
-use arrow_array::builder::FixedSizeBinaryBuilder;
+use arrow_array::{ArrayRef, FixedSizeBinaryArray};
+use arrow_buffer::{Buffer, NullBufferBuilder};
 
 use crate::convert::parse_uuid;
 use crate::error::{Error, Kind, Result};
@@ -23,7 +23,8 @@ pub(super) fn binaries(values: Values<'_>, _: &mut Guard<'_>, skipped: usize) ->
 }
 
 pub(super) fn uuids(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {
-    let mut out = FixedSizeBinaryBuilder::with_capacity(values.len(), 16);
+    let mut bytes = Vec::with_capacity(16 * values.len());
+    let mut nulls = NullBufferBuilder::new(values.len());
     for (row, value) in values.iter().enumerate() {
         let uuid = match value.map(parse_uuid) {
             None => None,
@@ -33,12 +34,9 @@ pub(super) fn uuids(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRe
                 settle(guard, fact, None, |text| parse_uuid(text.as_bytes()))?
             }
         };
-        match uuid {
-            None => out.append_null(),
-            Some(uuid) => out
-                .append_value(uuid)
-                .map_err(|error| Error::new(Kind::Internal, error.to_string()))?,
-        }
+        bytes.extend_from_slice(&uuid.unwrap_or_default());
+        nulls.append(uuid.is_some());
     }
-    Ok(Arc::new(out.finish()))
+    let array = FixedSizeBinaryArray::try_new(16, Buffer::from_vec(bytes), nulls.finish());
+    Ok(Arc::new(array.map_err(|error| Error::new(Kind::Internal, error.to_string()))?))
 }

@@ -79,3 +79,11 @@ def test_a_third_driver_takes_tables_too(sqlite_db: Database, tmp_path: Path) ->
     with duckdb.connect(file) as connection:
         rows = connection.execute("SELECT id, name, day::varchar FROM t ORDER BY id").fetchall()
     assert rows == [(1, "a", "2020-01-01"), (2, None, None)]
+
+
+def test_duckdbs_own_package_is_a_driver(sqlite_db: Database, tmp_path: Path) -> None:
+    sqlite_db.sql("CREATE TABLE t (id integer PRIMARY KEY); INSERT INTO t VALUES (1), (2)")
+    copy = tmp_path / "copy.duckdb"
+    url = f"adbc+duckdb://?entrypoint=duckdb_adbc_init&option.path={copy}"
+    assert dbferry.migrate(sqlite_db.url, url).rows == 2
+    assert copy.exists()

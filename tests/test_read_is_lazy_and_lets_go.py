@@ -1,5 +1,6 @@
 """A stream knows its schema before any row, reads only what is asked for, and leaves no connection behind."""
 
+import gc
 import subprocess
 import sys
 import textwrap
@@ -259,3 +260,23 @@ def test_wide_rows_take_little_memory(pg_db: Database) -> None:
     rows, kilobytes = map(int, ran.stdout.split())
     assert rows == 2000
     assert kilobytes < 150_000, f"{kilobytes} kB for 512 MB of text"
+
+
+@pytest.mark.parametrize("engine", SERVERS)
+def test_nothing_is_open_after_a_write_of_it_has_failed(
+    big: Callable[[str], Database], sqlite_db: Database, engine: str
+) -> None:
+    held = big(engine)
+    sqlite_db.sql("CREATE TABLE big (id integer CHECK (id < 200000), t text)")
+    failed, was_on = False, gc.isenabled()
+    gc.disable()
+    try:
+        try:
+            dbferry.write(dbferry.read(held.url, "big"), sqlite_db.url, "big")
+        except dbferry.DbferryError:
+            failed = True
+        assert failed
+        until(lambda: sessions(held) == 0)
+    finally:
+        if was_on:
+            gc.enable()

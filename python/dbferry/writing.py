@@ -34,6 +34,7 @@ from dbferry.errors import (
 )
 from dbferry.items import Plan
 from dbferry.load import load_table
+from dbferry.opening import check_file
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.reading import Stream, check_counts, loss_rules, name_parts
@@ -104,6 +105,8 @@ def write(
         raise RequestError("`primary_key` is for a table that is made", hint='use mode="create"')
     rules = loss_rules(on_loss)
     endpoint = parse(url)
+    if mode in ("append", "truncate"):
+        check_file(endpoint)
     try:
         incoming = _native.take_stream(stream)
     except TypeError as error:
@@ -121,12 +124,17 @@ def write(
             return work.run(incoming, _sizes(work, parallel, batch_rows), progress)
     except DbferryError as error:
         _told_by(stream, error)
-        error.table = table
-        for part in getattr(error, "faults", (error,)):
-            # What the writer finds wrong with a value is of the stream, and not of an engine's.
-            part.engine = "arrow" if part.side == "source" else part.engine
-            part.table, part.hint = table, _in_words(part.hint)
+        _of_stream(error, table)
         raise
+
+
+def _of_stream(error: DbferryError, table: str) -> None:
+    """Says in an error, and in all that it is made of, what `write` calls things."""
+    error.table = table
+    for part in getattr(error, "faults", (error,)):
+        # What the writer finds wrong with a value is of the stream, and not of an engine's.
+        part.engine = "arrow" if part.side == "source" else part.engine
+        part.table, part.hint = table, _in_words(part.hint)
 
 
 def _sizes(work: _Write, parallel: int | None, batch_rows: int | None) -> dict[str, Any]:
@@ -229,23 +237,27 @@ class _Write:
             self._finish()
         except (KeyboardInterrupt, DbferryError) as error:
             snapshot.cancel()
-            failure = (
-                error
-                if isinstance(error, DbferryError)
-                else Interrupted("the write was interrupted")
-            )
-            failure.side = failure.side or "target"
-            if isinstance(failure, BusyError) and sizes["workers"] > 1:
-                failure.hint = "if two rows have the same key, parallel=1 tells which"
-            self._undo(failure)
-            failure.report = report
-            raise failure from None
+            # In no variable here: an error that its own traceback holds would keep the stream and its sessions open.
+            raise self._failed(error, report, sizes) from None
         except BaseException:
             # What `progress` raises is the caller's own.
             snapshot.cancel()
             self._undo(Interrupted("the write was interrupted"))
             raise
         return replace(report, seconds=time.monotonic() - started)
+
+    def _failed(
+        self, error: BaseException, report: Report, sizes: Mapping[str, Any]
+    ) -> DbferryError:
+        """What a write ends with, once the target is as it was."""
+        interrupted = Interrupted("the write was interrupted")
+        failure = error if isinstance(error, DbferryError) else interrupted
+        failure.side = failure.side or "target"
+        if isinstance(failure, BusyError) and sizes["workers"] > 1:
+            failure.hint = "if two rows have the same key, parallel=1 tells which"
+        self._undo(failure)
+        failure.report = report
+        return failure
 
     @property
     def _other(self) -> Engine:

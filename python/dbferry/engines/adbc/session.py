@@ -63,10 +63,12 @@ def library(place: Place) -> str:
     if place.library:
         return place.library
     package = f"adbc_driver_{place.name}"
-    if util.find_spec(package) is not None:
-        path: str = import_module(package)._driver_path()  # noqa: SLF001 - how its manager asks
-        return path
-    return place.name
+    if util.find_spec(package) is None:
+        return place.name
+    driver = import_module(package)
+    # How the driver manager asks those of its own project, and what DuckDB's offers.
+    told = getattr(driver, "_driver_path", None) or getattr(driver, "driver_path", None)
+    return str(told()) if told is not None else place.name
 
 
 class AdbcSession:

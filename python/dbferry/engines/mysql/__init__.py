@@ -150,10 +150,7 @@ class Mysql(Unnumbered):
         return probe.run(session, table, target, self.source_relation(table), sample=sample)
 
     def read(self, column: Column, facts: Facts) -> Reading:
-        reading = types.read(column, facts)
-        if column.native.name == "vector" and self.name == "mariadb":
-            return replace(reading, expression="VEC_ToText({c})")
-        return reading
+        return types.read(column, facts)
 
     def declare(self, reading: Reading, context: Context) -> Declared:
         return types.declare(reading, context, self.name)

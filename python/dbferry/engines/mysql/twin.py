@@ -39,9 +39,11 @@ def other(native: NativeType, target: Catalog) -> Verbatim:
             text = words("varchar", "varchar(43)", collation="utf8mb4_bin", length=43)
             return _as_text(text, "X-ADDRESS", "an address is its text")
         case "vector" if target.numbers < VECTORS[target.engine]:
-            return Verbatim(
-                declared=Declared(native=simple("json")), expression=VECTOR_TEXT[target.engine]
+            told = "its numbers come with six digits, as the source prints them"
+            json = Declared(
+                native=simple("json"), verdict=Verdict.WARNING, code="X-VECTOR", note=told
             )
+            return Verbatim(declared=json, expression=VECTOR_TEXT[target.engine])
         case _:
             return _loaded(_declared(native, target))
 

@@ -142,7 +142,8 @@ def read(column: Column, facts: Facts) -> Reading:
                 options={"text": ("text", "ST_AsText({c})")},
             )
         case "vector":
-            return _reading(Kind.ARRAY, "text", "text", expression="VECTOR_TO_STRING({c})")
+            # Its own text has six digits of each number.
+            return _reading(Kind.ARRAY, "vector", "text")
         case "uuid":
             return _reading(Kind.UUID, "uuid", "uuid")
         case "inet4" | "inet6":

@@ -23,7 +23,7 @@ use self::binary::{binaries, uuids};
 use self::decimal::decimals;
 use self::number::{bit_booleans, bits, choose_integer, doubles, floats, widened_floats};
 use self::temporal::{dates, spans, times_of_day, timestamps};
-use self::text::{labels, numbered_labels, sets, texts};
+use self::text::{labels, numbered_labels, sets, texts, vectors};
 use super::command::Wire;
 
 /// What arrives, as the plan names it.
@@ -47,6 +47,7 @@ pub enum Read {
     Set,
     Uuid,
     Geometry,
+    Vector,
 }
 
 /// One column of a batch of rows.
@@ -126,6 +127,7 @@ impl Decoder {
             (Read::Geometry, Wire::Bytes) if flight == Flight::Binary => {
                 Box::new(|values, guard| binaries(values, guard, 4))
             }
+            (Read::Vector, Wire::Bytes) if flight == Flight::Text => Box::new(vectors),
             (Read::Uuid, Wire::Bytes) if flight == Flight::Uuid => Box::new(uuids),
             (Read::Bit, Wire::Bytes) if flight == Flight::UInt64 => Box::new(bits),
             (Read::Bit, Wire::Bytes) if flight == Flight::Bool => Box::new(bit_booleans),

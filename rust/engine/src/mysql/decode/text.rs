@@ -10,12 +10,36 @@ use arrow_array::{ArrayRef, DictionaryArray, StringArray};
 
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, code};
-use crate::strings;
+use crate::strings::{self, Strings};
 
-use super::{Values, settle};
+use super::{Values, malformed, settle};
 
 pub(super) fn texts(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {
     strings::texts(values.rows.bytes, values.rows.places(values.index), guard)
+}
+
+/// Floats of 32 bits, little-endian, as a JSON array: each in the fewest digits that read back as itself.
+pub(super) fn vectors(values: Values<'_>, guard: &mut Guard<'_>) -> Result<ArrayRef> {
+    let mut out = Strings::new(values.len(), 0);
+    for (row, value) in values.iter().enumerate() {
+        if let Some(bytes) = value {
+            let (floats, []) = bytes.as_chunks::<4>() else { return Err(malformed()) };
+            out.bytes.push(b'[');
+            for (place, float) in floats.iter().map(|float| f32::from_le_bytes(*float)).enumerate()
+            {
+                if !float.is_finite() {
+                    return Err(guard.refusal(code::NAN, row, "has a number that JSON can't hold"));
+                }
+                if place > 0 {
+                    out.bytes.push(b',');
+                }
+                out.bytes.extend_from_slice(zmij::Buffer::new().format_finite(float).as_bytes());
+            }
+            out.bytes.push(b']');
+        }
+        out.end(value.is_some())?;
+    }
+    out.into_text()
 }
 
 fn utf8<'a>(bytes: &'a [u8], row: usize, guard: &mut Guard<'_>) -> Result<Option<Cow<'a, str>>> {

@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import sys
+from contextlib import suppress
 from typing import NoReturn
 
 INTERRUPTED = 130
@@ -39,7 +40,8 @@ def _leave(code: int) -> NoReturn:
             # The reader of our output is gone.
             code = code or 1
         except OSError as error:
-            os.write(2, f"error: the output can't be written: {error.strerror}\n".encode())
+            with suppress(OSError):
+                os.write(2, f"error: the output can't be written: {error.strerror}\n".encode())
             code = code or 1
     os._exit(code)
 

@@ -79,12 +79,6 @@ def check_pair(source: Endpoint, target: Endpoint) -> None:
         )
 
 
-def check_file(target: Endpoint) -> None:
-    """Whoever looks for what a run has left makes no file for it."""
-    if target.path is not None and not Path(target.path).exists():
-        raise RequestError(f"there is no file `{target.path}`", side="target", engine=target.engine)
-
-
 def check_quarantine(ends: Ends, book: Book | None, *, tries: bool) -> None:
     """Rows are put aside in the transaction that commits the others; `tries` whether a driver keeps it is tried."""
     task, target, session = ends.task, ends.target, ends.session

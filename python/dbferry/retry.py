@@ -22,14 +22,14 @@ from dbferry.ledger.keeping import book_in, made
 from dbferry.ledger.resume import task_id
 from dbferry.load import Look, attended, closer, halt
 from dbferry.mapping.task import withholding
-from dbferry.opening import Ends, check_file, hidden, options_of, read_ends
+from dbferry.opening import Ends, hidden, options_of, read_ends
 from dbferry.partners import Partners, literal
 from dbferry.patience import Contact, opened
 from dbferry.planner import make_plan
 from dbferry.quarantine import BadRow, Quarantine, told
 from dbferry.report import QUARANTINE
 from dbferry.selection import Prepare
-from dbferry.sessions import TakesStreams, open_session, open_snapshot
+from dbferry.sessions import TakesStreams, check_file, open_session, open_snapshot
 from dbferry.types import Kind
 from dbferry.urls import Endpoint, parse
 

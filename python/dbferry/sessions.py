@@ -6,10 +6,11 @@ import json
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Protocol, TypeVar, runtime_checkable
 
 from dbferry import _native
-from dbferry.errors import DbferryError
+from dbferry.errors import DbferryError, RequestError
 from dbferry.urls import Endpoint
 
 if TYPE_CHECKING:
@@ -110,6 +111,12 @@ def transaction(session: Transacts, begin: Callable[[], None] | None = None) -> 
         with suppress(DbferryError):
             session.rollback()
         raise
+
+
+def check_file(target: Endpoint) -> None:
+    """Whoever looks for what a run has left makes no file for it."""
+    if target.path is not None and not Path(target.path).exists():
+        raise RequestError(f"there is no file `{target.path}`", side="target", engine=target.engine)
 
 
 @contextmanager

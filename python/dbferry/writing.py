@@ -34,13 +34,12 @@ from dbferry.errors import (
 )
 from dbferry.items import Plan
 from dbferry.load import load_table
-from dbferry.opening import check_file
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.reading import Stream, check_counts, loss_rules, name_parts
 from dbferry.report import Report, TableReport
 from dbferry.selection import Options, Prepare
-from dbferry.sessions import OpenSession, TakesStreams, open_session
+from dbferry.sessions import OpenSession, TakesStreams, check_file, open_session
 from dbferry.urls import Endpoint, parse
 
 Mode = Literal["append", "create", "replace", "truncate"]

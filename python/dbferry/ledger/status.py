@@ -11,10 +11,9 @@ from dbferry.engines import engine
 from dbferry.errors import BusyError, RequestError
 from dbferry.ledger.book import TABLES, Book, Entry, TableEntry, label
 from dbferry.ledger.room import Leftover
-from dbferry.opening import check_file
 from dbferry.quarantine import BadRow, Quarantine
 from dbferry.report import QUARANTINE
-from dbferry.sessions import open_session
+from dbferry.sessions import check_file, open_session
 from dbferry.urls import Endpoint, parse
 
 

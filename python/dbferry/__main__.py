@@ -1,5 +1,6 @@
 """The entry point, `dbferry` and `python -m dbferry`: signals are minded before the imports that take a moment."""
 
+import errno
 import gc
 import os
 import signal
@@ -25,24 +26,37 @@ def main() -> None:
 
     gc.freeze()
     gc.enable()
+    code, unsaid = 1, None
     try:
         run()
     except SystemExit as end:
-        _leave(end.code if isinstance(end.code, int) else 1)
+        code = end.code if isinstance(end.code, int) else 1
+    except OSError as error:
+        if error.errno not in (errno.EPIPE, errno.ENOSPC):
+            raise
+        unsaid = error
+    _leave(code, unsaid)
 
 
-def _leave(code: int) -> NoReturn:
-    """Ends at once: nothing is open any more, and to take all modules apart takes longer than the last statements."""
+def _leave(code: int, unsaid: OSError | None) -> NoReturn:
+    """Ends at once after a success: nothing is open any more, and to take all modules apart takes longer than the last
+    statements. After a failure a server may still be on its way to hear that nobody waits for it.
+
+    `unsaid` is why output could not be written, where that is known already.
+    """
     for stream in (sys.stdout, sys.stderr):
         try:
             stream.flush()
-        except BrokenPipeError:
-            # The reader of our output is gone.
-            code = code or 1
         except OSError as error:
+            unsaid = unsaid or error
+    if code and unsaid is None:
+        sys.exit(code)
+    if unsaid is not None:
+        code = code or 1
+        # A reader of our output that is gone is told nothing more.
+        if not isinstance(unsaid, BrokenPipeError):
             with suppress(OSError):
-                os.write(2, f"error: the output can't be written: {error.strerror}\n".encode())
-            code = code or 1
+                os.write(2, f"error: the output can't be written: {unsaid.strerror}\n".encode())
     os._exit(code)
 
 

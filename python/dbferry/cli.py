@@ -6,9 +6,7 @@ was touched), 3 moved but not equal, 4 assessed and something is in the way, 130
 
 from __future__ import annotations
 
-import errno
 import json
-import os
 import signal
 import sys
 from pathlib import Path
@@ -473,14 +471,6 @@ def main() -> NoReturn:
     except KeyboardInterrupt:
         sys.stderr.write("error: interrupted\n")
         sys.exit(Interrupted.exit_code)
-    except OSError as error:
-        # A reader of our output that is gone is told nothing more.
-        if not isinstance(error, BrokenPipeError):
-            if error.errno != errno.ENOSPC:
-                raise
-            sys.stderr.write(f"error: the output can't be written: {error.strerror}\n")
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        sys.exit(1)
     if code == Interrupted.exit_code:
         # Ctrl-C outside of a copy: typer has taken it already.
         sys.stderr.write("error: interrupted\n")

@@ -545,6 +545,11 @@ class Catalog:
         return {(table.schema, fold(table.name)): table for table in reversed(self.tables)}
 
     @cached_property
+    def firing(self) -> frozenset[tuple[str, str] | None]:
+        """Schema and name of the tables whose triggers are run for every row that is put in."""
+        return frozenset(extra.table for extra in self.extras if extra.fires)
+
+    @cached_property
     def type_names(self) -> frozenset[tuple[str, str]]:
         """Schema and name of the types that it defines."""
         return frozenset((wanted.schema, wanted.name) for wanted in self.types)

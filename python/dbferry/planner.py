@@ -265,8 +265,10 @@ class _Planner:
         free: list[ColumnItem] = []
         if standing is not None:
             free = self._free(table, place, facts)
-            # A run that begins anew where a row isn't as its sample looks at large tables on their rows' way alone.
-            once = bool(sampled) and self.pair.options.begins_anew and not self._fires(standing)
+            # A run that begins anew where a row isn't as its sample looks at large tables on their rows' way alone;
+            # but triggers may leave something elsewhere of rows that are taken back.
+            fires = (standing.schema, standing.name) in self.pair.target.firing
+            once = bool(sampled) and self.pair.options.begins_anew and not fires
             check_values(self.pair, table, standing, columns, free, nulls_alone=once)
         remarks = self.pair.shape(table).remarks
         columns = [
@@ -288,11 +290,6 @@ class _Planner:
         if not self._keeps_partitions(draft):
             return draft
         return replace(draft, parted=True, partitions=self._partitions(draft))
-
-    def _fires(self, standing: Table) -> bool:
-        """True of a table whose triggers may leave something elsewhere of rows that are taken back."""
-        place = (standing.schema, standing.name)
-        return any(extra.fires and extra.table == place for extra in self.pair.target.extras)
 
     def _filtered(self, table: Table, standing: Table | None) -> None:
         """Rows that policies hide from this user: nobody can count them, and none of them moves."""

@@ -114,7 +114,7 @@ def transaction(session: Transacts, begin: Callable[[], None] | None = None) -> 
 
 
 def check_file(target: Endpoint) -> None:
-    """Whoever looks for what a run has left makes no file for it."""
+    """Whoever wants what stands in a file makes none."""
     if target.path is not None and not Path(target.path).exists():
         raise RequestError(f"there is no file `{target.path}`", side="target", engine=target.engine)
 

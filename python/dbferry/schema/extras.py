@@ -242,10 +242,9 @@ class ExtraWriter:
 
     def _fire(self, drafts: Sequence[Draft]) -> None:
         """Triggers that stand are run for the rows that come, which may be nothing that anybody wants."""
-        firing = {extra.table for extra in self.pair.target.extras if extra.fires}
         for draft in drafts if self.pair.options.only is not Only.SCHEMA else ():
             there = draft.standing
-            if there is not None and (there.schema, there.name) in firing:
+            if there is not None and (there.schema, there.name) in self.pair.target.firing:
                 self.pair.notes.append(
                     f"triggers of {there.label} in the target fire for every row that is moved; hint: disable or drop them "
                     "until the rows are in"

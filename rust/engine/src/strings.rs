@@ -21,7 +21,7 @@ pub fn four_digits(number: u16) -> [u8; 4] {
 }
 
 /// One in each byte.
-const EACH: u64 = 0x0101_0101_0101_0101;
+pub const EACH: u64 = 0x0101_0101_0101_0101;
 
 /// The bits of a byte as eight digits, the highest first.
 #[inline]

@@ -13,6 +13,7 @@ use super::{bad_replacement, integer, mistyped, no_nearest, senseless};
 use crate::error::{Error, Kind, Result};
 use crate::loss::{Guard, Verdict, code};
 use crate::plan::Check;
+use crate::strings::EACH;
 
 /// Appends bytes as hexadecimal digits.
 pub fn append_hex(out: &mut Vec<u8>, bytes: &[u8]) {
@@ -60,7 +61,6 @@ fn four<const LENGTH: usize>(text: &[u8; LENGTH], at: usize) -> u64 {
 
 /// What eight hexadecimal digits stand for, a byte each, and a bit for each that is none; all in the same steps.
 fn nibbles(text: u64) -> (u64, u64) {
-    const EACH: u64 = 0x0101_0101_0101_0101;
     const HIGH: u64 = 0x80 * EACH;
     let ascii = text & !HIGH;
     // No sum of two bytes reaches the next one, and the high bit tells how each compares.

@@ -13,6 +13,7 @@ import pytest
 
 import dbferry
 from servers.database import Database
+from servers.server import wait_until
 
 SERVERS = ["postgresql", "mariadb", "mysql"]
 ROWS = 400_000
@@ -55,12 +56,13 @@ def sessions(held: Database) -> int:
     return int(held.rows(SESSIONS[held.engine])[0][0])
 
 
-def until(fact: Callable[[], bool]) -> None:
+def all_gone(held: Database) -> None:
     """Servers notice a closed socket a moment later."""
-    end = time.monotonic() + 20
-    while not fact():
-        assert time.monotonic() < end
-        threading.Event().wait(0.05)
+    wait_until(lambda: sessions(held) == 0, "the end of all sessions")
+
+
+def one_open(held: Database) -> None:
+    wait_until(lambda: sessions(held) > 0, "a session")
 
 
 @pytest.mark.parametrize("engine", SERVERS)
@@ -70,13 +72,13 @@ def test_nothing_is_open_before_the_first_batch_and_after_the_last(
     held = big(engine)
     stream = dbferry.read(held.url, "big")
     assert str(stream.schema) == "id: int32\nt: utf8"
-    until(lambda: sessions(held) == 0)
+    all_gone(held)
     with pa.RecordBatchReader.from_stream(stream) as reader:
         assert reader.schema.names == ["id", "t"]
         assert sessions(held) == 0
         assert sum(batch.num_rows for batch in reader) == ROWS
     assert stream.rows == ROWS
-    until(lambda: sessions(held) == 0)
+    all_gone(held)
 
 
 @pytest.mark.parametrize("engine", SERVERS)
@@ -90,7 +92,7 @@ def test_a_consumer_that_lets_go_closes_the_sessions(
     assert sessions(held) > 0
     assert stream.rows < ROWS / 10
     del reader
-    until(lambda: sessions(held) == 0)
+    all_gone(held)
 
 
 def cancelled(stream: dbferry.Stream, begun: Callable[[], None]) -> str:
@@ -127,8 +129,8 @@ def test_cancel_ends_a_reading_that_still_connects(
 def test_cancel_ends_a_reading_that_waits(database: Callable[[str], Database], engine: str) -> None:
     held = database(engine)
     stream = dbferry.read(held.url, SLOW[engine])
-    assert "interrupted" in cancelled(stream, lambda: until(lambda: sessions(held) > 0))
-    until(lambda: sessions(held) == 0)
+    assert "interrupted" in cancelled(stream, lambda: one_open(held))
+    all_gone(held)
     with pytest.raises(ValueError, match="closed"):
         pa.table(stream)
 
@@ -227,12 +229,12 @@ def test_ctrl_c_ends_a_reading_that_waits(database: Callable[[str], Database], e
     )  # fmt: skip
     assert child.stdout is not None
     assert child.stdout.readline() == "reading\n"
-    until(lambda: sessions(held) > 0)
+    one_open(held)
     child.send_signal(2)
     out, error = child.communicate(timeout=20)
     assert "interrupted" in out + error or "KeyboardInterrupt" in error
     assert "through" not in out
-    until(lambda: sessions(held) == 0)
+    all_gone(held)
 
 
 MEASURED = textwrap.dedent(
@@ -276,7 +278,7 @@ def test_nothing_is_open_after_a_write_of_it_has_failed(
         except dbferry.DbferryError:
             failed = True
         assert failed
-        until(lambda: sessions(held) == 0)
+        all_gone(held)
     finally:
         if was_on:
             gc.enable()

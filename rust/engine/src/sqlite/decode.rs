@@ -288,6 +288,10 @@ struct Digits<N> {
 /// Below this, whole numbers of 15 digits, a decimal and the double nearest to it name each other.
 const SURE: f64 = 1e15;
 
+/// 1.5 times 2^52: doubles of this size are whole numbers, so that adding it and taking it away rounds. It rounds a half
+/// to the even neighbour, and of a number that has one neither is the decimal.
+const WHOLE: f64 = 6_755_399_441_055_744.0;
+
 impl<N: Wide> Digits<N> {
     fn new(precision: u8, after: usize) -> Self {
         let most = "9".repeat(usize::from(precision)).parse().unwrap_or(N::of(i128::MAX));
@@ -307,7 +311,7 @@ impl<N: Wide> Digits<N> {
     #[expect(clippy::cast_possible_truncation, reason = "below 2^53, and whole")]
     fn steps(&self, value: f64) -> Option<N> {
         let unit = self.unit?.1;
-        let steps = (value * unit).round();
+        let steps = (value * unit + WHOLE) - WHOLE;
         if steps.abs() >= SURE || steps / unit != value {
             return None;
         }

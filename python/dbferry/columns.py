@@ -297,7 +297,7 @@ class Columns:
                 )
                 return declared, writing, flight
             if writing is not None:
-                return Declared(native=native), writing, flight
+                return _padded(reading, native, writing), writing, flight
         declared = Declared(
             native=native,
             verdict=Verdict.ERROR,
@@ -404,6 +404,20 @@ def _rounds(reading: Reading, native: NativeType) -> bool:
         return False
     wanted = 6 if reading.canonical.precision is None else reading.canonical.precision
     return native.precision is not None and native.precision < wanted
+
+
+def _padded(reading: Reading, native: NativeType, writing: Writing) -> Declared:
+    """As it stands; with what it does to values that are shorter than it, unless the source's column does it too."""
+    canonical = reading.canonical
+    alike = canonical.fixed and (canonical.length == native.length or writing.pads == "blanks")
+    if not writing.pads or alike:
+        return Declared(native=native)
+    return Declared(
+        native=native,
+        verdict=Verdict.NOTE if writing.pads == "blanks" else Verdict.WARNING,
+        code="S-PAD",
+        note=f"the target's {native.text} fills up a shorter value with {writing.pads}; those of its own at its end can't be told from them",
+    )
 
 
 def _weight(verdict: Verdict) -> int:

@@ -193,6 +193,8 @@ class Writing:
     checks: tuple[dict[str, Any], ...] = ()
     element: str = ""
     """The encoder for the elements of a list."""
+    pads: str = ""
+    """What a server fills a value with that is shorter than its column, where it does so."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -140,7 +140,8 @@ def parse(url: str) -> Endpoint:
         hint = (
             f"did you mean {near[0]}://?"
             if near
-            else ("write postgresql://, mysql://, mariadb://, sqlite:///file or duckdb:///file")
+            else "write postgresql://, mysql://, mariadb://, sqlite:///file, duckdb:///file"
+            " or adbc+NAME:// for an ADBC driver"
         )
         raise RequestError(shown, hint=hint)
     if engine in ("sqlite", "duckdb"):

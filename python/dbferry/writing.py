@@ -201,7 +201,13 @@ class _Write:
         """Decides everything; raises what can't be done."""
         other = engine(endpoint.engine)
         catalog, schema, name = _place(other, session, label)
-        standing = catalog.table(schema or catalog.default_schema or "", name)
+        home = schema or catalog.default_schema or ""
+        standing = catalog.table(home, name)
+        if any((view.schema, view.name) == (home, name) for view in catalog.views):
+            raise RequestError(
+                "the target has a view of this name", side="target", engine=other.name,
+                hint="name the table that it reads, or another one",
+            )  # fmt: skip
         _check_mode(mode, standing, label)
         _check_standing(other, session, standing, mode, {f["name"] for f in incoming.fields()})
         if mode == "replace" and standing is not None:

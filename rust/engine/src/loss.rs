@@ -28,6 +28,17 @@ pub mod code {
     pub const NULL: &str = "K-NULL";
 }
 
+/// What else than NULL a rule may make of the values of a code.
+fn other_ways(code: &str) -> &'static str {
+    match code {
+        code::UTF8 => "replace:VALUE",
+        code::NUL | code::LENGTH | code::SIZE => "clamp, replace:VALUE",
+        code::NAN | code::INFINITY | code::SHAPE => "text",
+        code::ZERO_DATE => "text, replace:VALUE",
+        _ => "text, clamp, replace:VALUE, where they apply",
+    }
+}
+
 /// Rows touched by a policy, by table, column and code.
 #[derive(Debug, Default)]
 pub struct Losses(Mutex<BTreeMap<(String, String, &'static str), u64>>);
@@ -102,8 +113,10 @@ impl<'a> Guard<'a> {
         Error::new(Kind::Data, format!("the value {fact}"))
             .with_code(code)
             .with_hint(format!(
-                "choose what becomes of such values: --on-loss '{}.{}:{code}=null' (or text, clamp, replace:VALUE, where they apply)",
-                self.table, self.column.name
+                "choose what becomes of such values: --on-loss '{}.{}:{code}=null' (or {})",
+                self.table,
+                self.column.name,
+                other_ways(code)
             ))
             .in_column(&self.column.name)
             .in_row(row as u64 + 1)

@@ -528,6 +528,9 @@ LONGEST_TIMES = {"mysql": _LONGEST, "mariadb": _LONGEST + 999_999}
 """838:59:59, where MySQL takes no fraction."""
 
 
+PADS = {"char": "blanks", "binary": "zero bytes"}
+
+
 def accept(native: NativeType, flight: Flight, flavour: str) -> Writing | None:
     write, flights = TARGET.get(native.name, ("", frozenset[str]()))
     if native.name in ("char", "varchar") and flight.type == "uuid":
@@ -538,7 +541,8 @@ def accept(native: NativeType, flight: Flight, flavour: str) -> Writing | None:
         return Writing(write="year")
     if flight.type not in flights:
         return None
-    return Writing(write=write, checks=tuple(_checks(native, flight, flavour)))
+    pads = PADS.get(native.name, "")
+    return Writing(write=write, checks=tuple(_checks(native, flight, flavour)), pads=pads)
 
 
 def _checks(native: NativeType, flight: Flight, flavour: str) -> list[dict[str, Any]]:

@@ -547,7 +547,8 @@ def accept(native: NativeType, flight: Flight) -> Writing | None:
         )
     if native.name == "numeric":
         checks += decimal_checks(flight, native.precision, native.scale)
-    return Writing(write=write, checks=tuple(checks))
+    pads = "blanks" if native.name == "bpchar" and native.length else ""
+    return Writing(write=write, checks=tuple(checks), pads=pads)
 
 
 def _accept_array(native: NativeType, flight: Flight) -> Writing | None:

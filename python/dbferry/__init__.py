@@ -8,6 +8,7 @@
 
 from __future__ import annotations
 
+import atexit
 import warnings
 from importlib import import_module
 from typing import TYPE_CHECKING
@@ -32,6 +33,7 @@ __all__ = [
 ]  # fmt: skip
 __version__ = _native.version()
 
+atexit.register(_native.wait_told)
 if _native.build_profile() == "debug":
     warnings.warn(
         "this dbferry was built in debug mode and is many times slower; build it with --release",

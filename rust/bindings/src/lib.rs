@@ -11,6 +11,9 @@ mod snapshot;
 mod stream_source;
 mod table;
 
+use std::time::Duration;
+
+use dbferry::cancel;
 use pyo3::prelude::*;
 
 #[pymodule]
@@ -28,7 +31,7 @@ mod _native {
     #[pymodule_export]
     use super::table::{TableReader, table_reader};
     #[pymodule_export]
-    use super::{build_profile, version};
+    use super::{build_profile, version, wait_told};
 }
 
 /// The version of the engine.
@@ -41,4 +44,10 @@ fn version() -> &'static str {
 #[pyfunction]
 fn build_profile() -> &'static str {
     if cfg!(debug_assertions) { "debug" } else { "release" }
+}
+
+/// For the end of the process: waits a moment until servers have heard that nobody waits for them any more.
+#[pyfunction]
+fn wait_told(py: Python<'_>) {
+    py.detach(|| cancel::wait_told(Duration::from_secs(1)));
 }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use mysql_common::constants::CapabilityFlags as Capabilities;
 
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, tell};
 use crate::error::{Error, Kind, Result};
 use crate::net::{Address, Stream};
 use crate::plan::{Endpoint, Tls, TlsMode};
@@ -125,12 +125,9 @@ impl Connection {
         }
         connection.packets.stream().set_timeout(None)?;
         let (endpoint, session) = (address.only(endpoint), greeting.session);
-        // On a thread of its own: nobody waits for a server that may be gone.
         cancel.on_cancel(move || {
-            drop(std::thread::spawn({
-                let endpoint = endpoint.clone();
-                move || end(&endpoint, session)
-            }));
+            let endpoint = endpoint.clone();
+            tell(move || end(&endpoint, session));
         });
         Ok(connection)
     }

@@ -10,7 +10,7 @@ use super::auth::authenticate;
 use super::error::from_server;
 use super::literal;
 use super::messages::{Header, Incoming};
-use crate::cancel::Cancel;
+use crate::cancel::{Cancel, tell};
 use crate::error::{Error, Kind, Result};
 use crate::net::{Address, Stream};
 use crate::plan::{Endpoint, Engine, TlsMode};
@@ -74,12 +74,9 @@ fn open(endpoint: &Endpoint, address: Address<'_>, cancel: &Cancel) -> Result<Co
     session.broken = false;
     if let Some(backend) = session.backend {
         let endpoint = address.only(endpoint);
-        // On a thread of its own: nobody waits for a server that may be gone.
         cancel.on_cancel(move || {
-            drop(std::thread::spawn({
-                let endpoint = endpoint.clone();
-                move || interrupt(&endpoint, backend)
-            }));
+            let endpoint = endpoint.clone();
+            tell(move || interrupt(&endpoint, backend));
         });
     }
     session.apply_settings()?;

@@ -63,21 +63,35 @@ fn days_in_eras(year: i32, month: u32, day: u32) -> Option<i32> {
 }
 
 /// Year, month and day of a number of days since 1970-01-01.
+///
+/// A multiplication gives both parts of a division at once: what is above a power of two the quotient, what is below it
+/// the rest. 2 939 745 is 4 / 1461 of 2^32, 2 141 is 5 / 153 of 2^16 (Neri and Schneider, "Euclidean affine functions").
 pub fn civil_from_days(days: i32) -> (i32, u32, u32) {
-    let mut era = days.div_euclid(DAYS_PER_ERA) + EPOCH_ERAS;
-    let mut day_of_era = days.rem_euclid(DAYS_PER_ERA) + EPOCH_REST;
-    if day_of_era >= DAYS_PER_ERA {
-        era += 1;
-        day_of_era -= DAYS_PER_ERA;
-    }
-    let year_of_era =
-        (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let months = (5 * day_of_year + 2) / 153;
-    let day = day_of_year - (153 * months + 2) / 5 + 1;
-    let month = if months < 10 { months + 3 } else { months - 9 };
-    let year = era * 400 + year_of_era + i32::from(month <= 2);
-    (year, month.unsigned_abs(), day.unsigned_abs())
+    /// More eras than 32 bits of days go back.
+    const BEFORE: i64 = 14_700;
+    let days_per_era = DAYS_PER_ERA.cast_unsigned();
+    let since = i64::from(days) + i64::from(EPOCH_REST);
+    let quarters = 4
+        * (since + (BEFORE + i64::from(EPOCH_ERAS)) * i64::from(DAYS_PER_ERA)).cast_unsigned()
+        + 3;
+    let (century, [day_of_century, _]) =
+        (quarters / u64::from(days_per_era), halves(quarters % u64::from(days_per_era)));
+    let [day_part, year_of_century] = halves(2_939_745 * u64::from(day_of_century | 3));
+    let day_of_year = day_part / 2_939_745 / 4;
+    let months = 2_141 * day_of_year + 197_913;
+    let (month, day) = (months >> 16, (months & 0xffff) / 2_141 + 1);
+    // Years are counted from March; the last two months are of the next.
+    let late = u32::from(month > 12);
+    let year = 100 * century.cast_signed() + i64::from(year_of_century + late) - 400 * BEFORE;
+    #[expect(clippy::cast_possible_truncation, reason = "2^31 days are six million years")]
+    let year = year as i32;
+    (year, month - 12 * late, day)
+}
+
+/// The lower and the upper half.
+#[expect(clippy::cast_possible_truncation, reason = "halves")]
+fn halves(number: u64) -> [u32; 2] {
+    [number as u32, (number >> 32) as u32]
 }
 
 /// Days of a month; `None` when there is no such month.

@@ -88,6 +88,21 @@ def test_what_is_too_fine_for_any_has_no_replacement(sqlite_db: Database) -> Non
     assert "can't be carried out here" in (caught.value.hint or "")
 
 
+@pytest.mark.parametrize(
+    ("policy", "left"), [("null", None), ("clamp", "05.123457"), ("text", "05.123456789")]
+)
+def test_a_text_of_sqlite_that_is_too_fine(
+    sqlite_db: Database, policy: str, left: str | None
+) -> None:
+    sqlite_db.sql(
+        "CREATE TABLE t (v DATETIME); INSERT INTO t VALUES ('2001-02-03 04:05:05.123456789')"
+    )
+    with pytest.raises(pa.ArrowException, match="T-SCALE"):
+        pa.table(dbferry.read(sqlite_db.url, "t"))
+    [value] = pa.table(dbferry.read(sqlite_db.url, "t", on_loss=f"v:T-SCALE={policy}"))["v"]
+    assert value.as_py() is None if left is None else str(value.as_py()).endswith(left)
+
+
 def test_a_migration_that_appends(pg_db: Database, mysql_db: Database) -> None:
     pg_db.sql("CREATE TABLE t (id integer PRIMARY KEY, v timestamp)")
     pg_db.sql("INSERT INTO t VALUES (1, '2001-02-03 04:05:06')")

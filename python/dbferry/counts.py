@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from dbferry.errors import TargetNotEmptyError
+from dbferry.errors import DbferryError, TargetNotEmptyError
 from dbferry.report import Report, TableReport
 
 if TYPE_CHECKING:
@@ -24,6 +24,17 @@ COUNTED_ROWS = 20_000_000
 def rows_of(session: Session, rows: str) -> int:
     """How many there are of what a FROM says."""
     return int(session.query(f"SELECT count(*) FROM {rows}")[0][0] or 0)
+
+
+def is_there(session: Session, relation: str) -> bool:
+    """True when something is called so that can be read: a table, a view."""
+    try:
+        session.query(f"SELECT 1 FROM {relation} WHERE 1 = 0")
+    except DbferryError as error:
+        if error.retryable:
+            raise
+        return False
+    return True
 
 
 def recounted(ends: Ends, plan: Plan, report: Report, aside: Mapping[int, int]) -> Report:

@@ -18,9 +18,9 @@ from functools import partial
 from threading import Thread
 from typing import TYPE_CHECKING, Any, TypeVar
 
-from dbferry.counts import rows_of
+from dbferry.counts import is_there, rows_of
 from dbferry.engines import engine
-from dbferry.errors import DbferryError, from_fields
+from dbferry.errors import DbferryError, ExistsError, from_fields
 from dbferry.ledger.streamed import begin_table, mark_table
 from dbferry.progress import Reading
 from dbferry.quarantine import told
@@ -52,6 +52,18 @@ class Whole:
     opened: float | None
     """When its snapshot was; nothing where another run has moved it."""
     token: str | None
+
+
+def check_free(session: TakesStreams, item: TableItem) -> None:
+    """Before a library makes a table. Raises an ExistsError for what a catalog has under another name or kind.
+
+    A database may fold the case of names or cut them. Whoever takes such a table for one of its own would drop it.
+    """
+    if item.action == "create" and is_there(session, item.target):
+        raise ExistsError(
+            "the target has a table or view that it calls by this name", table=item.name, side="target",
+            hint="rename one of the two, or drop what is in the way",
+        )  # fmt: skip
 
 
 def load(rounds: Rounds, session: TakesStreams) -> None:
@@ -191,11 +203,13 @@ class Loading:
     def whole(self, snapshot: Snapshot, enter: Enter | None = None) -> Told:
         """By one statement; `enter` is called in its transaction."""
 
+        stop = partial(halt, snapshot, self.session)
+
         def move(stream: ArrowStream) -> int:
             if enter is None:
-                self._insert(stream)
+                self._insert(stream, stop)
             else:
-                self._transact(stream, enter)
+                self._transact(stream, enter, stop)
             return 0
 
         plan = json.dumps(self.table.native())
@@ -240,20 +254,20 @@ class Loading:
         outcome["seconds"] = time.monotonic() - started
         return outcome, [list(loss) for loss in rows.losses()] if rows else []
 
-    def _transact(self, stream: ArrowStream, enter: Enter) -> None:
+    def _transact(self, stream: ArrowStream, enter: Enter, stop: Callable[[], None]) -> None:
         with transaction(self.session):
-            self._insert(stream)
+            self._insert(stream, stop)
             rows, size, _, _ = stream.progress()
             enter(rows, size, 0)
 
-    def _insert(self, stream: ArrowStream) -> None:
+    def _insert(self, stream: ArrowStream, stop: Callable[[], None]) -> None:
         def meanwhile() -> None:
             self.turn(stream.progress())
 
         rows = Drained(stream) if self.drains else stream
         work = partial(self.session.insert, rows, self.table)
         try:
-            attended(work, meanwhile, self.session.cancel)
+            attended(work, meanwhile, stop)
         except DbferryError as error:
             # What ended the stream is the cause of what its taker complains of.
             stream.check()
@@ -300,7 +314,7 @@ def _count(snapshot: Snapshot, plan: str, read: int) -> int:
         return read
 
 
-def halt(snapshot: Snapshot, taker: Taker) -> None:
+def halt(snapshot: Snapshot, taker: Taker | TakesStreams) -> None:
     """Ends the moving of rows, from any thread."""
     snapshot.cancel()
     taker.cancel()

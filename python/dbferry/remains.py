@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
-from dbferry.counts import rows_of
+from dbferry.counts import is_there, rows_of
 from dbferry.engines import engine
 from dbferry.errors import DbferryError, FencedError, SchemaError
 from dbferry.opening import Ends
@@ -99,7 +99,8 @@ class Remains(Ends):
                 self.drop(item)
                 dropped.append(item.name)
             except DbferryError:
-                stuck.append(item.name)
+                # What else bears that name isn't the run's.
+                stuck += [item.name] if self._is_there(item) else []
         told = []
         if dropped:
             told.append("what this run had created and not finished was dropped")
@@ -116,6 +117,12 @@ class Remains(Ends):
         if rows and (kept or stuck or (old and self.task.prepare == "create")):
             again = "mend the cause and run again with --prepare truncate"
         return "; ".join([*told, again])
+
+    def _is_there(self, item: TableItem) -> bool:
+        try:
+            return is_there(self.session, item.target)
+        except DbferryError:
+            return True
 
     def drop(self, item: TableItem) -> None:
         place = item.destination

@@ -35,7 +35,7 @@ from dbferry.ledger.resume import check_target, gone_on_with, task_id
 from dbferry.ledger.rivals import check_rivals
 from dbferry.ledger.shapes import shape_of
 from dbferry.ledger.steps import Steps
-from dbferry.load import load
+from dbferry.load import check_free, load
 from dbferry.mapping.task import withholding
 from dbferry.opening import (
     check_pair,
@@ -445,6 +445,8 @@ class _Run(Remains):
         before = []
         for item in self.plan.tables:
             made = [item] if item.action in ("create", "drop") else []
+            if isinstance(self.session, TakesStreams):
+                check_free(self.session, item)
             try:
                 for statement in item.before:
                     self.session.execute(statement)

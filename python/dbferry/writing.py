@@ -20,7 +20,7 @@ from typing import Any, Literal, get_args
 import dbferry
 from dbferry import _native
 from dbferry.catalog import Catalog, Table
-from dbferry.counts import rows_of
+from dbferry.counts import is_there, rows_of
 from dbferry.engines import Engine, engine
 from dbferry.engines.arrow import catalog as arrow
 from dbferry.errors import (
@@ -33,7 +33,7 @@ from dbferry.errors import (
     from_fields,
 )
 from dbferry.items import Plan
-from dbferry.load import load_table
+from dbferry.load import check_free, load_table
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
 from dbferry.reading import Stream, check_counts, loss_rules, name_parts
@@ -271,6 +271,7 @@ class _Write:
     def _begin(self) -> None:
         (item,) = self.planned.tables
         if isinstance(self.session, TakesStreams):
+            check_free(self.session, item)
             self.session.begin()
             if self.mode == "truncate":
                 self.session.execute(self._other.empty_table(item.counted))
@@ -326,6 +327,9 @@ class _Write:
         with suppress(DbferryError):
             if isinstance(self.session, TakesStreams):
                 self.session.rollback()
+                # Its library makes the table, or finds that somebody else has made one meanwhile.
+                theirs = isinstance(failure, ExistsError)
+                self.made = self.made and not theirs and is_there(self.session, item.target)
             else:
                 self.session.execute("ROLLBACK")
         if not self.made:

@@ -97,6 +97,16 @@ impl PythonProducer {
     }
 }
 
+impl Drop for PythonProducer {
+    /// A thread that lets go without the interpreter would leave the session behind it open until somebody else comes by.
+    fn drop(&mut self) {
+        Python::try_attach(|py| {
+            drop(std::mem::replace(&mut self.open, py.None()));
+            drop(self.count.take());
+        });
+    }
+}
+
 impl Producer for PythonProducer {
     fn open(&self, table: &TablePlan) -> Result<Rows> {
         self.call(table, |py, plan| take(self.open.call1(py, (plan,))?.bind(py)))

@@ -23,6 +23,18 @@ PARTITIONS = """
 SELECT n.nspname, c.relname FROM pg_catalog.pg_class AS c
 JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace WHERE c.relispartition"""
 
+# What a driver tells nothing of: by vendor, the schema, table and column, and the declared type or its modifier.
+DECLARED: Mapping[str, str] = {
+    "PostgreSQL": """
+SELECT n.nspname, c.relname, a.attname, a.atttypmod FROM pg_catalog.pg_attribute AS a
+JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
+WHERE a.atttypmod >= 0 AND a.attnum > 0 AND c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg~_%' ESCAPE '~'""",
+    "SQLite": """
+SELECT NULL AS s, t.name AS t, c.name AS c, c.type AS d FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
+WHERE t.type = 'table'""",
+}
+Declarations = Mapping[tuple[str | None, str, str], str]
+
 
 def read(session: Session, schemas: Collection[str] = ()) -> Catalog:
     found = cast("AdbcSession", session)
@@ -50,6 +62,7 @@ def query(session: Session, sql: str) -> Catalog:
 
 
 def _catalog(session: AdbcSession, tables: Iterable[tuple[str, Told]]) -> Catalog:
+    declared = _declared(session) if session.side == "target" else {}
     named = _schemas(session, session.objects(depth="DB_SCHEMAS"))
     names = [name for name, _ in named if not _is_system(name)]
     default = session.option("adbc.connection.db_schema")
@@ -60,8 +73,9 @@ def _catalog(session: AdbcSession, tables: Iterable[tuple[str, Told]]) -> Catalo
         version=session.version,
         default_schema=default,
         schemas=tuple(dict.fromkeys([default, *names])),
-        tables=tuple(_table(session, schema, table) for schema, table in tables),
+        tables=tuple(_table(session, schema, table, declared) for schema, table in tables),
         extensions=trial.carried(session) if session.side == "target" else frozenset(),
+        folds_tables=session.vendor == "SQLite",
     )
 
 
@@ -97,7 +111,13 @@ def _tables(session: AdbcSession, kinds: Collection[str], **only: Any) -> list[t
     return [(s, table) for s, table in found if (s, table["table_name"]) not in partitions]
 
 
-def _table(session: AdbcSession, schema: str, told: Told) -> Table:
+def _declared(session: AdbcSession) -> Declarations:
+    """What columns that stand do to values, where more is known of it than types."""
+    sql = DECLARED.get(session.vendor)
+    return {(s, t or "", c or ""): d or "" for s, t, c, d in session.query(sql)} if sql else {}
+
+
+def _table(session: AdbcSession, schema: str, told: Told, declared: Declarations) -> Table:
     name = str(told["table_name"])
     known = {str(column["column_name"]): column for column in told["table_columns"] or ()}
     keys = [
@@ -105,12 +125,14 @@ def _table(session: AdbcSession, schema: str, told: Told) -> Table:
         for constraint in told["table_constraints"] or ()
         if constraint["constraint_type"] == "PRIMARY KEY"
     ]
-    return Table(
-        schema=schema,
-        name=name,
-        primary_key=keys[0] if keys else (),
-        columns=_columns(session, f"SELECT * FROM {ddl.relation(schema, name)}", known),
-    )
+    columns = _columns(session, f"SELECT * FROM {ddl.relation(schema, name)}", known)
+    home = schema if session.vendor != "SQLite" else None
+    if session.side == "target":
+        columns = tuple(
+            replace(c, native=types.standing(c.native, declared.get((home, name, c.name))))
+            for c in columns
+        )
+    return Table(schema=schema, name=name, primary_key=keys[0] if keys else (), columns=columns)
 
 
 def _columns(session: AdbcSession, sql: str, known: Mapping[str, Told]) -> tuple[Column, ...]:

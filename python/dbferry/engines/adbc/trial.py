@@ -7,6 +7,7 @@ transaction that is rolled back.
 
 from __future__ import annotations
 
+import math
 import uuid
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, time, timedelta
@@ -38,6 +39,7 @@ def _values() -> Mapping[str, tuple[Any, Any]]:
         "bool": (pa.bool_(), True),
         "float32": (pa.float32(), -1.5),
         "float64": (pa.float64(), 1.7976931348623157e308),
+        "nan": (pa.float64(), math.nan),
         "decimal": (pa.decimal128(38, 9), Decimal(DIGITS)),
         "wide decimal": (pa.decimal256(76, 9), Decimal(f"{'9' * 40}{DIGITS}"[-76:])),
         "text": (pa.utf8(), "a\u00e9\u20ac\U0001f600 '\"\\"),
@@ -48,6 +50,7 @@ def _values() -> Mapping[str, tuple[Any, Any]]:
         "timestamp": (pa.timestamp("us"), datetime(9999, 12, 31, 23, 59, 59, 999999)),  # noqa: DTZ001
         "instant": (pa.timestamp("us", "UTC"), datetime(1, 1, 2, 0, 0, 0, 1, tzinfo=UTC)),
         "span": (pa.duration("us"), timedelta(days=-34, microseconds=1)),
+        "interval": (pa.month_day_nano_interval(), pa.MonthDayNano([-14, 3, 5_000])),
         "text_list": (pa.list_(pa.utf8()), ["a,b", None, ""]),
         "arrow.json": (pa.utf8(), '{"a": 1}'),
         "arrow.uuid": (pa.binary(16), UUID.bytes),
@@ -88,6 +91,8 @@ def _tried(session: AdbcSession, name: str, kind: Any, value: Any) -> Any:
 
 
 def _same(came: Any, value: Any) -> bool:
+    if isinstance(value, float) and math.isnan(value):
+        return isinstance(came, float) and math.isnan(came)
     if isinstance(came, uuid.UUID):
         return bool(came.bytes == value)
     if isinstance(value, timedelta) and hasattr(came, "nanoseconds"):

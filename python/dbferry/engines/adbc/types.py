@@ -8,6 +8,9 @@ from typing import Any
 
 from dbferry.catalog import Column, NativeType
 from dbferry.engines.arrow import types as arrow
+from dbferry.engines.sqlite import types as sqlite
+from dbferry.engines.sqlite.catalog import affinity
+from dbferry.engines.sqlite.catalog import native as declaration
 from dbferry.types import (
     INTEGERS,
     Canonical,
@@ -53,6 +56,29 @@ def native(field: Mapping[str, Any], vendor: str) -> NativeType:
     if opaque or (made.name in arrow.LISTS and made.name != "text_list"):
         return replace(made, name="own", text=declared or made.text)
     return made
+
+
+MADE: Mapping[str, str] = {
+    "integer": "int64", "real": "float64", "text": "text", "blob": "binary", "numeric": "numeric",
+}  # fmt: skip
+"""By the affinity of a column of SQLite, what makes one of that affinity."""
+
+
+def standing(native: NativeType, declared: str | None) -> NativeType:
+    """A column of a target, which rounds and converts as it was declared."""
+    if native.kind == "dynamic":
+        # The driver goes by the values that are there, if there are any.
+        return replace(
+            native, name=MADE[affinity(declaration(declared or "").name)], text=declared or ""
+        )
+    if declared is None:
+        return native
+    if native.name == "text":
+        # Of the length and what is kept with it.
+        return replace(native, length=int(declared) - 4)
+    if native.name in ("time", "timestamp", "instant"):
+        return replace(native, precision=int(declared))
+    return native
 
 
 def read(column: Column, facts: Facts) -> Reading:
@@ -109,16 +135,22 @@ def declare(reading: Reading, context: Context) -> Declared:
 def declared(reading: Reading, carried: Collection[str]) -> Declared:
     """The flight itself if the driver carries it, else text; the driver names the type."""
     given = arrow.declare(reading, _nowhere())
-    for flight in (reading.flight, Flight("text")):
+    wanted = given.flight or reading.flight
+    for flight in (wanted, Flight("text")):
         if reading.flown_as(flight) is None:
             continue
         exact, told = key(flight), f"{key(flight)} as text"
         if exact not in carried and told not in carried:
             continue
-        if flight.type != reading.flight.type:
+        if flight.type != wanted.type:
             return _note(replace(given, native=arrow_text(), extension=None, flight=flight))
         kept = given.extension if given.extension in carried else None
         given = replace(given, extension=kept)
+        if flight.type in ("float32", "float64") and "nan" not in carried:
+            # As a column of SQLite, to which NaN is NULL.
+            return replace(given, native=_dynamic(given.native, "REAL"))
+        if exact not in carried and flight.type in ("date", "timestamp"):
+            given = replace(given, native=_dynamic(given.native, flight.type.upper()))
         return given if exact in carried else _note(given)
     return replace(
         given,
@@ -127,6 +159,11 @@ def declared(reading: Reading, carried: Collection[str]) -> Declared:
         note=f"the ADBC driver can't take {given.native.text}",
         hint="choose --on-loss '{column}:X-TYPE=text'",
     )
+
+
+def _dynamic(native: NativeType, declared: str) -> NativeType:
+    """As a column of SQLite of that declaration."""
+    return replace(native, kind="dynamic", text=declared)
 
 
 def key(flight: Flight) -> str:
@@ -154,17 +191,33 @@ TAKES: Mapping[str, frozenset[str]] = {
     "int16": frozenset({"int8", "uint8"}),
     "int32": frozenset({"uint16"}),
     "int64": frozenset({"uint32"}),
-    "numeric": frozenset({"decimal"}),
     "json": frozenset({"text"}),
     "binary": frozenset({"uuid"}),
 }
 DYNAMIC = INTEGERS | {"bool", "float32", "float64", "text", "binary", "uuid", "date", "timestamp"}
+"""What SQLite's driver writes as SQLite itself would."""
 
 
 def accept(native: NativeType, flight: Flight) -> Writing | None:
     if native.kind == "dynamic":
-        return Writing(write="arrow") if flight.type in DYNAMIC else None
-    if flight.type == native.name == "decimal":
+        return _by_affinity(native, flight)
+    if native.name in ("decimal", "numeric") and flight.type == "decimal":
         return Writing(write="arrow", checks=decimal_checks(flight, native.precision, native.scale))
+    if native.name == flight.type == "text" and native.length is not None:
+        return Writing(write="arrow", checks=({"rule": "characters", "max": native.length},))
     taken = flight.type == native.name or flight.type in TAKES.get(native.name, frozenset())
     return Writing(write="arrow") if taken else None
+
+
+def _by_affinity(native: NativeType, flight: Flight) -> Writing | None:
+    """What a column of SQLite takes as it is; the driver writes a uuid as its bytes."""
+    if flight.type not in DYNAMIC:
+        return None
+    written = Flight("binary") if flight.type == "uuid" else flight
+    taken = sqlite.accept(declaration(native.text), written)
+    if taken is None:
+        return None
+    # The driver cuts other years short.
+    moment = flight.type in ("date", "timestamp")
+    years = ({"rule": "years", "min": 1, "max": 9999},) if moment else ()
+    return Writing(write="arrow", checks=(*taken.checks, *years))

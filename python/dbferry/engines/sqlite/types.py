@@ -41,13 +41,23 @@ EPOCHS = (
 BUILT_IN = frozenset({"BINARY", "NOCASE", "RTRIM"})
 
 
+# What else than a value of another class or bytes that are no text a decoder may refuse, by what it gives.
+RISKS: Mapping[str, tuple[str, ...]] = {
+    "bool": ("N-RANGE",),
+    "float64": ("N-RANGE",),
+    "decimal": ("N-RANGE", "N-SCALE", "N-NAN"),
+    "date": ("T-RANGE", "T-ZERO"),
+    **dict.fromkeys(("timestamp", "instant", "time", "span"), ("T-RANGE", "T-SCALE", "T-ZERO")),
+}
+
+
 def _reading(kind: Kind, read: str, flight: str, **more: Any) -> Reading:
     return Reading(
         canonical=Canonical(kind=kind, **more),
         read=read,
         flight=Flight(flight),
         options={"text": ("any", "{c}")},
-        risks=frozenset({"V-MIXED", "S-UTF8"}),
+        risks=frozenset({"V-MIXED", "S-UTF8", *RISKS.get(flight, ())}),
     )
 
 

@@ -318,6 +318,9 @@ fn is_temporal(flight: Flight) -> bool {
     )
 }
 
+/// What a duration prints that is too long.
+const NO_TEXT: &str = "<invalid>";
+
 pub(super) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
     if array.data_type().is_nested() {
         return Ok(Arc::new(documents(array)?));
@@ -338,7 +341,13 @@ pub(super) fn texts(array: &ArrayRef) -> Result<ArrayRef> {
         if array.is_null(row) {
             built.append_null();
         } else {
-            built.append_value(format.value(row).try_to_string().map_err(failed)?);
+            let text = format.value(row).try_to_string().map_err(failed)?;
+            if text == NO_TEXT {
+                return Err(Error::new(Kind::Data, "the value lies outside what has a text")
+                    .with_code(code::TIME_RANGE)
+                    .in_row(row as u64 + 1));
+            }
+            built.append_value(text);
         }
     }
     Ok(Arc::new(built.finish()))

@@ -447,7 +447,7 @@ where
             Ok(moment) => native(moment).map_or_else(|| beyond(wanted), Ok),
             Err(Flaw::Outside) => beyond(wanted),
             Err(Flaw::Finer(moment)) => Err(Refusal::Fault(Fault {
-                code: code::SCALE,
+                code: code::TIME_SCALE,
                 fact: "is finer than a microsecond".to_owned(),
                 nearest: native(moment),
             })),

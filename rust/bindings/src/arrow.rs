@@ -1,9 +1,10 @@
 //! A table's rows for any consumer that speaks the Arrow C stream interface.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
-use arrow_array::RecordBatchReader;
 use arrow_array::ffi_stream::FFI_ArrowArrayStream;
+use arrow_array::{RecordBatch, RecordBatchReader};
+use arrow_schema::{ArrowError, SchemaRef};
 use dbferry::copy::stream::{TableStream, Watch};
 use pyo3::prelude::*;
 use pyo3::types::PyCapsule;
@@ -22,8 +23,44 @@ pub fn capsule(
     py: Python<'_>,
     batches: impl RecordBatchReader + Send + 'static,
 ) -> PyResult<Bound<'_, PyCapsule>> {
-    let stream = FFI_ArrowArrayStream::new(Box::new(batches));
+    let shared = Shared { schema: batches.schema(), batches: Mutex::new(batches) };
+    let stream = FFI_ArrowArrayStream::new(Box::new(shared));
     PyCapsule::new_with_value(py, stream, c"arrow_array_stream")
+}
+
+/// One at a time: the interface promises nothing to two threads that take batches of one stream, and consumers let them.
+struct Shared<B> {
+    schema: SchemaRef,
+    batches: Mutex<B>,
+}
+
+impl<B: Send> Shared<B> {
+    fn taken(&self) -> MutexGuard<'_, B> {
+        loop {
+            match self.batches.try_lock() {
+                Ok(taken) => return taken,
+                Err(TryLockError::Poisoned(taken)) => return taken.into_inner(),
+                // Whoever takes a batch may need the interpreter for it, which this thread may hold.
+                Err(TryLockError::WouldBlock) => {
+                    Python::attach(|py| py.detach(|| drop(self.batches.lock())));
+                }
+            }
+        }
+    }
+}
+
+impl<B: RecordBatchReader + Send> Iterator for Shared<B> {
+    type Item = Result<RecordBatch, ArrowError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        self.taken().next()
+    }
+}
+
+impl<B: RecordBatchReader + Send> RecordBatchReader for Shared<B> {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(&self.schema)
+    }
 }
 
 impl ArrowStream {

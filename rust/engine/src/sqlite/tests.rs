@@ -206,7 +206,7 @@ fn a_value_of_another_class_is_refused() {
     assert_eq!(refused("text", Flight::Text, "CAST(x'ff' AS TEXT)"), "S-UTF8");
     assert_eq!(refused("date", Flight::Date, "'2024-02-30'"), "V-MIXED");
     assert_eq!(refused("date", Flight::Date, "'0000-00-00'"), "T-ZERO");
-    assert_eq!(refused("timestamp", Flight::Timestamp, "'2024-01-01 00:00:00.1234567'"), "N-SCALE");
+    assert_eq!(refused("timestamp", Flight::Timestamp, "'2024-01-01 00:00:00.1234567'"), "T-SCALE");
     assert_eq!(refused("timestamp", Flight::Timestamp, "'2024-01-01 00:00:00Z'"), "V-MIXED");
     assert_eq!(refused("unix_seconds", Flight::Instant, "9223372036854775807"), "T-RANGE");
 }

@@ -167,8 +167,11 @@ def read(
     1
     """
     check_counts(parallel, batch_rows)
+    check_texts(url=url, what=what)
     if isinstance(columns, str):
         raise RequestError("`columns` is a list of names", hint=f'write columns=["{columns}"]')
+    if columns is not None:
+        check_list("columns", columns)
     endpoint = parse(url)
     if endpoint.engine == "duckdb":
         raise RequestError("duckdb can't be a source yet", hint="duckdb reads its files as Arrow")
@@ -194,6 +197,25 @@ def check_counts(parallel: object, batch_rows: object) -> None:
     ):
         if value is not None and (type(value) is not int or value < 1):
             raise RequestError(f"`{name}` is the number of {what}, 1 or more")
+
+
+def check_texts(**given: object) -> None:
+    """Names, queries and URLs, by what their arguments are called."""
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise RequestError(f"`{name}` is a text, and `{type(value).__name__}` is none")
+        if any("\ud800" <= character <= "\udfff" for character in value):
+            raise RequestError(
+                f"`{name}` holds half of a character, which no database has",
+                hint="it was decoded by another encoding than its own",
+            )
+
+
+def check_list(name: str, values: object) -> None:
+    if not isinstance(values, Iterable):
+        raise RequestError(f"`{name}` is a list of names")
+    for value in values:
+        check_texts(**{name: value})
 
 
 def loss_rules(on_loss: object) -> tuple[str, ...]:

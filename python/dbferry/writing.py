@@ -36,7 +36,14 @@ from dbferry.items import Plan
 from dbferry.load import check_free, load_table
 from dbferry.planner import make_plan
 from dbferry.progress import Progress, ProgressCallback
-from dbferry.reading import Stream, check_counts, loss_rules, name_parts
+from dbferry.reading import (
+    Stream,
+    check_counts,
+    check_list,
+    check_texts,
+    loss_rules,
+    name_parts,
+)
 from dbferry.report import Report, TableReport
 from dbferry.selection import Options, Prepare
 from dbferry.sessions import OpenSession, TakesStreams, check_file, open_session
@@ -97,7 +104,10 @@ def write(
     if mode not in get_args(Mode):
         raise RequestError(f"unknown mode `{mode}`", hint=f"modes: {', '.join(get_args(Mode))}")
     check_counts(parallel, batch_rows)
-    key = (primary_key,) if isinstance(primary_key, str) else tuple(primary_key)
+    check_texts(url=url, table=table)
+    key = (primary_key,) if isinstance(primary_key, str) else primary_key
+    check_list("primary_key", key)
+    key = tuple(key)
     if len(set(key)) != len(key):
         raise RequestError("`primary_key` names the same column twice")
     if key and mode in ("append", "truncate"):
@@ -397,10 +407,12 @@ def _place(other: Engine, session: OpenSession, label: str) -> tuple[Catalog, st
             hint="write it as table or schema.table, in quotes where a name has a point or a quote in it",
         )
     schema, name = parts[0] if len(parts) == 2 else None, parts[-1]
-    if schema and not other.has_schemas and schema != catalog.default_schema:
+    home = catalog.default_schema or ""
+    if schema and not other.has_schemas and schema.lower() != home.lower():
+        quoted = label.replace('"', '""')
         raise RequestError(
-            f"{other.name} has no schemas but `{catalog.default_schema}`",
-            hint=f"""a table with a point in its name is written '"{label}"'""",
+            f"{other.name} has no schemas but `{home}`",
+            hint=f"""a table with a point in its name is written '"{quoted}"'""",
         )
     if other.fit_name(name) != name:
         raise RequestError(

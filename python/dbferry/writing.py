@@ -333,16 +333,17 @@ class _Write:
 
     def _undo(self, failure: DbferryError) -> None:
         (item,) = self.planned.tables
+        streams = isinstance(self.session, TakesStreams)
+        # A library makes the table with its rows, or finds that somebody else has made one meanwhile.
+        made = self.made and not (streams and isinstance(failure, ExistsError))
         # A statement of `_finish` may have left a transaction open.
         with suppress(DbferryError):
             if isinstance(self.session, TakesStreams):
                 self.session.rollback()
-                # Its library makes the table, or finds that somebody else has made one meanwhile.
-                theirs = isinstance(failure, ExistsError)
-                self.made = self.made and not theirs and is_there(self.session, item.target)
+                made = made and is_there(self.session, item.target)
             else:
                 self.session.execute("ROLLBACK")
-        if not self.made:
+        if not made:
             return
         place = item.destination
         try:

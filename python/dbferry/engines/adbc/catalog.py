@@ -28,7 +28,8 @@ DECLARED: Mapping[str, str] = {
     "PostgreSQL": """
 SELECT n.nspname, c.relname, a.attname, a.atttypmod FROM pg_catalog.pg_attribute AS a
 JOIN pg_catalog.pg_class AS c ON c.oid = a.attrelid JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace
-WHERE a.atttypmod >= 0 AND a.attnum > 0 AND c.relkind IN ('r', 'p') AND n.nspname NOT LIKE 'pg~_%' ESCAPE '~'""",
+WHERE a.atttypmod >= 0 AND a.atttypid = ANY ('{varchar,bpchar,time,timestamp,timestamptz}'::regtype[])
+AND a.attnum > 0 AND c.relkind IN ('r', 'p')""",
     "SQLite": """
 SELECT NULL AS s, t.name AS t, c.name AS c, c.type AS d FROM sqlite_master AS t JOIN pragma_table_info(t.name) AS c
 WHERE t.type = 'table'""",

@@ -13,7 +13,7 @@ from typing import Any
 from dbferry.assessment.finding import Pace, Room
 from dbferry.items import TableItem
 
-OPENING = 0.15
+OPENING = 0.1
 """Seconds before any table: two connections, two catalogs, a plan."""
 FASTER, SLOWER = 6, 6
 """Better servers and more sessions · disks that wait for every commit, a network between."""

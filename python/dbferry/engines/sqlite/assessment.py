@@ -28,7 +28,7 @@ FROM dbstat AS d JOIN sqlite_schema AS s ON s.name = d.name WHERE d.aggregate = 
 
 
 def pace() -> Pace:
-    return Pace(bytes=35_000_000, table=0.05, room=0.9)
+    return Pace(bytes=60_000_000, table=0.05, room=0.9)
 
 
 def oldest(engine: str) -> tuple[int, ...]:

@@ -37,6 +37,8 @@ LONG = {
 def pytest_configure() -> None:
     """SIGTERM ends a session as Ctrl-C does, so that servers and folders are removed."""
     signal.signal(signal.SIGTERM, _interrupt)
+    # Whoever is started in the background passes over Ctrl-C, and so would all that tests start.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -44,15 +44,6 @@ def endless() -> Iterator[pa.RecordBatch]:
         time.sleep(0.02)
 
 
-@pytest.fixture
-def ctrl_c() -> Iterator[None]:
-    """Whoever is started in the background is told to pass over it."""
-    before = signal.signal(signal.SIGINT, signal.default_int_handler)
-    yield
-    signal.signal(signal.SIGINT, before)
-
-
-@pytest.mark.usefixtures("ctrl_c")
 @pytest.mark.parametrize("engine", ["postgresql", "sqlite"])
 def test_ctrl_c_ends_a_write_whose_stream_goes_on(
     database: Callable[[str], Database], engine: str

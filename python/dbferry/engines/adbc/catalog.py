@@ -63,7 +63,7 @@ def query(session: Session, sql: str) -> Catalog:
 
 
 def _catalog(session: AdbcSession, tables: Iterable[tuple[str, Told]]) -> Catalog:
-    declared = _declared(session) if session.side == "target" else {}
+    declared = _declared(session) if session.side == "target" else None
     named = _schemas(session, session.objects(depth="DB_SCHEMAS"))
     names = [name for name, _ in named if not _is_system(name)]
     default = session.option("adbc.connection.db_schema")
@@ -118,7 +118,8 @@ def _declared(session: AdbcSession) -> Declarations:
     return {(s, t or "", c or ""): d or "" for s, t, c, d in session.query(sql)} if sql else {}
 
 
-def _table(session: AdbcSession, schema: str, told: Told, declared: Declarations) -> Table:
+def _table(session: AdbcSession, schema: str, told: Told, declared: Declarations | None) -> Table:
+    """`declared` is of a target, whose columns take rows."""
     name = str(told["table_name"])
     known = {str(column["column_name"]): column for column in told["table_columns"] or ()}
     keys = [
@@ -127,8 +128,8 @@ def _table(session: AdbcSession, schema: str, told: Told, declared: Declarations
         if constraint["constraint_type"] == "PRIMARY KEY"
     ]
     columns = _columns(session, f"SELECT * FROM {ddl.relation(schema, name)}", known)
-    home = schema if session.vendor != "SQLite" else None
-    if session.side == "target":
+    if declared is not None:
+        home = schema if session.vendor != "SQLite" else None
         columns = tuple(
             replace(c, native=types.standing(c.native, declared.get((home, name, c.name))))
             for c in columns

@@ -8,11 +8,7 @@ from typing import Any
 
 from dbferry.catalog import Column, NativeType
 from dbferry.engines.arrow import types as arrow
-from dbferry.engines.sqlite import types as sqlite
-from dbferry.engines.sqlite.catalog import affinity
-from dbferry.engines.sqlite.catalog import native as declaration
 from dbferry.types import (
-    INTEGERS,
     Canonical,
     Context,
     Declared,
@@ -58,19 +54,12 @@ def native(field: Mapping[str, Any], vendor: str) -> NativeType:
     return made
 
 
-MADE: Mapping[str, str] = {
-    "integer": "int64", "real": "float64", "text": "text", "blob": "binary", "numeric": "numeric",
-}  # fmt: skip
-"""By the affinity of a column of SQLite, what makes one of that affinity."""
-
-
 def standing(native: NativeType, declared: str | None) -> NativeType:
     """A column of a target, which rounds and converts as it was declared."""
     if native.kind == "dynamic":
-        # The driver goes by the values that are there, if there are any.
-        return replace(
-            native, name=MADE[affinity(declaration(declared or "").name)], text=declared or ""
-        )
+        from dbferry.engines.adbc import affinity
+
+        return affinity.standing(native, declared or "")
     if declared is None:
         return native
     if native.name == "text":
@@ -194,30 +183,16 @@ TAKES: Mapping[str, frozenset[str]] = {
     "json": frozenset({"text"}),
     "binary": frozenset({"uuid"}),
 }
-DYNAMIC = INTEGERS | {"bool", "float32", "float64", "text", "binary", "uuid", "date", "timestamp"}
-"""What SQLite's driver writes as SQLite itself would."""
 
 
 def accept(native: NativeType, flight: Flight) -> Writing | None:
     if native.kind == "dynamic":
-        return _by_affinity(native, flight)
+        from dbferry.engines.adbc import affinity
+
+        return affinity.accept(native, flight)
     if native.name in ("decimal", "numeric") and flight.type == "decimal":
         return Writing(write="arrow", checks=decimal_checks(flight, native.precision, native.scale))
     if native.name == flight.type == "text" and native.length is not None:
         return Writing(write="arrow", checks=({"rule": "characters", "max": native.length},))
     taken = flight.type == native.name or flight.type in TAKES.get(native.name, frozenset())
     return Writing(write="arrow") if taken else None
-
-
-def _by_affinity(native: NativeType, flight: Flight) -> Writing | None:
-    """What a column of SQLite takes as it is; the driver writes a uuid as its bytes."""
-    if flight.type not in DYNAMIC:
-        return None
-    written = Flight("binary") if flight.type == "uuid" else flight
-    taken = sqlite.accept(declaration(native.text), written)
-    if taken is None:
-        return None
-    # The driver cuts other years short.
-    moment = flight.type in ("date", "timestamp")
-    years = ({"rule": "years", "min": 1, "max": 9999},) if moment else ()
-    return Writing(write="arrow", checks=(*taken.checks, *years))

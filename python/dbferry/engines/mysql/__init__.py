@@ -104,6 +104,7 @@ class Mysql(Unnumbered):
     drop_view = staticmethod(ddl.drop_view)
     drop_foreign_key = staticmethod(ddl.drop_foreign_key)
     analyze_table = staticmethod(ddl.analyze_table)
+    read = staticmethod(types.read)
     read_text = staticmethod(types.read_text)
 
     def __init__(self, flavour: str) -> None:
@@ -148,9 +149,6 @@ class Mysql(Unnumbered):
         if target == "arrow" and sample:
             return {}
         return probe.run(session, table, target, self.source_relation(table), sample=sample)
-
-    def read(self, column: Column, facts: Facts) -> Reading:
-        return types.read(column, facts)
 
     def declare(self, reading: Reading, context: Context) -> Declared:
         return types.declare(reading, context, self.name)

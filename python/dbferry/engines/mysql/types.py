@@ -529,6 +529,7 @@ LONGEST_TIMES = {"mysql": _LONGEST, "mariadb": _LONGEST + 999_999}
 
 
 PADS = {"char": "blanks", "binary": "zero bytes"}
+"""What a shorter value is filled up with."""
 
 
 def accept(native: NativeType, flight: Flight, flavour: str) -> Writing | None:
